@@ -1,0 +1,51 @@
+import tseslint from "typescript-eslint";
+
+export default tseslint.config(
+  { ignores: ["dist/", "docs/api/", "node_modules/", "runs/", "data/"] },
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ["eslint.config.js"] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      "max-lines": ["error", { max: 300, skipBlankLines: true, skipComments: true }],
+      "max-lines-per-function": ["error", { max: 60, skipBlankLines: true, skipComments: true }],
+      "max-params": ["error", 5],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/no-unnecessary-condition": "off", // callers without TypeScript are checked too
+      "@typescript-eslint/consistent-type-definitions": "off",
+      "@typescript-eslint/unified-signatures": "off",
+    },
+  },
+  {
+    // House rule 4: the library neither blocks on data, nor draws unseeded numbers, nor picks an engine.
+    files: ["src/**"],
+    ignores: ["src/backends/**"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "MemberExpression[property.name=/^(dataSync|arraySync)$/]",
+          message: "Reading back is async.",
+        },
+        {
+          selector: "MemberExpression[object.name='Math'][property.name='random']",
+          message: "Use createRng.",
+        },
+        {
+          selector: "MemberExpression[object.name='tf'][property.name=/^(setBackend|random.*|multinomial)$/]",
+          message: "Engines and random numbers belong to backends/ and rng.ts.",
+        },
+      ],
+    },
+  },
+  { files: ["test/**", "**/*.js"], rules: { "max-lines-per-function": "off" } },
+);

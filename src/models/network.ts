@@ -1,0 +1,25 @@
+import type { Rng } from "../rng.js";
+import type { Params } from "../types.js";
+
+/** How a network is run: without `train` in inference mode; with it, dropout and batch statistics are on. */
+export interface ApplyOptions {
+  /** Training mode. `rng` draws the dropout masks. Batch norm then updates its running statistics in place. */
+  readonly train?: { readonly rng: Rng };
+}
+
+/**
+ * A network as a plain description and two functions: nothing is stored in it, the weights are `params`.
+ * `config` is plain JSON, from which `networkFromConfig` makes the same network again.
+ */
+export interface Network<I extends readonly unknown[], O, C = NetworkConfigBase> {
+  readonly config: C;
+  /** New weights. Equal streams give equal weights; the caller disposes them. */
+  init(rng: Rng): Params;
+  /** The network's output for `input`. Does not dispose its inputs; the caller owns the output. */
+  apply(params: Params, ...input: readonly [...I, options?: ApplyOptions]): O;
+}
+
+/** What every network's config has: the name of the builder that made it. */
+export interface NetworkConfigBase {
+  readonly type: string;
+}

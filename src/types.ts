@@ -1,0 +1,35 @@
+import type { Scalar, Tensor2D, Tensor4D, Variable } from "@tensorflow/tfjs";
+
+/** One diffusion time per sample, in [0, 1]: 0 is data, 1 is noise. Host numbers, never tensors. */
+export type Times = readonly number[];
+
+/** One class index per sample; -1 means "no class" (a zero one-hot vector). */
+export type Labels = readonly number[];
+
+/** What a network's output stands for: the clean image, the noise, or v = alpha * eps - sigma * x0. */
+export type PredictionType = "x0" | "eps" | "v";
+
+/**
+ * Named weights of a network. Names and nesting are those of the authors' PyTorch checkpoints
+ * (`downblocks.0.block1.2.weight`), layouts are TensorFlow's (HWIO, [in, out]). Batch-norm statistics are
+ * variables with `trainable: false`; gradients and optimisers skip them.
+ */
+export type Params = Readonly<Record<string, Variable>>;
+
+/** Gradients (or any tensors) keyed like the trainable entries of a {@link Params}. */
+export type Grads = Readonly<Record<string, import("@tensorflow/tfjs").Tensor>>;
+
+/** What every loss returns: named scalars, `loss` being the one to differentiate. */
+export type LossTerms = { readonly loss: Scalar } & Readonly<Record<string, Scalar>>;
+
+/**
+ * A diffusion model: noisy images [B, H, W, C] in, the prediction its `predictionType` names out (same shape).
+ * A network of ours, a `tf.LayersModel`, or a lambda with a `predictionType` property.
+ */
+export interface Denoiser {
+  (zt: Tensor4D, times: Times, labels?: Labels): Tensor4D;
+  readonly predictionType: PredictionType;
+}
+
+/** Images [B, H, W, C] in [-1, 1] to logits [B, classes] and features [B, width]. */
+export type Classifier = (images: Tensor4D) => { logits: Tensor2D; features: Tensor2D };

@@ -1,0 +1,19 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^cfd-distill$/, replacement: source("index.ts") },
+      { find: /^cfd-distill\/node$/, replacement: source("node.ts") },
+      { find: /^cfd-distill\/backends\/(.*)$/, replacement: source("backends/$1.ts") },
+    ],
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    testTimeout: 60_000,
+  },
+});
