@@ -1,3 +1,5 @@
+import { check } from "../check.js";
+
 /** How to make a schedule again: `scheduleFromConfig(config)`. Plain JSON. */
 export type ScheduleConfig =
   | { readonly type: "cosine"; readonly s: number }
@@ -8,7 +10,54 @@ export type ScheduleConfig =
 
 /** A variance-preserving noise schedule: zt = sqrt(alphaBar(t)) x0 + sqrt(1 - alphaBar(t)) eps, in float64. */
 export interface NoiseSchedule {
+  /** Plain JSON from which `scheduleFromConfig` makes this schedule again. */
   readonly config: ScheduleConfig;
   /** The share of signal power left at time t in [0, 1]; 1 is clean. Throws outside [0, 1]. */
   alphaBar(t: number): number;
+}
+
+/** The continuous schedules keep logSNR within +-MAX_LOG_SNR (Salimans & Ho 2022, Appendix B). */
+const MAX_LOG_SNR = 20;
+
+/** A schedule given by a formula for alphaBar, its logSNR clipped to [-20, 20]. */
+export function continuousSchedule(config: ScheduleConfig, formula: (t: number) => number): NoiseSchedule {
+  const least = 1 / (1 + Math.exp(MAX_LOG_SNR));
+  const most = 1 / (1 + Math.exp(-MAX_LOG_SNR));
+  return {
+    config,
+    alphaBar: (t) => Math.min(most, Math.max(least, formula(checkedTime(t)))),
+  };
+}
+
+/** `t`, if it is a time. */
+export function checkedTime(t: number): number {
+  check(t >= 0 && t <= 1, "alphaBar", "a time in [0, 1]", t);
+  return t;
+}
+
+/** Throws if an option is not one of the known ones or not a finite number. */
+export function checkNumericOptions(options: object, known: readonly string[], where: string): void {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    check(known.includes(name), where, `no options but ${known.join(", ")}`, name);
+    check(Number.isFinite(value), where, `${name} to be a finite number`, value);
+  }
+}
+
+/**
+ * Signal-to-noise ratio in nats: log(alphaBar / (1 - alphaBar)), float64.
+ *
+ * @param schedule any noise schedule
+ * @param t a time in [0, 1]
+ * @returns the log of the ratio of signal power to noise power; Infinity where alphaBar is 1
+ * @throws if `t` is outside [0, 1]
+ * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 2
+ * @example
+ * ```ts
+ * import { cosineSchedule, logSNR } from "cfd-distill";
+ * console.log(logSNR(cosineSchedule(), 0.5).toFixed(6)); // 0.000000
+ * ```
+ */
+export function logSNR(schedule: NoiseSchedule, t: number): number {
+  const alphaBar = schedule.alphaBar(t);
+  return Math.log(alphaBar) - Math.log1p(-alphaBar);
 }

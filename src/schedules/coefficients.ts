@@ -1,0 +1,56 @@
+import * as tf from "@tensorflow/tfjs";
+import { checkImages, checkSameShape, checkTimes } from "../check.js";
+import type { Times } from "../types.js";
+import type { NoiseSchedule } from "./schedule.js";
+
+/** alpha = sqrt(alphaBar) and sigma = sqrt(1 - alphaBar) at one time, float64. */
+export interface AlphaSigma {
+  readonly alpha: number;
+  readonly sigma: number;
+}
+
+/** alpha and sigma of one time. */
+export function alphaSigma(schedule: NoiseSchedule, t: number): AlphaSigma {
+  const alphaBar = schedule.alphaBar(t);
+  return { alpha: Math.sqrt(alphaBar), sigma: Math.sqrt(1 - alphaBar) };
+}
+
+/** One number per sample as a tensor [batch, 1, 1, 1] that broadcasts over images. */
+export function perSample(values: readonly number[]): tf.Tensor4D {
+  return tf.tensor4d(Float32Array.from(values), [values.length, 1, 1, 1]);
+}
+
+/**
+ * The forward process: zt = sqrt(alphaBar(t)) x0 + sqrt(1 - alphaBar(t)) eps.
+ *
+ * @param schedule the noise schedule
+ * @param x0 clean images [B, H, W, C] in [-1, 1]
+ * @param eps standard normal noise of the same shape
+ * @param times one time in [0, 1] per sample
+ * @returns noisy images [B, H, W, C]; the caller disposes them
+ * @throws if the shapes differ or there is not one time per sample
+ * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 2; Ho et al. 2020 (arXiv 2006.11239), Eq. 4
+ * @example
+ * ```ts
+ * import { addNoise, cosineSchedule, noise } from "cfd-distill";
+ * import * as tf from "@tensorflow/tfjs";
+ * tf.tidy(() => addNoise(cosineSchedule(), tf.zeros([2, 8, 8, 3]), noise([1, 2], [8, 8, 3]), [0.5, 1]).shape);
+ * ```
+ */
+export function addNoise(
+  schedule: NoiseSchedule,
+  x0: tf.Tensor4D,
+  eps: tf.Tensor4D,
+  times: Times,
+): tf.Tensor4D {
+  checkImages(x0, "addNoise", "x0");
+  checkImages(eps, "addNoise", "eps");
+  checkSameShape(x0, eps, "addNoise", "x0 and eps");
+  checkTimes(times, x0.shape[0], "addNoise");
+  const coefficients = times.map((t) => alphaSigma(schedule, t));
+  return tf.tidy(() => {
+    const alpha = perSample(coefficients.map((c) => c.alpha));
+    const sigma = perSample(coefficients.map((c) => c.sigma));
+    return tf.add(tf.mul(x0, alpha), tf.mul(eps, sigma));
+  });
+}

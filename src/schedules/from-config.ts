@@ -1,0 +1,44 @@
+import { check, fail } from "../check.js";
+import { cosineSchedule } from "./cosine.js";
+import { linearSchedule } from "./linear.js";
+import type { NoiseSchedule, ScheduleConfig } from "./schedule.js";
+import { sigmoidSchedule } from "./sigmoid.js";
+import { discreteCosineSchedule, tableSchedule } from "./table.js";
+
+/**
+ * Makes a schedule from its `config`, for instance after a round trip through JSON.
+ *
+ * @param config the `config` of a schedule
+ * @returns a schedule with the same values, bit for bit
+ * @throws if the type is unknown or its options are out of range
+ * @example
+ * ```ts
+ * import { cosineSchedule, scheduleFromConfig } from "cfd-distill";
+ * const again = scheduleFromConfig(JSON.parse(JSON.stringify(cosineSchedule().config)));
+ * console.log(again.alphaBar(0.3) === cosineSchedule().alphaBar(0.3)); // true
+ * ```
+ */
+export function scheduleFromConfig(config: ScheduleConfig): NoiseSchedule {
+  const where = "scheduleFromConfig";
+  check(typeof config === "object" && config !== null, where, "a schedule's config", config);
+  switch (config.type) {
+    case "cosine":
+      return cosineSchedule({ s: config.s });
+    case "linear":
+      return linearSchedule({ betaMin: config.betaMin, betaMax: config.betaMax });
+    case "sigmoid":
+      return sigmoidSchedule({ start: config.start, end: config.end, tau: config.tau });
+    case "discreteCosine":
+      return discreteCosineSchedule(config.steps, { s: config.s, maxBeta: config.maxBeta });
+    case "table":
+      check(Array.isArray(config.alphaBars), where, "alphaBars to be an array", config.alphaBars);
+      return tableSchedule(config.alphaBars);
+    default:
+      return unknownType(config);
+  }
+}
+
+function unknownType(config: never): never {
+  const { type } = config as { type: unknown };
+  return fail("scheduleFromConfig", "type cosine, linear, sigmoid, discreteCosine or table", type);
+}
