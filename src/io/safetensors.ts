@@ -1,0 +1,260 @@
+import { check, fail } from "../check.js";
+import { DTYPE_ARRAYS, sizeOf, type DType, type StateDict, type StoredTensor } from "./dtypes.js";
+
+// The format: https://github.com/huggingface/safetensors#format. An 8-byte little-endian header length, the header in
+// JSON, then the tensors' bytes without gaps. Numbers are little-endian, as on every platform that runs JavaScript.
+
+const MAX_HEADER = 100_000_000; // the limit of the reference implementation
+const DECODE = "decodeSafetensors";
+const ENCODE = "encodeSafetensors";
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Reads a safetensors file. Nothing in the file is trusted: every offset, size and type is checked first.
+ *
+ * @param bytes the whole file
+ * @returns tensors by name, in an object without a prototype. Where the alignment allows it, `data` is a view of
+ *   `bytes`, not a copy
+ * @throws if the file is truncated or too long, the header is not valid, a dtype is unknown, or tensors overlap,
+ *   leave gaps, or do not have the number of bytes that their shape and dtype ask for
+ * @example
+ * ```ts
+ * import { decodeSafetensors, encodeSafetensors } from "cfd-distill";
+ * const weight = { dtype: "F32", shape: [2], data: new Float32Array([1, 2]) } as const;
+ * const tensors = decodeSafetensors(encodeSafetensors({ weight }));
+ * console.log(tensors["weight"]?.data); // Float32Array [1, 2]
+ * ```
+ */
+export function decodeSafetensors(bytes: Uint8Array): StateDict {
+  const { header, start } = readHeader(bytes);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== "__metadata__")
+    .map(([name, value]) => readEntry(name, value));
+  checkLayout(entries, bytes.length - start);
+  const tensors = Object.create(null) as StateDict;
+  for (const entry of entries) tensors[entry.name] = readTensor(entry, bytes, start);
+  return tensors;
+}
+
+/**
+ * Reads the free text that a safetensors file carries beside its tensors.
+ *
+ * @param bytes the whole file
+ * @returns text by key, in an object without a prototype; empty if the file has none
+ * @throws if the header is not valid
+ * @example
+ * ```ts
+ * import { encodeSafetensors, safetensorsMetadata } from "cfd-distill";
+ * const bytes = encodeSafetensors({}, { author: "me" });
+ * console.log(safetensorsMetadata(bytes)["author"]); // "me"
+ * ```
+ */
+export function safetensorsMetadata(bytes: Uint8Array): Record<string, string> {
+  const { header } = readHeader(bytes);
+  const metadata = Object.create(null) as Record<string, string>;
+  const { __metadata__: members = {} } = header;
+  check(isObject(members), DECODE, "__metadata__ to be an object of strings", members);
+  for (const [key, value] of Object.entries(members)) {
+    check(typeof value === "string", DECODE, `__metadata__ "${key}" to be a string`, value);
+    metadata[key] = value;
+  }
+  return metadata;
+}
+
+/**
+ * Writes a safetensors file, byte for byte as Python's `safetensors` does: tensors sorted by dtype, then name.
+ *
+ * @param tensors what to write, by name
+ * @param metadata free text beside the tensors
+ * @returns the whole file
+ * @throws if a tensor's data is not of its dtype's array type or not as long as its shape asks for
+ * @example
+ * ```ts
+ * import { encodeSafetensors } from "cfd-distill";
+ * const bias = { dtype: "I64", shape: [], data: new BigInt64Array([7n]) } as const;
+ * const bytes = encodeSafetensors({ bias }, { note: "one number" });
+ * console.log(bytes.length % 8); // 0
+ * ```
+ */
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, StoredTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const order = sortTensors(tensors);
+  const header = new Map<string, unknown>();
+  if (Object.keys(metadata).length > 0) header.set("__metadata__", sortMetadata(metadata));
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of order) {
+    const begin = end;
+    end += data.byteLength;
+    header.set(name, { dtype, shape, data_offsets: [begin, end] });
+  }
+  const json = toBytes(stringify(header));
+  const length = Math.ceil(json.length / 8) * 8;
+  check(length <= MAX_HEADER, ENCODE, `a header of at most ${MAX_HEADER} bytes`, length);
+  const bytes = new Uint8Array(8 + length + end).fill(0x20, 8, 8 + length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, 8);
+  let offset = 8 + length;
+  for (const [, { data }] of order) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
+  }
+  return bytes;
+}
+
+function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
+  check(bytes instanceof Uint8Array, DECODE, "a Uint8Array", bytes);
+  check(bytes.length >= 8, DECODE, "a safetensors file of at least 8 bytes", `${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  check(length <= MAX_HEADER, DECODE, `a header of at most ${MAX_HEADER} bytes`, length);
+  const start = 8 + length;
+  check(start <= bytes.length, DECODE, `a header of ${length} bytes`, `a file of ${bytes.length} bytes`);
+  const header = parseJson(bytes.subarray(8, start));
+  return { header, start };
+}
+
+function parseJson(bytes: Uint8Array): Record<string, unknown> {
+  let text = "";
+  let header: unknown;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    header = JSON.parse(text);
+  } catch (error) {
+    fail(DECODE, "a header in JSON", error instanceof Error ? error.message : error);
+  }
+  check(isObject(header) && text.startsWith("{"), DECODE, "the header to be a JSON object", header);
+  check(countMembers(text) === countKeys(header), DECODE, "every name only once", "a repeated name");
+  return header as Record<string, unknown>;
+}
+
+/** JSON.parse keeps the last of two equal names and says nothing; the number of colons outside strings does. */
+function countMembers(json: string): number {
+  let count = 0;
+  let quoted = false;
+  for (let i = 0; i < json.length; i++) {
+    const code = json.charCodeAt(i);
+    if (quoted && code === 0x5c) i++;
+    else if (code === 0x22) quoted = !quoted;
+    else if (code === 0x3a && !quoted) count++;
+  }
+  return count;
+}
+
+/** Iterative, since a hostile header can be nested more deeply than the call stack. */
+function countKeys(root: unknown): number {
+  let count = 0;
+  const pending = [root];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (typeof value !== "object" || value === null) continue;
+    const members: unknown[] = Object.values(value);
+    if (!Array.isArray(value)) count += members.length;
+    for (const member of members) pending.push(member);
+  }
+  return count;
+}
+
+function readEntry(name: string, value: unknown): Entry {
+  check(isObject(value), DECODE, `tensor "${name}" to be described by an object`, value);
+  const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
+  const known = typeof dtype === "string" && Object.hasOwn(DTYPE_ARRAYS, dtype);
+  check(known, DECODE, `the dtype of "${name}" among ${Object.keys(DTYPE_ARRAYS).join(", ")}`, dtype);
+  check(isSizes(shape), DECODE, `the shape of "${name}" to be a list of sizes`, shape);
+  const isRange = isSizes(offsets) && offsets.length === 2;
+  check(isRange, DECODE, `data_offsets of "${name}" to be [begin, end]`, offsets);
+  const [begin, end] = offsets as [number, number];
+  const expected = sizeOf(shape) * DTYPE_ARRAYS[dtype as DType].BYTES_PER_ELEMENT;
+  const what = `${expected} bytes for "${name}", ${dtype} [${shape.join(", ")}]`;
+  check(end - begin === expected, DECODE, what, `data_offsets [${begin}, ${end}]`);
+  return { name, dtype: dtype as DType, shape, begin, end };
+}
+
+/** Tensors must cover the bytes after the header exactly: no gap, no overlap, nothing left. */
+function checkLayout(entries: readonly Entry[], length: number): void {
+  let covered = 0;
+  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    check(begin === covered, DECODE, `"${name}" to begin at byte ${covered}, without gap or overlap`, begin);
+    covered = end;
+  }
+  check(covered === length, DECODE, `${covered} bytes of tensors`, `${length} bytes`);
+}
+
+function readTensor({ dtype, shape, begin, end }: Entry, bytes: Uint8Array, start: number): StoredTensor {
+  const ArrayType = DTYPE_ARRAYS[dtype];
+  const offset = bytes.byteOffset + start + begin;
+  const length = (end - begin) / ArrayType.BYTES_PER_ELEMENT;
+  const aligned = offset % ArrayType.BYTES_PER_ELEMENT === 0;
+  const copy = () => new Uint8Array(bytes.subarray(start + begin, start + end)).buffer;
+  const data = aligned ? new ArrayType(bytes.buffer as ArrayBuffer, offset, length) : new ArrayType(copy());
+  return { dtype, shape, data } as StoredTensor;
+}
+
+/** The reference implementation's order: by dtype, widest first, then by the bytes of the name. */
+function sortTensors(tensors: Readonly<Record<string, StoredTensor>>): [string, StoredTensor][] {
+  const dtypes = Object.keys(DTYPE_ARRAYS);
+  const keyed = Object.entries(tensors).map(([name, tensor]) => {
+    checkStored(name, tensor);
+    return { name, tensor, bytes: toBytes(name), rank: dtypes.indexOf(tensor.dtype) };
+  });
+  keyed.sort((a, b) => b.rank - a.rank || compareBytes(a.bytes, b.bytes));
+  return keyed.map(({ name, tensor }) => [name, tensor]);
+}
+
+function checkStored(name: string, tensor: StoredTensor): void {
+  check(name !== "__metadata__", ENCODE, 'names other than "__metadata__"', name);
+  check(!/\p{Surrogate}/u.test(name), ENCODE, "names that are well-formed text", name);
+  const known = isObject(tensor) && Object.hasOwn(DTYPE_ARRAYS, tensor.dtype);
+  check(known, ENCODE, `"${name}" to have a dtype among ${Object.keys(DTYPE_ARRAYS).join(", ")}`, tensor);
+  const { dtype, shape, data } = tensor;
+  const ArrayType = DTYPE_ARRAYS[dtype];
+  check(data instanceof ArrayType, ENCODE, `"${name}" (${dtype}) to hold a ${ArrayType.name}`, typeof data);
+  check(isSizes(shape), ENCODE, `the shape of "${name}" to be a list of sizes`, shape);
+  const what = `${sizeOf(shape)} elements in "${name}", [${shape.join(", ")}]`;
+  check(data.length === sizeOf(shape), ENCODE, what, data.length);
+}
+
+function sortMetadata(metadata: Readonly<Record<string, string>>): Map<string, string> {
+  for (const [key, value] of Object.entries(metadata)) {
+    check(typeof value === "string", ENCODE, `metadata "${key}" to be a string`, value);
+  }
+  const compare = (a: string, b: string) => compareBytes(toBytes(a), toBytes(b));
+  return new Map(Object.entries(metadata).sort(([a], [b]) => compare(a, b)));
+}
+
+/** JSON of a map in the map's own order; objects would move names like "7" to the front and lose "__proto__". */
+function stringify(value: unknown): string {
+  if (!(value instanceof Map)) return JSON.stringify(value);
+  const members = [...(value as Map<string, unknown>)].map(
+    ([k, v]) => `${JSON.stringify(k)}:${stringify(v)}`,
+  );
+  return `{${members.join(",")}}`;
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
+  return a.length - b.length;
+}
+
+function toBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A list of sizes whose product is still an exact integer. */
+function isSizes(value: unknown): value is number[] {
+  const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
+  return Array.isArray(value) && value.every(isSize);
+}
