@@ -11,9 +11,12 @@ export default defineConfig({
       { find: /^cfd-distill\/backends\/(.*)$/, replacement: source("backends/$1.ts") },
     ],
   },
+  server: { watch: { ignored: ["**/test/.generated/**"] } },
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
     testTimeout: 60_000,
+    // tfjs greets every process with an advertisement for its native engine.
+    onConsoleLog: (log) => !log.includes("looks like you are running TensorFlow.js in Node.js"),
   },
 });
