@@ -131,36 +131,34 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   } catch (error) {
     fail(DECODE, "a header in JSON", error instanceof Error ? error.message : error);
   }
-  check(isObject(header) && text.startsWith("{"), DECODE, "the header to be a JSON object", header);
-  check(countMembers(text) === countKeys(header), DECODE, "every name only once", "a repeated name");
+  check(isObject(header) && text.startsWith("{"), DECODE, "the header to be a JSON object", text);
+  const { members, depth } = scanJson(text);
+  check(depth <= 3, DECODE, "at most 3 levels of brackets in the header", depth);
+  check(members === countKeys(header), DECODE, "every name only once", "a repeated name");
   return header as Record<string, unknown>;
 }
 
-/** JSON.parse keeps the last of two equal names and says nothing; the number of colons outside strings does. */
-function countMembers(json: string): number {
-  let count = 0;
+/** The number of members in a JSON text, repeated ones too (JSON.parse silently keeps the last), and its depth. */
+function scanJson(json: string): { members: number; depth: number } {
+  let [members, level, depth] = [0, 0, 0];
   let quoted = false;
   for (let i = 0; i < json.length; i++) {
-    const code = json.charCodeAt(i);
-    if (quoted && code === 0x5c) i++;
-    else if (code === 0x22) quoted = !quoted;
-    else if (code === 0x3a && !quoted) count++;
+    const character = json[i]!;
+    if (quoted && character === "\\") i++;
+    else if (character === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (character === ":") members++;
+    else if (character === "{" || character === "[") depth = Math.max(depth, ++level);
+    else if (character === "}" || character === "]") level--;
   }
-  return count;
+  return { members, depth };
 }
 
-/** Iterative, since a hostile header can be nested more deeply than the call stack. */
-function countKeys(root: unknown): number {
-  let count = 0;
-  const pending = [root];
-  while (pending.length > 0) {
-    const value = pending.pop();
-    if (typeof value !== "object" || value === null) continue;
-    const members: unknown[] = Object.values(value);
-    if (!Array.isArray(value)) count += members.length;
-    for (const member of members) pending.push(member);
-  }
-  return count;
+function countKeys(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const members: unknown[] = Object.values(value);
+  const own = Array.isArray(value) ? 0 : members.length;
+  return members.reduce((sum: number, member) => sum + countKeys(member), own);
 }
 
 function readEntry(name: string, value: unknown): Entry {
