@@ -17,7 +17,7 @@ const WIDTH = 640;
 
 /** The few calls of @napi-rs/canvas that are used: it is no dependency of the package, so its types are absent. */
 interface CanvasModule {
-  createCanvas(width: number, height: number): { getContext(kind: "2d"): Context };
+  createCanvas: (width: number, height: number) => { getContext(kind: "2d"): Context };
   GlobalFonts: { registerFromPath(path: string, family: string): unknown };
 }
 interface Context {

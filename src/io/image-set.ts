@@ -1,0 +1,165 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, checkPositiveInteger, fail } from "../check.js";
+import type { Rng } from "../rng.js";
+
+/** Labelled images of one size, held in memory outside the engine. */
+export interface ImageSet {
+  /** NHWC: bytes 0..255, or float32 in [-1, 1]. */
+  readonly images: Uint8Array | Float32Array;
+  /** One index into `classes` per image. */
+  readonly labels: readonly number[];
+  readonly classes: readonly string[];
+  /** [height, width, channels] */
+  readonly shape: readonly [number, number, number];
+}
+
+/** A batch ready for training. */
+export interface ImageBatch {
+  /** [batch, height, width, channels] in [-1, 1]; the caller disposes it. */
+  readonly x0: tf.Tensor4D;
+  readonly labels: number[];
+}
+
+/**
+ * Refuses pixel values that are no images in [-1, 1]: the one place where ranges are looked at, because doing so
+ * in a training loop would read every batch back.
+ *
+ * @param values pixel values, any layout
+ * @param where who complains in the error message
+ * @throws if a value is NaN or outside [-1, 1], naming the value and its position
+ * @example
+ * ```ts
+ * import { checkImageRange } from "cfd-distill";
+ * checkImageRange(Float32Array.of(-1, 0.5, 1), "my loader");
+ * ```
+ */
+export function checkImageRange(values: Float32Array, where: string): void {
+  const at = values.findIndex((value) => !(value >= -1 && value <= 1));
+  if (at >= 0) fail(where, "every pixel in [-1, 1]", `${values[at]} at position ${at}`);
+}
+
+/**
+ * Images with labels, checked once and for all.
+ *
+ * @param set `images` NHWC, bytes (0..255) or float32 in [-1, 1]; `labels`, indices into `classes`; `shape`,
+ *   [height, width, channels]
+ * @returns the same data
+ * @throws if there is no image, sizes do not multiply out, a label names no class, or a pixel is outside [-1, 1]
+ * @example
+ * ```ts
+ * import { imageSet } from "cfd-distill";
+ * const set = imageSet({
+ *   images: Uint8Array.of(0, 64, 128, 255, 1, 2, 3, 4),
+ *   labels: [0, 1],
+ *   classes: ["dark to light", "dark"],
+ *   shape: [2, 2, 1],
+ * });
+ * ```
+ */
+export function imageSet(set: ImageSet): ImageSet {
+  const { images, labels, classes, shape } = set;
+  check(shape.length === 3, "imageSet", "shape to be [height, width, channels]", shape);
+  for (const size of shape) checkPositiveInteger(size, "imageSet", "every size in shape");
+  check(labels.length > 0, "imageSet", "at least one image", "none");
+  const expected = labels.length * shape[0] * shape[1] * shape[2];
+  check(
+    images.length === expected,
+    "imageSet",
+    `${expected} pixel values (${labels.length} labels, images of ${shape.join("x")})`,
+    images.length,
+  );
+  const bad = labels.find((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
+  check(bad === undefined, "imageSet", `every label in 0..${classes.length - 1}`, bad);
+  if (images instanceof Float32Array) checkImageRange(images, "imageSet");
+  return set;
+}
+
+/**
+ * The images at `indices` as a tensor in [-1, 1]; bytes b become b / 127.5 - 1.
+ *
+ * @param set the images
+ * @param indices which ones, in which order; repetitions are allowed
+ * @returns { x0: [indices.length, height, width, channels], labels }; the caller disposes `x0`
+ * @throws if there is no index, or one is outside the set
+ * @example
+ * ```ts
+ * import { imageBatch, imageSet } from "cfd-distill";
+ * const set = imageSet({ images: Uint8Array.of(0, 255), labels: [0, 0], classes: ["grey"], shape: [1, 1, 1] });
+ * const { x0 } = imageBatch(set, [1, 0]); // 1, -1
+ * x0.dispose();
+ * ```
+ */
+export function imageBatch(set: ImageSet, indices: readonly number[]): ImageBatch {
+  return gather(set, "imageBatch", indices, () => ({ flip: false, top: 0, left: 0 }));
+}
+
+/**
+ * A random batch, drawn with replacement, so that the stream alone says what comes next (a resumed run goes on
+ * with the very same images). The draws depend on the stream only, never on the engine.
+ *
+ * @param set the images
+ * @param rng the stream to draw from; it advances
+ * @param options `batch`: how many; `flip` (default false): mirror each image left-right with probability 1/2;
+ *   `crop` (default 0): shift each image by up to so many pixels either way, mid-grey filling the rim
+ * @returns { x0: [batch, height, width, channels] in [-1, 1], labels }; the caller disposes `x0`
+ * @throws if `batch` is no positive integer or `crop` no non-negative one
+ * @example
+ * ```ts
+ * import { createRng, drawBatch, imageSet } from "cfd-distill";
+ * const set = imageSet({ images: Uint8Array.of(0, 255), labels: [0, 1], classes: ["a", "b"], shape: [1, 1, 1] });
+ * const { x0, labels } = drawBatch(set, createRng(1), { batch: 4, flip: true });
+ * x0.dispose();
+ * ```
+ */
+export function drawBatch(
+  set: ImageSet,
+  rng: Rng,
+  options: { readonly batch: number; readonly flip?: boolean; readonly crop?: number },
+): ImageBatch {
+  const { batch, flip = false, crop = 0 } = options;
+  checkPositiveInteger(batch, "drawBatch", "batch");
+  check(Number.isInteger(crop) && crop >= 0, "drawBatch", "crop to be a non-negative integer", crop);
+  const shift = () => (crop === 0 ? 0 : rng.integer(2 * crop + 1) - crop);
+  const indices = Array.from({ length: batch }, () => rng.integer(set.labels.length));
+  return gather(set, "drawBatch", indices, () => ({
+    flip: flip && rng.uniform() < 0.5,
+    top: shift(),
+    left: shift(),
+  }));
+}
+
+type Change = { readonly flip: boolean; readonly top: number; readonly left: number };
+
+function gather(set: ImageSet, where: string, indices: readonly number[], change: () => Change): ImageBatch {
+  check(indices.length > 0, where, "at least one image", "none");
+  const count = set.labels.length;
+  const bad = indices.find((index) => !(Number.isInteger(index) && index >= 0 && index < count));
+  check(bad === undefined, where, `every index in 0..${count - 1}`, bad);
+  const size = set.shape[0] * set.shape[1] * set.shape[2];
+  const values = new Float32Array(indices.length * size);
+  indices.forEach((index, i) => {
+    copyImage(set, index, values.subarray(i * size, (i + 1) * size), change());
+  });
+  const x0 = tf.tensor4d(values, [indices.length, ...set.shape]);
+  return { x0, labels: indices.map((index) => set.labels[index]!) };
+}
+
+/** One image as floats, shifted and then mirrored; what the shift uncovers stays 0, the grey of [-1, 1]. */
+function copyImage(set: ImageSet, index: number, target: Float32Array, change: Change): void {
+  const [height, width, channels] = set.shape;
+  const start = index * target.length;
+  const bytes = set.images instanceof Uint8Array;
+  for (let y = 0; y < height; y++) {
+    const fromY = y + change.top;
+    if (fromY < 0 || fromY >= height) continue;
+    for (let x = 0; x < width; x++) {
+      const fromX = (change.flip ? width - 1 - x : x) + change.left;
+      if (fromX < 0 || fromX >= width) continue;
+      const source = start + (fromY * width + fromX) * channels;
+      for (let c = 0; c < channels; c++) {
+        const value = set.images[source + c]!;
+        target[(y * width + x) * channels + c] = bytes ? value / 127.5 - 1 : value;
+      }
+    }
+  }
+}
