@@ -1,0 +1,102 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, checkImages, checkLabels, checkPositiveInteger, checkTimes } from "../check.js";
+import { epsFromX0, predict, type Prediction } from "../prediction.js";
+import { ddimStep } from "../samplers/ddim.js";
+import { alphaSigma, perSample, type AlphaSigma } from "../schedules/coefficients.js";
+import type { NoiseSchedule } from "../schedules/schedule.js";
+import { untaped } from "../tape.js";
+import type { Denoiser, Labels, Times } from "../types.js";
+
+/** Options of {@link progressiveTarget}. */
+export interface ProgressiveTargetOptions {
+  /** Steps N of the student; its times are i / N, and the teacher takes two steps of 1 / 2N. */
+  readonly studentSteps: number;
+  /** One class per sample, -1 for none. */
+  readonly labels?: Labels | undefined;
+}
+
+/**
+ * What a student of N steps should answer at zt so that its one DDIM step lands where two of the teacher's do.
+ * The teacher runs untaped, also inside `valueAndGrads`; nothing is clipped, so x0 may leave [-1, 1].
+ *
+ * @param teacher a denoiser good at 2N steps
+ * @param schedule the noise schedule of both
+ * @param zt noisy images [B, H, W, C]
+ * @param times one per sample, each i / N with i in {1, ..., N}
+ * @param options `studentSteps` and `labels`
+ * @returns x0 and the eps that goes with it, [B, H, W, C]; the caller disposes them
+ * @throws if a time is not on the student's grid, or the teacher's 2N steps do not divide the authors' table
+ * @see Salimans & Ho 2022 (arXiv 2202.00512), Algorithm 2; Sun et al. 2022 (arXiv 2211.12039), Section 2
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { cosineSchedule, noise, progressiveTarget, type Denoiser } from "cfd-distill";
+ * const grey: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), { predictionType: "x0" as const });
+ * const zt = noise([1, 2], [8, 8, 3]);
+ * const target = progressiveTarget(grey, cosineSchedule(), zt, [0.25, 1], { studentSteps: 4 });
+ * tf.dispose([zt, target.x0, target.eps]);
+ * ```
+ */
+export function progressiveTarget(
+  teacher: Denoiser,
+  schedule: NoiseSchedule,
+  zt: tf.Tensor4D,
+  times: Times,
+  options: ProgressiveTargetOptions,
+): Prediction {
+  const { studentSteps, labels } = options;
+  checkImages(zt, "progressiveTarget", "zt");
+  checkTimes(times, zt.shape[0], "progressiveTarget");
+  checkLabels(labels, zt.shape[0], "progressiveTarget");
+  const grid = gridOf(schedule, times, studentSteps);
+  return tf.tidy(() => {
+    const x0 = untaped(() => {
+      const first = predict(teacher, schedule, zt, times, { labels });
+      const midway = ddimStep(first, grid.middle);
+      const second = predict(teacher, schedule, midway, grid.middleTimes, { labels });
+      return solveForX0(ddimStep(second, grid.to), zt, grid.from, grid.to);
+    });
+    return { x0, eps: epsFromX0(x0, zt, grid.from) };
+  });
+}
+
+interface Grid {
+  readonly middleTimes: Times;
+  readonly from: readonly AlphaSigma[];
+  readonly middle: readonly AlphaSigma[];
+  readonly to: readonly AlphaSigma[];
+}
+
+/** The three times of each sample's halved step, as integers over 2N so that 0 is exactly 0. */
+function gridOf(schedule: NoiseSchedule, times: Times, studentSteps: number): Grid {
+  checkPositiveInteger(studentSteps, "progressiveTarget", "studentSteps");
+  if (schedule.config.type === "discreteCosine") {
+    const { steps } = schedule.config;
+    const expected = `studentSteps whose double divides the ${steps} steps of the schedule`;
+    check(steps % (2 * studentSteps) === 0, "progressiveTarget", expected, studentSteps);
+  }
+  const positions = times.map((t) => Math.round(t * studentSteps));
+  const onGrid = (t: number, i: number) =>
+    positions[i]! >= 1 && Math.abs(t * studentSteps - positions[i]!) < 1e-6;
+  const expected = `every time to be i / studentSteps, i = 1..${studentSteps}`;
+  check(times.every(onGrid), "progressiveTarget", expected, times);
+  const at = (i: number) => alphaSigma(schedule, i / (2 * studentSteps));
+  return {
+    middleTimes: positions.map((i) => (2 * i - 1) / (2 * studentSteps)),
+    from: times.map((t) => alphaSigma(schedule, t)),
+    middle: positions.map((i) => at(2 * i - 1)),
+    to: positions.map((i) => at(2 * i - 2)),
+  };
+}
+
+/** x0 = (z'' - r zt) / (alpha'' - r alpha), r = sigma'' / sigma (Salimans & Ho 2022, Algorithm 2). */
+function solveForX0(
+  reached: tf.Tensor4D,
+  zt: tf.Tensor4D,
+  from: readonly AlphaSigma[],
+  to: readonly AlphaSigma[],
+): tf.Tensor4D {
+  const ratios = to.map(({ sigma }, i) => sigma / from[i]!.sigma);
+  const denominators = to.map(({ alpha }, i) => alpha - ratios[i]! * from[i]!.alpha);
+  return tf.div(tf.sub(reached, tf.mul(zt, perSample(ratios))), perSample(denominators));
+}

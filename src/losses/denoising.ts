@@ -1,0 +1,60 @@
+import * as tf from "@tensorflow/tfjs";
+import { addNoise } from "../schedules/coefficients.js";
+import type { NoiseSchedule } from "../schedules/schedule.js";
+import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
+import { checkBatch } from "./batch.js";
+import { predictionError, type PredictionLoss } from "./prediction-error.js";
+import type { Weighting } from "./weighting.js";
+
+/** Arguments of {@link denoisingLoss}. */
+export interface DenoisingLossInput {
+  /** The model to train. */
+  readonly denoiser: Denoiser;
+  /** Its noise schedule. */
+  readonly schedule: NoiseSchedule;
+  /** Clean images [B, H, W, C] in [-1, 1]. */
+  readonly x0: tf.Tensor4D;
+  /** Standard normal noise of the same shape. */
+  readonly eps: tf.Tensor4D;
+  /** One time in [0, 1] per sample. */
+  readonly times: Times;
+  /** One class per sample, -1 for none. */
+  readonly labels?: Labels | undefined;
+  /** Default: x0 "truncatedSnr", eps "eps", v "snrPlusOne", by the denoiser's prediction type. */
+  readonly weighting?: Weighting | undefined;
+}
+
+const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
+  x0: "truncatedSnr",
+  eps: "eps",
+  v: "snrPlusOne",
+};
+
+/**
+ * The loss of a base model: mean over samples of weight * mean (x0 error)^2. With the default weightings, an x0
+ * prediction has the authors' max(x0 error, eps error), an eps or v prediction the plain error of its output.
+ *
+ * @param input the model, its schedule and a batch
+ * @returns scalars `loss`, `x0Mse`, `epsMse`; the caller disposes them
+ * @throws if shapes do not fit, a time has no noise (alphaBar = 1), or eps is predicted at zero terminal SNR
+ * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 4; Ho et al. 2020 (arXiv 2006.11239), Eq. 14
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { cosineSchedule, denoisingLoss, noise, type Denoiser } from "cfd-distill";
+ * const denoiser: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), { predictionType: "eps" as const });
+ * const [x0, eps] = [tf.zeros([2, 8, 8, 3]) as tf.Tensor4D, noise([1, 2], [8, 8, 3])];
+ * const terms = denoisingLoss({ denoiser, schedule: cosineSchedule(), x0, eps, times: [0.3, 0.7] });
+ * tf.dispose([x0, eps, ...Object.values(terms)]);
+ * ```
+ */
+export function denoisingLoss(input: DenoisingLossInput): PredictionLoss {
+  const { denoiser, schedule, x0, eps, times, labels } = input;
+  checkBatch(input, "denoisingLoss");
+  const weighting = input.weighting ?? DEFAULT_WEIGHTING[denoiser.predictionType];
+  return tf.tidy(() => {
+    const zt = addNoise(schedule, x0, eps, times);
+    const where = "denoisingLoss";
+    return predictionError({ where, denoiser, schedule, zt, target: { x0, eps }, times, labels, weighting });
+  });
+}

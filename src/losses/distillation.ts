@@ -1,0 +1,57 @@
+import type * as tf from "@tensorflow/tfjs";
+import { check, checkImages, checkSameShape } from "../check.js";
+import { progressiveTarget } from "../distillation/progressive-target.js";
+import type { Prediction } from "../prediction.js";
+import type { NoiseSchedule } from "../schedules/schedule.js";
+import type { Denoiser, Labels, Times } from "../types.js";
+import { checkBatch } from "./batch.js";
+
+/** Where a distillation loss gets its target: a teacher to ask, or a target computed before. */
+export type TargetSource =
+  | {
+      /** A denoiser good at 2N steps; runs untaped. */
+      readonly teacher: Denoiser;
+      readonly target?: undefined;
+    }
+  | {
+      readonly teacher?: undefined;
+      /** What `progressiveTarget` returned for the same zt = addNoise(schedule, x0, eps, times). */
+      readonly target: Prediction;
+    };
+
+/** Arguments that the distillation losses share. */
+export type DistillationInput = TargetSource & {
+  /** The model to train. */
+  readonly student: Denoiser;
+  /** The noise schedule of both. */
+  readonly schedule: NoiseSchedule;
+  /** Clean images [B, H, W, C] in [-1, 1]. */
+  readonly x0: tf.Tensor4D;
+  /** Standard normal noise of the same shape. */
+  readonly eps: tf.Tensor4D;
+  /** One time per sample, each i / studentSteps with i in {1, ..., studentSteps}. */
+  readonly times: Times;
+  /** Steps N of the student. */
+  readonly studentSteps: number;
+  /** One class per sample, -1 for none. */
+  readonly labels?: Labels | undefined;
+};
+
+/** Throws unless the batch fits together and there is a teacher or a target, not both. */
+export function checkDistillation(input: DistillationInput, where: string): void {
+  checkBatch(input, where);
+  const { teacher, target, x0 } = input;
+  const one = (teacher === undefined) !== (target === undefined);
+  check(one, where, "either teacher or target", teacher === undefined ? "neither" : "both");
+  if (target === undefined) return;
+  for (const name of ["x0", "eps"] as const) {
+    checkImages(target[name], where, `target.${name}`);
+    checkSameShape(target[name], x0, where, `target.${name} and x0`);
+  }
+}
+
+/** The target given, or the teacher's. */
+export function targetOf(input: DistillationInput, zt: tf.Tensor4D): Prediction {
+  const { teacher, target, schedule, times, studentSteps, labels } = input;
+  return target ?? progressiveTarget(teacher, schedule, zt, times, { studentSteps, labels });
+}

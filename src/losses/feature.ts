@@ -1,0 +1,52 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, checkSameShape } from "../check.js";
+import { untaped } from "../tape.js";
+
+/** Options of {@link featureDistillationLoss}. */
+export interface FeatureDistillationOptions {
+  /** Divides the teacher's features before their softmax; below 1 sharpens. The paper's tau. */
+  readonly temperature: number;
+}
+
+/**
+ * Feature alignment: KL( softmax(teacherFeatures / temperature) || softmax(studentFeatures) ), mean over the batch.
+ * The temperature acts on the teacher alone and there is no factor temperature^2.
+ *
+ * @param studentFeatures [B, width]
+ * @param teacherFeatures [B, width]; constants, no gradient reaches them
+ * @param options `temperature` > 0; the paper uses 0.9 and 0.95
+ * @returns a scalar >= 0, in nats, finite for all finite features; the caller disposes it
+ * @throws if the shapes differ or the temperature is not positive
+ * @see Sun et al. 2022 (arXiv 2211.12039), Section 3 (classifier-based feature distillation)
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { featureDistillationLoss } from "cfd-distill";
+ * const features = tf.tensor2d([[1, 0, 2]]);
+ * const loss = featureDistillationLoss(features, features, { temperature: 1 });
+ * console.log((await loss.data())[0]); // 0
+ * tf.dispose([features, loss]);
+ * ```
+ */
+export function featureDistillationLoss(
+  studentFeatures: tf.Tensor2D,
+  teacherFeatures: tf.Tensor2D,
+  options: FeatureDistillationOptions,
+): tf.Scalar {
+  const where = "featureDistillationLoss";
+  const { temperature } = options;
+  check(studentFeatures.rank === 2, where, "studentFeatures [batch, width]", studentFeatures);
+  checkSameShape(studentFeatures, teacherFeatures, where, "studentFeatures and teacherFeatures");
+  check(temperature > 0 && Number.isFinite(temperature), where, "temperature > 0", temperature);
+  return tf.tidy(() => {
+    const logP = tf.logSoftmax(tf.div(constant(teacherFeatures), temperature));
+    const logQ = tf.logSoftmax(studentFeatures);
+    const perSample = tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, logQ)), 1);
+    return tf.mean(perSample);
+  });
+}
+
+/** The same values, through which no gradient flows. */
+function constant(tensor: tf.Tensor): tf.Tensor {
+  return untaped(() => tensor.clone());
+}

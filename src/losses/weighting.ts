@@ -1,0 +1,31 @@
+import { check, fail } from "../check.js";
+
+/**
+ * The weight of a sample's squared x0 error: `"x0"` 1, `"eps"` SNR, `"truncatedSnr"` max(1, SNR), `"snrPlusOne"`
+ * SNR + 1 (Salimans & Ho 2022, Section 4), `{ minSnr: g }` min(SNR, g) (Hang et al. 2023, arXiv 2303.09556, Eq. 5).
+ */
+export type Weighting = "x0" | "eps" | "truncatedSnr" | "snrPlusOne" | { readonly minSnr: number };
+
+/** The weight of the squared x0 error at a signal-to-noise ratio. */
+export function weightOf(weighting: Weighting, snr: number, where: string): number {
+  if (typeof weighting === "object") {
+    check(weighting.minSnr > 0, where, "minSnr > 0", weighting);
+    return Math.min(snr, weighting.minSnr);
+  }
+  switch (weighting) {
+    case "x0":
+      return 1;
+    case "eps":
+      return snr;
+    case "truncatedSnr":
+      return Math.max(1, snr);
+    case "snrPlusOne":
+      return snr + 1;
+    default:
+      return unknownWeighting(weighting, where);
+  }
+}
+
+function unknownWeighting(weighting: never, where: string): never {
+  return fail(where, 'weighting "x0", "eps", "truncatedSnr", "snrPlusOne" or { minSnr }', weighting);
+}

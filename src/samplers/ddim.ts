@@ -1,0 +1,128 @@
+import * as tf from "@tensorflow/tfjs";
+import { check } from "../check.js";
+import type { Prediction } from "../prediction.js";
+import { createRng, stackNormals, type Rng } from "../rng.js";
+import { alphaSigma, perSample, type AlphaSigma } from "../schedules/coefficients.js";
+import type { NoiseSchedule } from "../schedules/schedule.js";
+import type { Denoiser } from "../types.js";
+import { runSampler, type SamplerOptions } from "./run.js";
+
+/** Options of {@link sampleDdim}: those of every sampler, and the noise that it adds. */
+export type DdimOptions = SamplerOptions & {
+  /** 0 (default) adds no noise; 1 adds that of ancestral sampling. */
+  readonly eta?: number;
+  /** One seed per image for the added noise; needed when eta > 0. */
+  readonly seeds?: readonly number[];
+};
+
+/**
+ * The DDIM sampler. With the authors' table, `steps` and the default clipping it is their sampler.
+ *
+ * @param denoiser the model
+ * @param schedule its noise schedule
+ * @param zT starting noise [B, H, W, C], see `noise`; not disposed
+ * @param options `steps` or `times`; `eta`, `seeds`, `clip`, `labels`, `guidance`, `onStep`, `signal`
+ * @returns images [B, H, W, C], in [-1, 1] unless `clip` says otherwise; the caller disposes them
+ * @throws (rejects) if the options do not fit, or with the signal's reason when aborted
+ * @see Song et al. 2021 (arXiv 2010.02502), Eq. 12 and 16
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { cosineSchedule, noise, sampleDdim, type Denoiser } from "cfd-distill";
+ * const grey: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), { predictionType: "x0" as const });
+ * const zT = noise([1, 2], [8, 8, 3]);
+ * const images = await sampleDdim(grey, cosineSchedule(), zT, { steps: 4 });
+ * tf.dispose([zT, images]);
+ * ```
+ */
+export async function sampleDdim(
+  denoiser: Denoiser,
+  schedule: NoiseSchedule,
+  zT: tf.Tensor4D,
+  options: DdimOptions,
+): Promise<tf.Tensor4D> {
+  return stochasticDdim({ name: "sampleDdim", denoiser, schedule, zT }, options, options.eta ?? 0);
+}
+
+/** Options of {@link sampleAncestral}: those of every sampler, and the noise's seeds. */
+export type AncestralOptions = SamplerOptions & {
+  /** One seed per image for the added noise. */
+  readonly seeds: readonly number[];
+};
+
+/**
+ * Ancestral (DDPM) sampling with the posterior's variance: DDIM with eta = 1.
+ *
+ * @param denoiser the model
+ * @param schedule its noise schedule
+ * @param zT starting noise [B, H, W, C]; not disposed
+ * @param options `steps` or `times`, and `seeds`; `clip`, `labels`, `guidance`, `onStep`, `signal`
+ * @returns images [B, H, W, C]; the caller disposes them
+ * @throws (rejects) if the options do not fit, or with the signal's reason when aborted
+ * @see Ho et al. 2020 (arXiv 2006.11239), Eq. 7; Song et al. 2021 (arXiv 2010.02502), Section 4.1
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { cosineSchedule, noise, sampleAncestral, type Denoiser } from "cfd-distill";
+ * const grey: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), { predictionType: "x0" as const });
+ * const zT = noise([1, 2], [8, 8, 3]);
+ * const images = await sampleAncestral(grey, cosineSchedule(), zT, { steps: 4, seeds: [1, 2] });
+ * tf.dispose([zT, images]);
+ * ```
+ */
+export async function sampleAncestral(
+  denoiser: Denoiser,
+  schedule: NoiseSchedule,
+  zT: tf.Tensor4D,
+  options: AncestralOptions,
+): Promise<tf.Tensor4D> {
+  return stochasticDdim({ name: "sampleAncestral", denoiser, schedule, zT }, options, 1);
+}
+
+/**
+ * One deterministic DDIM step: zs = alpha_s x0 + sigma_s eps (Song et al. 2021, Eq. 12 with eta 0). With one
+ * coefficient per sample, or one for all.
+ */
+export function ddimStep({ x0, eps }: Prediction, to: AlphaSigma | readonly AlphaSigma[]): tf.Tensor4D {
+  const all = Array.isArray(to) ? (to as readonly AlphaSigma[]) : [to as AlphaSigma];
+  const alpha = perSample(all.map((c) => c.alpha));
+  const sigma = perSample(all.map((c) => c.sigma));
+  return tf.add(tf.mul(x0, alpha), tf.mul(eps, sigma));
+}
+
+interface Input {
+  readonly name: string;
+  readonly denoiser: Denoiser;
+  readonly schedule: NoiseSchedule;
+  readonly zT: tf.Tensor4D;
+}
+
+function stochasticDdim(input: Input, options: DdimOptions, eta: number): Promise<tf.Tensor4D> {
+  const { name, schedule, zT } = input;
+  check(eta >= 0 && eta <= 1, name, "eta in [0, 1]", eta);
+  const streams = eta > 0 ? noiseStreams(name, zT, options.seeds) : [];
+  return runSampler(input, options, (zt, { t, s }, ask) => {
+    const prediction = ask(zt, t);
+    const to = alphaSigma(schedule, s);
+    const added = eta * posteriorDeviation(alphaSigma(schedule, t), to);
+    const rest = Math.sqrt(Math.max(0, to.sigma ** 2 - added ** 2));
+    const mean = ddimStep(prediction, { alpha: to.alpha, sigma: rest });
+    if (added === 0) return { next: mean, x0: prediction.x0 };
+    const [, height, width, channels] = zt.shape;
+    const noise = stackNormals(streams, [height, width, channels]);
+    return { next: tf.add(mean, tf.mul(noise, added)), x0: prediction.x0 };
+  });
+}
+
+/** Standard deviation of q(zs | zt, x0) (Song et al. 2021, Eq. 16 with eta = 1). */
+function posteriorDeviation(from: AlphaSigma, to: AlphaSigma): number {
+  const kept = (from.alpha / to.alpha) ** 2;
+  return (to.sigma / from.sigma) * Math.sqrt(Math.max(0, 1 - kept));
+}
+
+function noiseStreams(name: string, zT: tf.Tensor4D, seeds: readonly number[] | undefined): Rng[] {
+  const batch = zT.shape[0];
+  check(seeds?.length === batch, name, `${batch} seeds, one per image, to add noise`, seeds);
+  // A stream of its own: with the seeds of `noise` the added noise would repeat the starting noise.
+  return seeds.map((seed) => createRng(seed).fork("added noise"));
+}
