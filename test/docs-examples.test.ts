@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import ts from "typescript";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { documentedExamples, examplesOfPage, examplesOfSource } from "./support/documented-examples.js";
 import type { DocumentedExample } from "./support/documented-examples.js";
 import { entryFiles, exampleCompilerOptions, functionsWithoutExample } from "./support/public-functions.js";
@@ -26,13 +26,17 @@ beforeAll(() => {
 
 describe("every example of the documentation", () => {
   beforeEach(async () => {
+    vi.spyOn(console, "log").mockReturnValue();
     await tf.setBackend("cpu");
     await tf.ready();
   });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
 
-  it.each(runnable.map((example) => ({ name: place(example), example })))(
-    "$name runs and frees its tensors",
-    async ({ name, example }) => {
+  for (const example of runnable) {
+    const name = place(example);
+    it(`${name} runs and frees its tensors`, async () => {
       const before = tf.memory().numTensors;
       await import(/* @vite-ignore */ moduleOf(example)).catch((error: unknown) => {
         throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, {
@@ -40,8 +44,8 @@ describe("every example of the documentation", () => {
         });
       });
       expect(tf.memory().numTensors - before, `tensors left behind by ${name}`).toBe(0);
-    },
-  );
+    });
+  }
 
   it("is run, but for a few that need what a test lacks", () => {
     expect(examples.filter(({ skipped }) => skipped).map(place).length).toBeLessThanOrEqual(5);
