@@ -45,3 +45,14 @@ export {
   type DatasetOrientedOptions,
 } from "./losses/dataset-oriented.js";
 export { cfdLoss, type CfdLoss, type CfdLossInput } from "./losses/cfd.js";
+
+export {
+  checkImageRange,
+  drawBatch,
+  imageBatch,
+  imageSet,
+  type ImageBatch,
+  type ImageSet,
+} from "./io/image-set.js";
+export { cifar10Classes, decodeCifar10 } from "./io/cifar10.js";
+export { imageGrid, type ImageGridOptions, type Picture } from "./io/image-grid.js";

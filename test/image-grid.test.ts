@@ -45,7 +45,7 @@ describe("imageGrid", () => {
     await expect(imageGrid(grey, { columns: 0 })).rejects.toThrow("columns to be a positive integer, got 0.");
     await expect(imageGrid(grey, { columns: 1, scale: 0.5 })).rejects.toThrow("scale");
     await expect(imageGrid(grey, { columns: 1, gap: -1 })).rejects.toThrow("gap");
-    const flat = grey.reshape<tf.Rank.R2>([2, 2]) as unknown as tf.Tensor4D;
+    const flat = grey.reshape<tf.Tensor2D>([2, 2]) as unknown as tf.Tensor4D;
     await expect(imageGrid(flat, { columns: 1 })).rejects.toThrow(
       "imageGrid: expected images to be a tensor",
     );
