@@ -1,0 +1,81 @@
+import * as tf from "@tensorflow/tfjs";
+import { check } from "../check.js";
+import { rateAt, type LearningRate } from "./learning-rates.js";
+import { createOptimizer, type Optimizer } from "./optimizer.js";
+
+/** Settings of {@link adam}. */
+export interface AdamOptions {
+  readonly learningRate: LearningRate;
+  /** Decay of the gradients' mean (0.9). */
+  readonly beta1?: number;
+  /** Decay of the squared gradients' mean (0.999). */
+  readonly beta2?: number;
+  /** Added to the root of the squared gradients' mean (1e-8). */
+  readonly epsilon?: number;
+  /** Decoupled decay: each step first shrinks the weights by 1 - rate * weightDecay (AdamW). */
+  readonly weightDecay?: number;
+  /** The older decay: l2 * weight is added to the gradient (the authors'; PyTorch's `Adam(weight_decay)`). */
+  readonly l2?: number;
+}
+
+/**
+ * Adam (Kingma & Ba, arXiv 1412.6980, algorithm 1) and AdamW (Loshchilov & Hutter, arXiv 1711.05101, algorithm 2),
+ * with the numbers of `torch.optim`.
+ *
+ * @param options settings; only `learningRate` has no default
+ * @returns an optimiser, whose `dispose` frees the moments
+ * @throws if a setting is out of its range
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { adam } from "cfd-distill";
+ * const params = { w: tf.variable(tf.tensor1d([1])) };
+ * const grads = { w: tf.tensor1d([0.3]) };
+ * const optimizer = adam({ learningRate: 0.1 });
+ * optimizer.apply(params, grads);
+ * console.log(await params.w.data()); // [0.9]: the first step is as long as the rate
+ * optimizer.dispose();
+ * tf.dispose([params, grads]);
+ * ```
+ */
+export function adam(options: AdamOptions): Optimizer {
+  const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, l2 = 0 } = options;
+  check(
+    isRate(learningRate),
+    "adam",
+    "learningRate to be a number >= 0 or a function of the step",
+    learningRate,
+  );
+  for (const [name, beta] of Object.entries({ beta1, beta2 })) {
+    check(beta >= 0 && beta < 1, "adam", `${name} in [0, 1)`, beta);
+  }
+  for (const [name, value] of Object.entries({ epsilon, weightDecay, l2 })) {
+    check(value >= 0 && Number.isFinite(value), "adam", `${name} to be a number >= 0`, value);
+  }
+  return createOptimizer({
+    type: "adam",
+    slots: ["expAvg", "expAvgSq"],
+    learningRate,
+    update(step, rate) {
+      // Bias corrections in float64, folded into two scalars that all weights share.
+      const stepSize = tf.scalar(rate / (1 - beta1 ** (step + 1)));
+      const bias2 = tf.scalar(Math.sqrt(1 - beta2 ** (step + 1)));
+      const [keep2, take1, take2, eps] = [beta2, 1 - beta1, 1 - beta2, epsilon].map((x) => tf.scalar(x));
+      const [shrink, decay] = [tf.scalar(1 - rate * weightDecay), tf.scalar(l2)];
+      return (weight, grad, { expAvg, expAvgSq }) => {
+        const g = l2 === 0 ? grad : tf.add(grad, tf.mul(weight, decay));
+        const m = tf.add(expAvg!, tf.mul(tf.sub(g, expAvg!), take1!));
+        const v = tf.add(tf.mul(expAvgSq!, keep2!), tf.mul(tf.square(g), take2!));
+        const step = tf.div(tf.mul(m, stepSize), tf.add(tf.div(tf.sqrt(v), bias2), eps!));
+        weight.assign(tf.sub(weightDecay === 0 ? weight : tf.mul(weight, shrink), step));
+        expAvg!.assign(m);
+        expAvgSq!.assign(v);
+      };
+    },
+  });
+}
+
+/** Whether `rate` can be a learning rate. */
+export function isRate(rate: LearningRate): boolean {
+  return typeof rate === "function" || (Number.isFinite(rate) && rateAt(rate, 0) >= 0);
+}

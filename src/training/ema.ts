@@ -1,0 +1,57 @@
+import * as tf from "@tensorflow/tfjs";
+import { check } from "../check.js";
+import type { Params } from "../types.js";
+import { checkSameEntries } from "./params.js";
+
+/**
+ * Moves averaged weights towards the current ones: ema = decay * ema + (1 - decay) * params. Only weights are averaged;
+ * batch-norm statistics (`trainable: false`), averages already, are copied. **Changes `ema` in place.**
+ *
+ * @param ema the average, e.g. begun by `cloneParams(params)`
+ * @param params the current weights; they are not changed
+ * @param decay in [0, 1], the authors' 0.9999; see {@link emaDecay}
+ * @throws if the two do not have the same names and shapes, or `decay` is outside [0, 1]
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { cloneParams, updateEma } from "cfd-distill";
+ * const params = { w: tf.variable(tf.scalar(1)) };
+ * const ema = cloneParams(params);
+ * params.w.assign(tf.scalar(3));
+ * updateEma(ema, params, 0.75);
+ * console.log(await ema["w"]?.data()); // [1.5]
+ * tf.dispose([params, ema]);
+ * ```
+ */
+export function updateEma(ema: Params, params: Params, decay: number): void {
+  check(decay >= 0 && decay <= 1, "updateEma", "decay in [0, 1]", decay);
+  checkSameEntries(ema, params, "updateEma", "params with the names and shapes of ema");
+  tf.tidy(() => {
+    const [keep, take] = [tf.scalar(decay), tf.scalar(1 - decay)];
+    for (const [name, weight] of Object.entries(params)) {
+      tf.tidy(() => {
+        const average = ema[name]!;
+        average.assign(weight.trainable ? tf.add(tf.mul(average, keep), tf.mul(weight, take)) : weight);
+      });
+    }
+  });
+}
+
+/**
+ * A decay that starts low and grows, min(decay, (1 + step) / (10 + step)), so that an average does not remember its
+ * random start for tens of thousands of steps (the rule of TensorFlow's ExponentialMovingAverage `num_updates`).
+ *
+ * @param decay the decay after the warm-up, in [0, 1]
+ * @returns the decay as a function of the step (0 for the first)
+ * @throws if `decay` is outside [0, 1]
+ * @example
+ * ```ts
+ * import { emaDecay } from "cfd-distill";
+ * const decay = emaDecay(0.9999);
+ * console.log(decay(0), decay(90), decay(1_000_000)); // 0.1, 0.91, 0.9999
+ * ```
+ */
+export function emaDecay(decay: number): (step: number) => number {
+  check(decay >= 0 && decay <= 1, "emaDecay", "decay in [0, 1]", decay);
+  return (step) => Math.min(decay, (1 + step) / (10 + step));
+}

@@ -1,0 +1,45 @@
+import type * as tf from "@tensorflow/tfjs";
+import { fail } from "../check.js";
+import type { StateDict } from "../io/dtypes.js";
+import type { Params } from "../types.js";
+
+/** Named tensors as host copies; they are read in one go, so a later update does not mix in. */
+export async function readTensors(tensors: Readonly<Record<string, tf.Tensor>>): Promise<StateDict> {
+  const read = Object.entries(tensors).map(async ([name, tensor]) => {
+    const data = Float32Array.from(await tensor.data());
+    return [name, { dtype: "F32", shape: [...tensor.shape], data }] as const;
+  });
+  return Object.fromEntries(await Promise.all(read));
+}
+
+interface Shaped {
+  readonly shape: readonly number[];
+}
+
+/** Throws unless `got` has exactly the names and shapes of `expected`; the error says which differ. */
+export function checkSameEntries(
+  expected: Readonly<Record<string, Shaped>>,
+  got: Readonly<Record<string, Shaped>>,
+  where: string,
+  what: string,
+): void {
+  const text = (shape: readonly number[]) => `[${shape.join(", ")}]`;
+  const names = new Set([...Object.keys(expected), ...Object.keys(got)]);
+  const differences = [...names].flatMap((name) => {
+    const want = Object.hasOwn(expected, name) ? expected[name] : undefined;
+    const have = Object.hasOwn(got, name) ? got[name] : undefined;
+    if (want === undefined) return [`"${name}" ${text(have!.shape)} which does not belong there`];
+    if (have === undefined) return [`no "${name}" ${text(want.shape)}`];
+    return text(want.shape) === text(have.shape)
+      ? []
+      : [`"${name}" ${text(have.shape)} instead of ${text(want.shape)}`];
+  });
+  if (differences.length === 0) return;
+  const more = differences.length > 5 ? `, and ${differences.length - 5} more differences` : "";
+  fail(where, what, differences.slice(0, 5).join(", ") + more);
+}
+
+/** The entries that gradients and optimisers see. */
+export function trainableEntries(params: Params): Params {
+  return Object.fromEntries(Object.entries(params).filter(([, variable]) => variable.trainable));
+}
