@@ -1,6 +1,45 @@
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
+// Which folders of src a folder may import from: arrows run downwards only.
+const mayImport = {
+  schedules: [],
+  samplers: ["schedules"],
+  distillation: ["schedules", "samplers"],
+  losses: ["schedules", "distillation"],
+  models: ["schedules"],
+  metrics: [],
+  io: ["schedules", "models", "samplers"],
+  training: ["schedules", "models", "io"],
+};
+
+// What runs in a browser imports nothing of Node, and no engine: both are the user's choice, behind other entries.
+const notInCore = [
+  { regex: "^node:", message: "Node-only code belongs to src/node." },
+  {
+    regex: "^@tensorflow/tfjs-",
+    message: "The core imports @tensorflow/tfjs, engines only in src/backends.",
+  },
+];
+
+const layers = Object.entries(mayImport).map(([folder, below]) => ({
+  files: [`src/${folder}/**`],
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: [
+          ...notInCore,
+          {
+            regex: `^\\.\\./(?!${["[a-z-]+\\.js$", ...below.map((name) => `${name}/`)].join("|")})`,
+            message: `src/${folder} may import from ${["its own folder", ...below].join(", ")}.`,
+          },
+        ],
+      },
+    ],
+  },
+}));
+
 export default defineConfig(
   { ignores: ["dist/", "docs/api/", "node_modules/", "runs/", "data/", "test/.generated/"] },
   ...tseslint.configs.strictTypeChecked,
@@ -49,6 +88,12 @@ export default defineConfig(
       ],
     },
   },
+  {
+    files: ["src/*.ts"],
+    ignores: ["src/node.ts"],
+    rules: { "no-restricted-imports": ["error", { patterns: notInCore }] },
+  },
+  ...layers,
   {
     // A describe block is one long function, and a test may well be longer than what it tests.
     files: ["test/**"],
