@@ -54,7 +54,7 @@ export function linearWarmup(options: {
   const { rate, steps } = options;
   if (typeof rate !== "function") checkRate(rate, "linearWarmup");
   checkPositiveInteger(steps, "linearWarmup", "steps");
-  return (step) => (rateAt(rate, step) * Math.min(step, steps)) / steps;
+  return (step) => rateAt(rate, step) * (Math.min(step, steps) / steps);
 }
 
 function checkRate(rate: number, where: string): void {
