@@ -76,8 +76,9 @@ describe("formulas", () => {
   });
 
   test("sigmoid is symmetric about t = 1/2", () => {
-    const { alphaBar } = sigmoidSchedule();
-    for (const t of [0.1, 0.25, 0.4]) expect(alphaBar(t) + alphaBar(1 - t)).toBeCloseTo(1, 12);
+    const sigmoid = sigmoidSchedule();
+    for (const t of [0.1, 0.25, 0.4])
+      expect(sigmoid.alphaBar(t) + sigmoid.alphaBar(1 - t)).toBeCloseTo(1, 12);
   });
 
   test("the authors' table: figures of the released code", () => {
@@ -144,8 +145,8 @@ describe("addNoise", () => {
   });
 
   test("refuses shapes and times that do not fit", () => {
-    const image = tf.zeros([2, 2, 2, 3]) as tf.Tensor4D;
-    const other = tf.zeros([2, 2, 2, 1]) as tf.Tensor4D;
+    const image = tf.zeros<tf.Rank.R4>([2, 2, 2, 3]);
+    const other = tf.zeros<tf.Rank.R4>([2, 2, 2, 1]);
     const flat = tf.zeros([2, 4]) as unknown as tf.Tensor4D;
     const add = (x0: tf.Tensor4D, eps: tf.Tensor4D, times: number[]) => () =>
       addNoise(cosineSchedule(), x0, eps, times);
