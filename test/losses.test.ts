@@ -222,7 +222,7 @@ describe("progressiveLoss", () => {
     expect(() => progressiveLoss(input as never)).toThrow("either teacher or target, got neither");
     const target = { x0, eps };
     expect(() => progressiveLoss({ ...input, teacher: student, target } as never)).toThrow("got both");
-    const narrow = { x0, eps: x0.slice([0], [1]) as tf.Tensor4D };
+    const narrow = { x0, eps: tf.slice(x0, [0], [1]) };
     expect(() => progressiveLoss({ ...input, target: narrow })).toThrow("target.eps and x0 of one shape");
     narrow.eps.dispose();
     expect(() => progressiveLoss({ ...input, teacher: student, times: [0.3, 1] })).toThrow(
