@@ -55,7 +55,7 @@ describe("statistics", () => {
   it("does not depend on the batches, given at once or as they come", async () => {
     const all = features(40, 6, [7, 3]);
     const whole = await statistics(all);
-    const parts = tf.split(all, [1, 12, 27]) as tf.Tensor2D[];
+    const parts = tf.split<tf.Tensor2D>(all, [1, 12, 27]);
     async function* come() {
       for (const part of parts) yield await Promise.resolve(part);
     }
@@ -73,7 +73,7 @@ describe("statistics", () => {
 
   it("keeps its digits far from zero", async () => {
     const far = tf.tensor2d([[1e6], [1e6 + 1], [1e6 + 2]]);
-    const parts = tf.split(far, 3) as tf.Tensor2D[];
+    const parts = tf.split<tf.Tensor2D>(far, 3);
     close((await statistics(parts)).covariance[0], 1, 1e-9);
     tf.dispose([far, ...parts]);
   });
