@@ -1,0 +1,96 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, fail } from "../check.js";
+import type { Rng } from "../rng.js";
+import type { Params } from "../types.js";
+
+/** One weight a network declares: its shape and how it starts. */
+export interface ParamSpec {
+  readonly shape: readonly number[];
+  readonly initialise: (rng: Rng, shape: readonly number[]) => tf.Variable;
+}
+
+/** All weights of a network by name: `init`, the parameter count and the check of foreign weights derive from it. */
+export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
+
+/** The parameter `name`, or an error that names it. */
+export function param(params: Params, name: string): tf.Variable {
+  return params[name] ?? fail("param", `a parameter named ${name}`, Object.keys(params));
+}
+
+/** New weights; each draws from a stream of its own, so that no weight depends on which others exist. */
+export function initParams(specs: ParamSpecs, rng: Rng): Params {
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { shape, initialise }]) => [name, initialise(rng.fork(name), shape)]),
+  );
+}
+
+/** Throws unless `params` has the names and shapes of `specs`, no more and no less. */
+export function checkParams(params: Params, specs: ParamSpecs, where: string): void {
+  for (const [name, { shape }] of Object.entries(specs)) {
+    const found = params[name];
+    check(found !== undefined, where, `a parameter ${name} [${shape.join(", ")}]`, "none of that name");
+    const same = found.rank === shape.length && shape.every((size, axis) => size === found.shape[axis]);
+    check(same, where, `${name} to have shape [${shape.join(", ")}]`, found);
+  }
+  const unknown = Object.keys(params).find((name) => !Object.hasOwn(specs, name));
+  check(unknown === undefined, where, "no parameters but the network's own", unknown);
+}
+
+/**
+ * The number of trainable weights; batch-norm statistics do not count.
+ *
+ * @param params weights of any network
+ * @returns how many numbers training changes
+ * @example
+ * ```ts
+ * import { countParameters, createRng, disposeParams, unet } from "cfd-distill";
+ * const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+ * const params = network.init(createRng(0));
+ * console.log(countParameters(params));
+ * disposeParams(params);
+ * ```
+ */
+export function countParameters(params: Params): number {
+  return Object.values(params).reduce((sum, variable) => sum + (variable.trainable ? variable.size : 0), 0);
+}
+
+/**
+ * Copies weights, for instance so that a student starts from its teacher.
+ *
+ * @param params weights of any network; unchanged
+ * @returns new variables of the same names and values; the caller disposes them
+ * @example
+ * ```ts
+ * import { cloneParams, createRng, disposeParams, unet } from "cfd-distill";
+ * const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+ * const teacher = network.init(createRng(0));
+ * const student = cloneParams(teacher);
+ * disposeParams(teacher);
+ * disposeParams(student);
+ * ```
+ */
+export function cloneParams(params: Params): Params {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, variable]) => [name, cloneVariable(variable)]),
+  );
+}
+
+/**
+ * Frees weights. Mutates: the variables cannot be used afterwards.
+ *
+ * @param params weights of any network
+ * @example
+ * ```ts
+ * import { createRng, disposeParams, unet } from "cfd-distill";
+ * const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+ * disposeParams(network.init(createRng(0)));
+ * ```
+ */
+export function disposeParams(params: Params): void {
+  for (const variable of Object.values(params)) variable.dispose();
+}
+
+function cloneVariable(variable: tf.Variable): tf.Variable {
+  // An engine may write a variable's buffer in place; `+ 0`-like ops copy it, `clone` would share it.
+  return tf.tidy(() => tf.variable(tf.mul(variable, 1), variable.trainable));
+}
