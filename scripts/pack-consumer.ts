@@ -43,7 +43,7 @@ const { terms, grads } = valueAndGrads(
 optimiser.apply(params, grads);
 
 const [loss] = await terms.loss.data();
-const gradient = await grads["filter"]!.data();
+const gradient = await grads.filter!.data();
 if (!gradient.some((value) => value !== 0) || !gradient.every(Number.isFinite)) {
   throw new Error(`expected a finite gradient that is not zero, got ${gradient.join(" ")}`);
 }
