@@ -1,0 +1,122 @@
+// Fixtures: python scripts/reference/make_fixtures.py (losses.safetensors).
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { progressiveTarget } from "../../src/distillation/progressive-target.js";
+import { datasetOrientedLoss } from "../../src/losses/dataset-oriented.js";
+import { denoisingLoss } from "../../src/losses/denoising.js";
+import { featureDistillationLoss } from "../../src/losses/feature.js";
+import { progressiveLoss } from "../../src/losses/progressive.js";
+import type { Weighting } from "../../src/losses/weighting.js";
+import { addNoise } from "../../src/schedules/coefficients.js";
+import { cosineSchedule } from "../../src/schedules/cosine.js";
+import { discreteCosineSchedule } from "../../src/schedules/table.js";
+import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import type { LossTerms, Params } from "../../src/types.js";
+import { ENGINES, start } from "./engines.js";
+import { expectClose, expectTensor, readFixture } from "./fixtures.js";
+import { flatten, image, MODELS, pointwise, pointwiseDenoiser, STUDENT_TIMES } from "./pointwise.js";
+import { values } from "./values.js";
+
+const fixture = readFixture("losses");
+const schedules = { table: discreteCosineSchedule(8), cosine: cosineSchedule() };
+const WEIGHTINGS: Record<string, Weighting | undefined> = {
+  x0: "x0",
+  eps: "eps",
+  truncatedSnr: "truncatedSnr",
+  snrPlusOne: "snrPlusOne",
+  minSnr: { minSnr: 5 },
+  default: undefined,
+};
+
+function batch(name: string) {
+  return { x0: image(`${name}/x0`, [4, 4, 4, 3]), eps: image(`${name}/eps`, [4, 4, 4, 3], 1.7) };
+}
+
+async function expectTerms(f: () => LossTerms, params: Params, key: string, tolerance: number) {
+  const { terms, grads } = valueAndGrads(f, params);
+  const order = ["loss", "x0Mse", "epsMse"];
+  expect(Object.keys(terms).sort()).toEqual([...order].sort());
+  const got = order.map((name) => terms[name]!.dataSync()[0]!);
+  const want = fixture.numbers(`${key}.terms`);
+  got.forEach((term, i) => {
+    expectClose([term], [want[i]!], tolerance, `${key} ${order[i]!}`);
+  });
+  expectClose(await flatten(grads), fixture.numbers(`${key}.gradients`), tolerance, `${key} gradients`);
+  tf.dispose([terms, grads]);
+}
+
+describe.each(ENGINES)("losses against PyTorch, on %s", (engine) => {
+  let [student, teacher]: Params[] = [];
+  let tensors = 0;
+  beforeAll(async () => {
+    await start(engine);
+    tensors = tf.memory().numTensors;
+    [student, teacher] = [pointwise("student"), pointwise("teacher")];
+  });
+  afterAll(() => {
+    tf.dispose([student, teacher]);
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+
+  describe.each(["x0", "eps", "v"] as const)("denoising, a network that predicts %s", (kind) => {
+    it.each(Object.keys(WEIGHTINGS))("weighting %s", async (name) => {
+      const input = batch("denoising");
+      const denoiser = pointwiseDenoiser(student!, kind);
+      const times = [1 / 8, 3 / 8, 5 / 8, 1];
+      const weighting = WEIGHTINGS[name];
+      const loss = () => denoisingLoss({ denoiser, schedule: schedules.table, ...input, times, weighting });
+      await expectTerms(loss, student!, `denoising.${kind}.${name}`, 1.5e-6);
+      tf.dispose(input);
+    });
+  });
+
+  const cases = MODELS.flatMap(([s, t]) =>
+    ([4, 2, 1] as const).flatMap((steps) =>
+      (["table", "cosine"] as const).map((schedule) => [schedule, s, t, steps] as const),
+    ),
+  ).filter(([schedule, s, t]) => schedule === "table" || (s !== "eps" && t !== "eps"));
+
+  it.each(cases)("progressive: %s, student %s, teacher %s, %i steps", async (name, s, t, studentSteps) => {
+    const input = batch("progressive");
+    const schedule = schedules[name];
+    const times = STUDENT_TIMES[studentSteps];
+    const models = { student: pointwiseDenoiser(student!, s), teacher: pointwiseDenoiser(teacher!, t) };
+    const key = `progressive.${name}.${s}.${t}.${studentSteps}`;
+    const zt = addNoise(schedule, input.x0, input.eps, times);
+    const target = progressiveTarget(models.teacher, schedule, zt, times, { studentSteps });
+    await expectTensor(target.x0, fixture.numbers(`${key}.x0`), 4e-6, `${key} target x0`);
+    await expectTensor(target.eps, fixture.numbers(`${key}.eps`), 4e-6, `${key} target eps`);
+    const loss = () => progressiveLoss({ ...models, schedule, ...input, times, studentSteps });
+    await expectTerms(loss, student!, key, 1.5e-6);
+    tf.dispose([input, zt, target]);
+  });
+
+  describe.each([2, 400])("with numbers up to %i", (scale) => {
+    it.each(["1.0", "0.95", "0.5"])("feature loss at temperature %s", async (temperature) => {
+      const student = tf.tensor2d(values("features/student", [4, 16], scale), [4, 16]);
+      const teacher = tf.tensor2d(values("features/teacher", [4, 16], scale), [4, 16]);
+      const key = `feature.${scale}.${temperature}`;
+      const f = (s: tf.Tensor2D) => featureDistillationLoss(s, teacher, { temperature: Number(temperature) });
+      const { value, grad } = tf.valueAndGrad(f)(student);
+      await expectTensor(value, fixture.numbers(key), 1.5e-6, key);
+      await expectTensor(grad, fixture.numbers(`${key}.gradient`), 1.5e-6, `${key} gradient`);
+      tf.dispose([student, teacher, value, grad]);
+    });
+
+    it("dataset-oriented loss", async () => {
+      // Where a prediction is nearly certain, entropy and gradient hang on the last digit of the logits.
+      const tolerance = scale === 400 ? 1.2e-4 : 1.5e-6;
+      const logits = tf.tensor2d(values("features/logits", [4, 10], scale), [4, 10]);
+      const key = `dataset.${scale}`;
+      for (const [i, name] of (["loss", "entropy", "diversity"] as const).entries()) {
+        const { value, grad } = tf.valueAndGrad(
+          (x: tf.Tensor2D) => datasetOrientedLoss(x, { gamma: 0.75 })[name],
+        )(logits);
+        await expectTensor(value, [fixture.numbers(key)[i]!], tolerance, `${key} ${name}`);
+        await expectTensor(grad, fixture.numbers(`${key}.${name}`), tolerance, `${key} ${name} gradient`);
+        tf.dispose([value, grad]);
+      }
+      logits.dispose();
+    });
+  });
+});

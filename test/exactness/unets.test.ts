@@ -1,0 +1,54 @@
+// Fixtures: python scripts/reference/make_fixtures.py (unets, losses, trajectories).
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { unet } from "../../src/models/unet.js";
+import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import type { Params } from "../../src/types.js";
+import { ENGINES, start } from "./engines.js";
+import { expectSummaries, expectTensor, readFixture } from "./fixtures.js";
+import { referenceParams } from "./params.js";
+import { image } from "./pointwise.js";
+import { UNETS } from "./unet-cases.js";
+import type { Shape } from "./values.js";
+
+const fixture = readFixture("unets");
+const shapes = fixture.setting("shapes") as Record<string, Record<string, Shape>>;
+const labels = fixture.setting("labels") as number[];
+const times = (fixture.setting("positions") as number[]).map((position) => position / 64);
+
+describe.each(ENGINES)("the U-Net against PyTorch, on %s", (engine) => {
+  let tensors = 0;
+  beforeAll(async () => {
+    await start(engine);
+    tensors = tf.memory().numTensors;
+  });
+  afterAll(() => {
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+
+  it.each(["plain", "conditional"] as const)("%s: output and every gradient", async (name) => {
+    const network = unet(UNETS[name]);
+    const params = referenceParams(`unet.${name}`, shapes[name]!);
+    const [input, cotangent] = tf.tidy(() => [
+      tf.variable(image(`unet.${name}/input`, [2, 8, 8, 3], 1.5)),
+      image(`unet.${name}/cotangent`, [2, 8, 8, 3]),
+    ]);
+    const apply = (x: tf.Tensor4D) =>
+      name === "plain" ? network.apply(params, x, times) : network.apply(params, x, times, labels);
+    const output = apply(input as tf.Tensor4D);
+    await expectTensor(output, fixture.numbers(`${name}.output`), 5e-6, `${name} output`);
+
+    const all: Params = { ...params, input: input as tf.Variable };
+    const { terms, grads } = valueAndGrads(
+      () => ({ loss: tf.sum<tf.Scalar>(tf.mul(apply(input as tf.Tensor4D), cotangent!)) }),
+      all,
+    );
+    const { input: inputGradient, ...rest } = grads;
+    const wanted = fixture.numbers(`${name}.inputGradient`);
+    await expectTensor(inputGradient!, wanted, 1e-5, `${name} gradient with respect to the input`);
+    const table = fixture.numbers(`${name}.gradients`);
+    const what = `${name} gradients with respect to the weights`;
+    await expectSummaries(rest, { net: `unet.${name}`, shapes: shapes[name]!, table, tolerance: 2e-5, what });
+    tf.dispose([all, cotangent!, output, terms, grads]);
+  });
+});
