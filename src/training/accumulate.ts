@@ -15,11 +15,11 @@ import type { ValueAndGrads } from "./value-and-grads.js";
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
  * import { accumulateGrads, valueAndGrads } from "cfd-distill";
- * const params = { w: tf.variable(tf.scalar(2)) };
+ * const params = { w: tf.tidy(() => tf.variable(tf.scalar(2))) };
  * const { terms, grads } = accumulateGrads(2, (i) =>
  *   valueAndGrads(() => ({ loss: params.w.mul(i + 1).asScalar() }), params),
  * );
- * console.log(await terms.loss.data(), await grads["w"]?.data()); // [3], [1.5]
+ * console.log(await terms.loss.data(), await grads.w?.data()); // [3], [1.5]
  * tf.dispose([terms, grads, params]);
  * ```
  */

@@ -29,7 +29,7 @@ export interface AdamOptions {
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
  * import { adam } from "cfd-distill";
- * const params = { w: tf.variable(tf.tensor1d([1])) };
+ * const params = { w: tf.tidy(() => tf.variable(tf.tensor1d([1]))) };
  * const grads = { w: tf.tensor1d([0.3]) };
  * const optimizer = adam({ learningRate: 0.1 });
  * optimizer.apply(params, grads);

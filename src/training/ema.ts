@@ -15,11 +15,11 @@ import { checkSameEntries } from "./params.js";
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
  * import { cloneParams, updateEma } from "cfd-distill";
- * const params = { w: tf.variable(tf.scalar(1)) };
+ * const params = { w: tf.tidy(() => tf.variable(tf.scalar(1))) };
  * const ema = cloneParams(params);
- * params.w.assign(tf.scalar(3));
+ * tf.tidy(() => params.w.assign(tf.scalar(3)));
  * updateEma(ema, params, 0.75);
- * console.log(await ema["w"]?.data()); // [1.5]
+ * console.log(await ema.w?.data()); // [1.5]
  * tf.dispose([params, ema]);
  * ```
  */
@@ -31,7 +31,9 @@ export function updateEma(ema: Params, params: Params, decay: number): void {
     for (const [name, weight] of Object.entries(params)) {
       tf.tidy(() => {
         const average = ema[name]!;
-        average.assign(weight.trainable ? tf.add(tf.mul(average, keep), tf.mul(weight, take)) : weight);
+        average.assign(
+          weight.trainable ? tf.add(tf.mul(average, keep), tf.mul(weight, take)) : weight.clone(),
+        );
       });
     }
   });

@@ -24,7 +24,7 @@ export interface SgdOptions {
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
  * import { sgd } from "cfd-distill";
- * const params = { w: tf.variable(tf.tensor1d([1])) };
+ * const params = { w: tf.tidy(() => tf.variable(tf.tensor1d([1]))) };
  * const grads = { w: tf.tensor1d([2]) };
  * const optimizer = sgd({ learningRate: 0.1, momentum: 0.9, l2: 5e-4 });
  * optimizer.apply(params, grads);

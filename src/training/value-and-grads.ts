@@ -21,9 +21,9 @@ export interface ValueAndGrads<T extends LossTerms = LossTerms> {
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
  * import { valueAndGrads } from "cfd-distill";
- * const params = { w: tf.variable(tf.tensor1d([3, 4])) };
+ * const params = { w: tf.tidy(() => tf.variable(tf.tensor1d([3, 4]))) };
  * const { terms, grads } = valueAndGrads(() => ({ loss: params.w.square().sum().asScalar() }), params);
- * console.log(await terms.loss.data(), await grads.w.data()); // [25], [6, 8]
+ * console.log(await terms.loss.data(), await grads.w?.data()); // [25], [6, 8]
  * tf.dispose([terms, grads, params]);
  * ```
  */

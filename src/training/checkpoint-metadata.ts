@@ -1,0 +1,119 @@
+import { check, fail } from "../check.js";
+import type { Clip } from "../prediction.js";
+import { restoreRng, type RngState } from "../rng.js";
+import type { ScheduleConfig } from "../schedules/schedule.js";
+import type { PredictionType } from "../types.js";
+import type { OptimizerState } from "./optimizer.js";
+
+/** What a checkpoint's metadata calls itself, and which version of the layout this code writes and reads. */
+const FORMAT = "cfd-distill";
+const VERSION = 1;
+
+/** An optimiser's state without its tensors. Before the first step its slots are empty. */
+export interface OptimizerMetadata {
+  readonly type: OptimizerState["type"];
+  readonly step: number;
+  readonly slots: readonly string[];
+}
+
+/** The part of a checkpoint that is not tensors: in the file one JSON text per key. */
+export interface Metadata {
+  readonly network: { readonly type: string };
+  readonly statistics: readonly string[];
+  readonly schedule?: ScheduleConfig | undefined;
+  readonly predictionType?: PredictionType | undefined;
+  readonly steps?: number | undefined;
+  readonly clip?: Clip | undefined;
+  readonly imageShape?: readonly [number, number, number] | undefined;
+  readonly optimizer?: OptimizerMetadata | undefined;
+  readonly step?: number | undefined;
+  readonly rng?: RngState | undefined;
+  readonly stage?: string | undefined;
+  readonly extra?: unknown;
+}
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isSize = (value: unknown) => isCount(value) && value !== 0;
+const isList = (value: unknown): value is unknown[] => Array.isArray(value);
+const isText = (value: unknown) => typeof value === "string";
+const isNames = (value: unknown) => isList(value) && value.every(isText);
+const hasType = (value: unknown) => isText((value as { type?: unknown } | null)?.type);
+
+/** What each key must hold, in words and as a test. */
+const RULES: Readonly<Record<keyof Metadata, readonly [string, (value: unknown) => boolean]>> = {
+  network: ["a network's config", hasType],
+  statistics: ["a list of names", isNames],
+  schedule: ["a schedule's config", hasType],
+  predictionType: ["x0, eps or v", (value) => ["x0", "eps", "v"].includes(value as string)],
+  steps: ["a positive integer", isSize],
+  clip: ["true, false or x0", (value) => [true, false, "x0"].includes(value as Clip)],
+  imageShape: [
+    "[height, width, channels]",
+    (value) => isList(value) && value.length === 3 && value.every(isSize),
+  ],
+  optimizer: ["an optimiser's type, step and slots", isOptimizer],
+  step: ["an integer >= 0", isCount],
+  rng: ["a random state", isRngState],
+  stage: ["text", isText],
+  extra: ["plain JSON", () => true],
+};
+
+/** Metadata as the strings that a safetensors file carries; absent keys are left out. */
+export function encodeMetadata(metadata: Metadata, where: string): Record<string, string> {
+  checkMetadata(metadata, where);
+  const texts = Object.entries(metadata)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [key, toJson(value, key, where)] as const);
+  return { format: FORMAT, formatVersion: String(VERSION), ...Object.fromEntries(texts) };
+}
+
+/** The reverse of {@link encodeMetadata}. Keys that this version does not know are refused with the version. */
+export function decodeMetadata(texts: Readonly<Record<string, string>>, where: string): Metadata {
+  const { format, formatVersion } = texts;
+  check(format === FORMAT, where, "a checkpoint of cfd-distill", `a file of format ${format ?? "unknown"}`);
+  check(formatVersion === String(VERSION), where, `format version ${VERSION}`, formatVersion);
+  const keys = Object.keys(RULES).filter((key) => texts[key] !== undefined);
+  const metadata = Object.fromEntries(keys.map((key) => [key, fromJson(texts[key]!, key, where)]));
+  checkMetadata(metadata as unknown as Metadata, where);
+  return metadata as unknown as Metadata;
+}
+
+function checkMetadata(metadata: Metadata, where: string): void {
+  for (const [key, [expected, holds]] of Object.entries(RULES)) {
+    const value = metadata[key as keyof Metadata];
+    const optional = key !== "network" && key !== "statistics";
+    if (value === undefined && optional) continue;
+    check(holds(value), where, `${key} to be ${expected}`, value);
+  }
+}
+
+/** JSON.stringify would turn NaN into null and drop undefined without a word. */
+function toJson(value: unknown, key: string, where: string): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    const lossy = typeof inner === "number" ? !Number.isFinite(inner) : typeof inner === "bigint";
+    if (lossy) fail(where, `${key} to be plain JSON`, inner);
+    return inner;
+  });
+}
+
+function fromJson(text: string, key: string, where: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return fail(where, `${key} in JSON`, text);
+  }
+}
+
+function isOptimizer(value: unknown): boolean {
+  const { step, slots } = (value ?? {}) as Partial<Record<keyof OptimizerMetadata, unknown>>;
+  return hasType(value) && isCount(step) && isNames(slots);
+}
+
+function isRngState(value: unknown): boolean {
+  try {
+    restoreRng(value as RngState);
+    return true;
+  } catch {
+    return false;
+  }
+}

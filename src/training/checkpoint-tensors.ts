@@ -1,0 +1,94 @@
+import * as tf from "@tensorflow/tfjs";
+import { check } from "../check.js";
+import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "../io/dtypes.js";
+import type { Params } from "../types.js";
+import type { Metadata } from "./checkpoint-metadata.js";
+import type { OptimizerState } from "./optimizer.js";
+import { checkSameEntries } from "./params.js";
+
+/** The tensors of a checkpoint on the host, by the part they belong to. */
+export interface CheckpointTensors {
+  readonly params: StateDict;
+  readonly ema: StateDict | undefined;
+  readonly optimizer: OptimizerState | undefined;
+}
+
+/** All parts as one state dict: `params/NAME`, `ema/NAME`, `optimizer/SLOT/NAME`. */
+export function joinTensors({ params, ema, optimizer }: CheckpointTensors): StateDict {
+  const slots = Object.entries(optimizer?.slots ?? {});
+  return Object.assign(
+    prefixed("params/", params),
+    prefixed("ema/", ema ?? {}),
+    ...slots.map(([slot, moments]) => prefixed(`optimizer/${slot}/`, moments)),
+  ) as StateDict;
+}
+
+/** The reverse of {@link joinTensors}; throws unless the parts belong together. */
+export function splitTensors(tensors: StateDict, metadata: Metadata, where: string): CheckpointTensors {
+  const [params, ema, slots] = [record<StoredTensor>(), record<StoredTensor>(), record<StateDict>()];
+  for (const slot of metadata.optimizer?.slots ?? []) slots[slot] = record();
+  for (const [key, tensor] of Object.entries(tensors)) {
+    const [, part, slot = "", name = ""] = /^(params|ema|optimizer\/([^/]*))\/(.*)$/s.exec(key) ?? [];
+    check(part !== undefined, where, "tensors in params/, ema/ or optimizer/SLOT/", key);
+    const group = part === "params" ? params : part === "ema" ? ema : (slots[slot] ??= record());
+    group[name] = tensor;
+  }
+  const optimizer = metadata.optimizer && { ...metadata.optimizer, slots };
+  const found = { params, ema: Object.keys(ema).length > 0 ? ema : undefined, optimizer };
+  checkTogether(found, metadata.statistics, where);
+  return found;
+}
+
+/** Throws unless the averages have the entries of the weights, and the optimiser's slots those of the trainable ones. */
+export function checkTogether(
+  { params, ema, optimizer }: CheckpointTensors,
+  statistics: readonly string[],
+  where: string,
+): void {
+  check(Object.keys(params).length > 0, where, "at least one weight in params", "none");
+  const unknown = statistics.find((name) => !Object.hasOwn(params, name));
+  check(unknown === undefined, where, "statistics among params", unknown);
+  if (ema) checkSameEntries(params, ema, where, "ema with the entries of params");
+  const frozen = new Set(statistics);
+  const trainable = Object.fromEntries(Object.entries(params).filter(([name]) => !frozen.has(name)));
+  for (const [slot, moments] of Object.entries(optimizer?.slots ?? {})) {
+    const untouched = optimizer?.step === 0 && Object.keys(moments).length === 0;
+    if (untouched) continue;
+    checkSameEntries(
+      trainable,
+      moments,
+      where,
+      `the optimiser's ${slot} with the entries of the trainable params`,
+    );
+  }
+}
+
+/** Weights rounded to what files ship; throws where a number is too large for 16 bits. */
+export function shrink(tensors: StateDict, dtype: "F32" | "F16", where: string): StateDict {
+  check(dtype === "F32" || dtype === "F16", where, "dtype F32 or F16", dtype);
+  if (dtype === "F32") return tensors;
+  const entries = Object.entries(tensors).map(([name, tensor]) => {
+    const values = toFloat32(tensor);
+    const large = values.find((value) => Number.isFinite(value) && Math.abs(value) >= 65520);
+    check(large === undefined, where, `"${name}" within the range of F16`, large);
+    return [name, fromFloat32(values, tensor.shape, dtype)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Weights as variables; those named in `statistics` are not trainable. */
+export function toParams(tensors: StateDict, statistics: readonly string[]): Params {
+  const frozen = new Set(statistics);
+  const make = (name: string, tensor: StoredTensor) =>
+    tf.tidy(() => tf.variable(tf.tensor(toFloat32(tensor), [...tensor.shape]), !frozen.has(name)));
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, make(name, tensor)]));
+}
+
+function prefixed(prefix: string, tensors: StateDict): StateDict {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
+}
+
+/** Names come from a file: without a prototype, "__proto__" is a name like any other. */
+function record<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
+}

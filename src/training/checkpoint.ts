@@ -1,0 +1,195 @@
+import * as tf from "@tensorflow/tfjs";
+import { check } from "../check.js";
+import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../io/safetensors.js";
+import { networkFromConfig } from "../models/network-config.js";
+import type { DenoiserNetwork, NetworkConfigBase } from "../models/network.js";
+import type { Clip } from "../prediction.js";
+import type { RngState } from "../rng.js";
+import { scheduleFromConfig } from "../schedules/from-config.js";
+import type { NoiseSchedule } from "../schedules/schedule.js";
+import type { Params, PredictionType } from "../types.js";
+import { decodeMetadata, encodeMetadata, type Metadata } from "./checkpoint-metadata.js";
+import { checkTogether, joinTensors, shrink, splitTensors, toParams } from "./checkpoint-tensors.js";
+import type { OptimizerState } from "./optimizer.js";
+import { checkSameEntries, readTensors } from "./params.js";
+
+/** The weights of any network and what a run needs to go on with them as if it had never stopped. */
+export interface NetworkCheckpoint {
+  /** Only its `config` is stored, from which the same network is made again. */
+  readonly network: { readonly config: NetworkConfigBase };
+  readonly params: Params;
+  /** Averaged weights; of the names and shapes of `params`. */
+  readonly ema?: Params | undefined;
+  /** What the optimiser's `state()` returned. */
+  readonly optimizer?: OptimizerState | undefined;
+  /** Training steps done in this stage. */
+  readonly step?: number | undefined;
+  /** What the random stream's `state()` returned. */
+  readonly rng?: RngState | undefined;
+  /** Where in a recipe this was, in the recipe's words. */
+  readonly stage?: string | undefined;
+  /** Anything else, in plain JSON. */
+  readonly extra?: unknown;
+}
+
+/** A diffusion model's checkpoint: the weights and everything needed to sample with them. */
+export interface Checkpoint extends NetworkCheckpoint {
+  readonly schedule: NoiseSchedule;
+  readonly predictionType: PredictionType;
+  /** The number of sampling steps the model was trained for. */
+  readonly steps: number;
+  /** How samplers should clip (default true). */
+  readonly clip?: Clip | undefined;
+  /** [height, width, channels] of the images it was trained on. */
+  readonly imageShape?: readonly [number, number, number] | undefined;
+}
+
+/** A decoded {@link NetworkCheckpoint}, with a network that runs. */
+export type DecodedNetwork = NetworkCheckpoint & { readonly network: ReturnType<typeof networkFromConfig> };
+
+/** A decoded {@link Checkpoint}, with a network that runs. */
+export type DecodedCheckpoint = Checkpoint & { readonly network: DenoiserNetwork; readonly clip: Clip };
+
+/** How weights are stored. */
+export interface EncodeOptions {
+  /** "F16" halves the size of weights that are shipped; optimiser states are always F32. */
+  readonly dtype?: "F32" | "F16";
+}
+
+/**
+ * Writes a checkpoint as one safetensors file: `params/NAME`, `ema/NAME` and `optimizer/SLOT/NAME`, and in the metadata
+ * the format version and the rest in JSON. All tensors are read before the first wait: training may go on meanwhile.
+ *
+ * @param checkpoint a diffusion model's checkpoint, or any network's
+ * @param options.dtype "F32" (default; comes back bit for bit) or "F16"
+ * @returns the whole file
+ * @throws (rejects) if ema or the optimiser's state do not belong to params, a value is not storable, or a weight is too
+ *   large for F16
+ * @example
+ * ```ts
+ * import { cosineSchedule, createRng, decodeCheckpoint, disposeParams, encodeCheckpoint, unet } from "cfd-distill";
+ * const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+ * const params = network.init(createRng(0));
+ * const bytes = await encodeCheckpoint({ network, params, schedule: cosineSchedule(), predictionType: "x0", steps: 8 });
+ * const again = decodeCheckpoint(bytes);
+ * console.log(again.steps, again.schedule.config.type); // 8 "cosine"
+ * disposeParams(params);
+ * disposeParams(again.params);
+ * ```
+ */
+export async function encodeCheckpoint(
+  checkpoint: Checkpoint | NetworkCheckpoint,
+  options: EncodeOptions = {},
+): Promise<Uint8Array> {
+  const where = "encodeCheckpoint";
+  const { params, ema, optimizer } = checkpoint;
+  const { dtype = "F32" } = options;
+  const metadata = metadataOf(checkpoint);
+  const texts = encodeMetadata(metadata, where);
+  const [weights, averages] = await Promise.all([readTensors(params), ema && readTensors(ema)]);
+  const tensors = { params: weights, ema: averages, optimizer };
+  checkTogether(tensors, metadata.statistics, where);
+  const shipped = {
+    params: shrink(weights, dtype, where),
+    ema: averages && shrink(averages, dtype, where),
+    optimizer,
+  };
+  return encodeSafetensors(joinTensors(shipped), texts);
+}
+
+/**
+ * Reads a diffusion model's checkpoint. The file is checked before any tensor is made.
+ *
+ * @param bytes what {@link encodeCheckpoint} wrote
+ * @returns the checkpoint with its network and schedule made again; the caller disposes `params` and `ema`
+ * @throws if the bytes are damaged, not a checkpoint, of another format version, or of another kind of network
+ * @example
+ * ```ts
+ * import { decodeCheckpoint } from "cfd-distill";
+ * try {
+ *   decodeCheckpoint(new Uint8Array(3));
+ * } catch (error) {
+ *   console.log(error); // decodeSafetensors: expected a safetensors file of at least 8 bytes, got 3 bytes.
+ * }
+ * ```
+ */
+export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
+  const metadata = decodeMetadata(safetensorsMetadata(bytes), "decodeCheckpoint");
+  const { schedule, predictionType, steps, clip = true, imageShape } = metadata;
+  const sampled = schedule !== undefined && predictionType !== undefined && steps !== undefined;
+  check(
+    sampled,
+    "decodeCheckpoint",
+    "schedule, predictionType and steps (a diffusion model)",
+    metadata.network,
+  );
+  const made = scheduleFromConfig(schedule);
+  const decoded = decodeParts(bytes, metadata, "decodeCheckpoint");
+  const network = decoded.network as unknown as DenoiserNetwork;
+  return { ...decoded, network, schedule: made, predictionType, steps, clip, imageShape };
+}
+
+/**
+ * Reads the checkpoint of any network, e.g. of a classifier: as {@link decodeCheckpoint}, without the diffusion part.
+ *
+ * @param bytes what {@link encodeCheckpoint} wrote
+ * @returns the checkpoint with its network made again; the caller disposes `params` and `ema`
+ * @throws if the bytes are damaged, not a checkpoint, or of another format version
+ * @example
+ * ```ts
+ * import { createRng, decodeNetworkCheckpoint, disposeParams, encodeCheckpoint, unet } from "cfd-distill";
+ * const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+ * const params = network.init(createRng(0));
+ * const again = decodeNetworkCheckpoint(await encodeCheckpoint({ network, params, stage: "classifier", step: 3 }));
+ * console.log(again.stage, again.step); // "classifier" 3
+ * disposeParams(params);
+ * disposeParams(again.params);
+ * ```
+ */
+export function decodeNetworkCheckpoint(bytes: Uint8Array): DecodedNetwork {
+  const where = "decodeNetworkCheckpoint";
+  return decodeParts(bytes, decodeMetadata(safetensorsMetadata(bytes), where), where);
+}
+
+/**
+ * Loads weights into a network that exists already. **Changes `params` in place**, all of them or, on an error, none.
+ *
+ * @param params the weights to overwrite
+ * @param from the weights to load, e.g. a checkpoint's `ema`; they are not changed
+ * @throws if the two do not have the same names and shapes; the error says which differ
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { assignParams } from "cfd-distill";
+ * const [student, teacher] = tf.tidy(() => [{ w: tf.variable(tf.scalar(0)) }, { w: tf.variable(tf.scalar(5)) }] as const);
+ * assignParams(student, teacher);
+ * console.log(await student.w.data()); // [5]
+ * tf.dispose([student, teacher]);
+ * ```
+ */
+export function assignParams(params: Params, from: Params): void {
+  checkSameEntries(params, from, "assignParams", "the weights of this network");
+  tf.tidy(() => {
+    for (const [name, weight] of Object.entries(params)) weight.assign(from[name]!.clone());
+  });
+}
+
+function metadataOf(checkpoint: Checkpoint | NetworkCheckpoint): Metadata {
+  const { network, params, optimizer, step, rng, stage, extra } = checkpoint;
+  const statistics = Object.keys(params).filter((name) => !params[name]!.trainable);
+  const common = { network: network.config, statistics, step, rng, stage, extra };
+  const kept = optimizer && { ...optimizer, slots: Object.keys(optimizer.slots) };
+  if (!("schedule" in checkpoint)) return { ...common, optimizer: kept };
+  const { schedule, predictionType, steps, clip = true, imageShape } = checkpoint;
+  const sampling = { schedule: schedule.config, predictionType, steps, clip, imageShape };
+  return { ...common, ...sampling, optimizer: kept };
+}
+
+function decodeParts(bytes: Uint8Array, metadata: Metadata, where: string): DecodedNetwork {
+  const { params, ema, optimizer } = splitTensors(decodeSafetensors(bytes), metadata, where);
+  const { statistics, step, rng, stage, extra } = metadata;
+  const network = networkFromConfig(metadata.network);
+  const weights = toParams(params, statistics);
+  const averages = ema && toParams(ema, statistics);
+  return { network, params: weights, ema: averages, optimizer, step, rng, stage, extra };
+}

@@ -1,0 +1,94 @@
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { loadGenerator } from "../src/generator.js";
+import { denoiser } from "../src/models/denoiser.js";
+import { disposeParams } from "../src/models/params.js";
+import { unet } from "../src/models/unet.js";
+import { createRng, noise } from "../src/rng.js";
+import { sampleDdim } from "../src/samplers/ddim.js";
+import { cosineSchedule } from "../src/schedules/cosine.js";
+import { encodeCheckpoint } from "../src/training/checkpoint.js";
+import type { Params } from "../src/types.js";
+
+const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 2 });
+const schedule = cosineSchedule();
+let params: Params = {};
+let ema: Params = {};
+
+beforeAll(async () => {
+  await tf.setBackend("cpu");
+  await tf.ready();
+  [params, ema] = [network.init(createRng(1)), network.init(createRng(2))];
+  // A fresh U-Net's last convolution is almost 0: make the two tell apart.
+  for (const w of [...Object.values(params), ...Object.values(ema)])
+    tf.tidy(() => {
+      w.assign(tf.add(w, 0.05));
+    });
+});
+
+const base = {
+  network,
+  schedule,
+  predictionType: "x0",
+  steps: 2,
+  clip: "x0",
+  imageShape: [8, 8, 3],
+} as const;
+
+/** What the generator promises, put together by hand. */
+async function expected(weights: Params, seeds: number[], steps: number): Promise<Float32Array> {
+  const zT = noise(seeds, [8, 8, 3]);
+  const images = await sampleDdim(denoiser(network, weights, "x0"), schedule, zT, { steps, clip: "x0" });
+  const values = (await images.data<"float32">()).slice();
+  tf.dispose([zT, images]);
+  return values;
+}
+
+describe("loadGenerator", () => {
+  it("samples the averaged weights at the trained steps, image i from seed i alone", async () => {
+    const before = tf.memory().numTensors;
+    const generator = loadGenerator(await encodeCheckpoint({ ...base, params, ema }));
+    expect([generator.steps, generator.imageShape]).toEqual([2, [8, 8, 3]]);
+    const images = await generator.sample({ seeds: [7, 8] });
+    expect(images.shape).toEqual([2, 8, 8, 3]);
+    expect(await images.data()).toEqual(await expected(ema, [7, 8], 2));
+    const one = await generator.sample({ seeds: [8], steps: 3 });
+    expect(await one.data()).toEqual(await expected(ema, [8], 3));
+    tf.dispose([images, one]);
+    generator.dispose();
+    generator.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    await expect(generator.sample({ seeds: [1] })).rejects.toThrow(
+      "Generator.sample: expected a generator in use",
+    );
+  });
+
+  it("samples the plain weights where there is no average, in any size", async () => {
+    const generator = loadGenerator(await encodeCheckpoint({ ...base, params }));
+    const images = await generator.sample({ seeds: [7] });
+    expect(await images.data()).toEqual(await expected(params, [7], 2));
+    const wide = await generator.sample({ seeds: [7], shape: [4, 12, 3] });
+    expect(wide.shape).toEqual([1, 4, 12, 3]);
+    tf.dispose([images, wide]);
+    generator.dispose();
+  });
+
+  it("refuses what does not fit, without leaking", async () => {
+    const generator = loadGenerator(await encodeCheckpoint({ ...unsized, params }));
+    const before = tf.memory().numTensors;
+    await expect(generator.sample({ seeds: [1] })).rejects.toThrow("Generator.sample: expected shape");
+    const shape = [8, 8, 3] as const;
+    await expect(generator.sample({ seeds: [], shape })).rejects.toThrow("noise: expected at least one seed");
+    await expect(generator.sample({ seeds: [1], shape, steps: 0 })).rejects.toThrow(
+      "stepTimes: expected steps",
+    );
+    const signal = AbortSignal.abort(new Error("stop"));
+    await expect(generator.sample({ seeds: [1], shape, signal })).rejects.toThrow("stop");
+    expect(tf.memory().numTensors).toBe(before);
+    generator.dispose();
+    const classifier = await encodeCheckpoint({ network, params });
+    expect(() => loadGenerator(classifier)).toThrow("(a diffusion model)");
+    disposeParams(params);
+    disposeParams(ema);
+  });
+});

@@ -1,0 +1,88 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { decodeSafetensors } from "../src/io/safetensors.js";
+import { writeFileAtomic } from "../src/node/atomic.js";
+import { loadCheckpoint, loadNetworkCheckpoint } from "../src/node/checkpoint.js";
+import { createRng } from "../src/rng.js";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cfd-distill-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const bytes = (length: number, value: number) => new Uint8Array(length).fill(value);
+
+describe("writeFileAtomic", () => {
+  it("writes, replaces, and leaves nothing else in the folder", async () => {
+    const path = join(folder, "a.bin");
+    await writeFileAtomic(path, bytes(10, 1));
+    await writeFileAtomic(path, bytes(5, 2));
+    expect(new Uint8Array(await readFile(path))).toEqual(bytes(5, 2));
+    expect(await readdir(folder)).toEqual(["a.bin"]);
+  });
+
+  it("leaves one whole file when two writes race", async () => {
+    const path = join(folder, "a.bin");
+    await Promise.all([1, 2, 3, 4].map((value) => writeFileAtomic(path, bytes(1 << 20, value))));
+    const written = await readFile(path);
+    expect(written.equals(bytes(1 << 20, written[0]!))).toBe(true);
+    expect(await readdir(folder)).toEqual(["a.bin"]);
+  });
+
+  it("names the file when it cannot be written, and cleans up", async () => {
+    const missing = join(folder, "no", "a.bin");
+    await expect(writeFileAtomic(missing, bytes(1, 1))).rejects.toThrow(
+      `writeFileAtomic: expected to be able to write ${missing}, got ENOENT`,
+    );
+    const taken = join(folder, "taken"); // a folder with something in it cannot be replaced by a file
+    await mkdir(taken);
+    await writeFile(join(taken, "x"), "x");
+    await expect(writeFileAtomic(taken, bytes(1, 1))).rejects.toThrow("writeFileAtomic: expected to be able");
+    expect(await readdir(folder)).toEqual(["taken"]);
+  });
+
+  it("survives kill -9 at any moment with a whole file", async () => {
+    const path = join(folder, "saved.safetensors");
+    const script = fileURLToPath(new URL("support/save-forever.ts", import.meta.url));
+    const rng = createRng(1);
+    for (let round = 0; round < 4; round++) {
+      const child = spawn(process.execPath, ["--import", "tsx", script, path], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(child.stdout, "data"); // at least one file has been written
+      await setTimeout(rng.integer(60));
+      child.kill("SIGKILL");
+      await once(child, "close");
+      const { data } = decodeSafetensors(await readFile(path)).data!;
+      expect(data.every((value) => value === data[0])).toBe(true);
+    }
+  });
+});
+
+describe("reading checkpoints", () => {
+  it("says which file is missing, empty, or not a checkpoint", async () => {
+    const path = join(folder, "x.safetensors");
+    const message = `loadCheckpoint: expected a checkpoint at ${path}, got `;
+    await expect(loadCheckpoint(path)).rejects.toThrow(message + "ENOENT: no such file or directory");
+    await writeFile(path, "");
+    await expect(loadCheckpoint(path)).rejects.toThrow(
+      message + "loadCheckpoint: expected a whole file, got an empty",
+    );
+    await writeFile(path, "not a checkpoint");
+    await expect(loadCheckpoint(path)).rejects.toThrow(
+      message + "decodeSafetensors: expected a header of at most",
+    );
+    await expect(loadNetworkCheckpoint(path)).rejects.toThrow(
+      "loadNetworkCheckpoint: expected a checkpoint at",
+    );
+  });
+});
