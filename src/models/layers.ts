@@ -1,6 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
+import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
+import { addPerChannel } from "./channelwise.js";
+import { differentiable } from "./custom-gradient.js";
 import { param } from "./params.js";
 
 /**
@@ -23,7 +26,7 @@ export function conv2d(
   const padded = symmetric ? x : tf.pad(x, [[0, 0], both, both, [0, 0]]);
   const convolved = tf.conv2d(padded, weight, stride, symmetric ? "same" : "valid");
   const bias = params[`${name}.bias`];
-  return bias === undefined ? convolved : tf.add(convolved, bias);
+  return bias === undefined ? convolved : addPerChannel(convolved, bias);
 }
 
 /** x [batch, in] times `${name}.weight` [in, out], plus `${name}.bias` [out] if there is one. */
@@ -32,4 +35,34 @@ export function linear(x: tf.Tensor2D, params: Params, name: string): tf.Tensor2
   const product: tf.Tensor2D = tf.matMul(x, weight);
   const bias = params[`${name}.bias`];
   return bias === undefined ? product : tf.add(product, bias);
+}
+
+/** Every pixel four times: [B, H, W, C] to [B, 2H, 2W, C] (nearest neighbour). Keeps nothing for the gradient. */
+export function upsample(x: tf.Tensor4D): tf.Tensor4D {
+  const [batch, height, width, channels] = x.shape;
+  return differentiable(
+    {
+      keep: "nothing",
+      forward: (input: tf.Tensor4D): tf.Tensor4D => {
+        const spread = tf.reshape(input, [batch, height, 1, width, 1, channels]);
+        const doubled = tf.mul(spread, tf.ones([1, 1, 2, 1, 2, 1]));
+        return tf.reshape(doubled, [batch, 2 * height, 2 * width, channels]);
+      },
+      // A pixel's gradient is the sum over its four copies.
+      backward: (dy) => [tf.mul(tf.avgPool(dy, 2, 2, "valid"), 4)],
+    },
+    x,
+  );
+}
+
+/**
+ * Drops each value with probability `rate` and divides the rest by 1 - rate. The mask is drawn on the host from
+ * `rng`, which moves on. Srivastava et al. 2014, sec. 4 (inverted, as PyTorch does).
+ */
+export function dropout(x: tf.Tensor4D, rate: number, rng: Rng): tf.Tensor4D {
+  if (rate === 0) return x;
+  const mask = new Float32Array(x.size);
+  const kept = 1 / (1 - rate);
+  for (let i = 0; i < mask.length; i++) mask[i] = rng.uniform() < rate ? 0 : kept;
+  return tf.mul(x, tf.tensor4d(mask, x.shape));
 }

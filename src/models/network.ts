@@ -1,5 +1,6 @@
+import type { Tensor2D, Tensor4D } from "@tensorflow/tfjs";
 import type { Rng } from "../rng.js";
-import type { Params } from "../types.js";
+import type { Labels, Params, Times } from "../types.js";
 
 /** How a network is run: without `train` in inference mode; with it, dropout and batch statistics are on. */
 export interface ApplyOptions {
@@ -23,3 +24,23 @@ export interface Network<I extends readonly unknown[], O, C = NetworkConfigBase>
 export interface NetworkConfigBase {
   readonly type: string;
 }
+
+/** What a diffusion network takes; labels left out stand for -1 everywhere. */
+export type DenoiserInput =
+  readonly [zt: Tensor4D, times: Times] | readonly [zt: Tensor4D, times: Times, labels: Labels | undefined];
+
+/** A network that {@link denoiser} turns into a {@link Denoiser}. */
+export type DenoiserNetwork<C = NetworkConfigBase> = Network<DenoiserInput, Tensor4D, C>;
+
+/** What a classifying network returns: logits [B, classes] and the features [B, width] they are linear in. */
+export interface ClassifierOutput {
+  readonly logits: Tensor2D;
+  readonly features: Tensor2D;
+}
+
+/** A network that {@link classifier} turns into a {@link Classifier}. */
+export type ClassifierNetwork<C = NetworkConfigBase> = Network<
+  readonly [images: Tensor4D],
+  ClassifierOutput,
+  C
+>;

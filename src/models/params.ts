@@ -91,6 +91,6 @@ export function disposeParams(params: Params): void {
 }
 
 function cloneVariable(variable: tf.Variable): tf.Variable {
-  // An engine may write a variable's buffer in place; `+ 0`-like ops copy it, `clone` would share it.
+  // A product has a buffer of its own; a clone would share the original's.
   return tf.tidy(() => tf.variable(tf.mul(variable, 1), variable.trainable));
 }

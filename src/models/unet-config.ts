@@ -1,0 +1,92 @@
+import { check, checkPositiveInteger } from "../check.js";
+
+/** What {@link unet} takes. Widths are `channels * multipliers[level]`; level 0 has the full resolution. */
+export interface UnetOptions {
+  readonly type?: "unet";
+  /** Width of the first level, even: the time embedding is that wide too. */
+  readonly channels: number;
+  /** Width of each level in units of `channels`; between levels the image is halved. */
+  readonly multipliers: readonly number[];
+  /** Levels whose blocks have self-attention; the first middle block always has it. */
+  readonly attention: readonly number[];
+  /** Residual blocks a level on the way down; one more on the way up. */
+  readonly blocks: number;
+  /** The network sees t * timeScale: rows of the authors' embedding table - 1. */
+  readonly timeScale: number;
+  /** Probability of dropping a value in training mode; default 0. */
+  readonly dropout?: number;
+  /** Number of classes of a class-conditional network; left out if unconditional. */
+  readonly classes?: number;
+  /** Channels of the images; default 3. */
+  readonly imageChannels?: number;
+  /** Groups of every group norm; must divide every width. Default 32, the authors'. */
+  readonly groups?: number;
+}
+
+/** {@link UnetOptions} with every default filled in; plain JSON. */
+export interface UnetConfig extends Required<Omit<UnetOptions, "classes">> {
+  readonly classes?: number;
+}
+
+const KEYS: readonly string[] = [
+  "type",
+  "channels",
+  "multipliers",
+  "attention",
+  "blocks",
+  "timeScale",
+  "dropout",
+  "classes",
+  "imageChannels",
+  "groups",
+] satisfies (keyof UnetConfig)[];
+
+/** The complete config, or an error naming the field that cannot be. */
+export function unetConfig(options: UnetOptions): UnetConfig {
+  check(typeof options === "object" && options !== null, "unet", "a config object", options);
+  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
+  check(unknown === undefined, "unet", `only the keys ${KEYS.join(", ")}`, unknown);
+  const config: UnetConfig = {
+    type: options.type ?? "unet",
+    channels: options.channels,
+    multipliers: options.multipliers,
+    attention: options.attention,
+    blocks: options.blocks,
+    timeScale: options.timeScale,
+    dropout: options.dropout ?? 0,
+    ...(options.classes === undefined ? {} : { classes: options.classes }),
+    imageChannels: options.imageChannels ?? 3,
+    groups: options.groups ?? 32,
+  };
+  checkSizes(config);
+  checkLevels(config);
+  return { ...config, multipliers: [...config.multipliers], attention: [...config.attention] };
+}
+
+function checkSizes(config: UnetConfig): void {
+  const { type, channels, timeScale, dropout, classes } = config;
+  check(type === "unet", "unet", 'type to be "unet"', type);
+  for (const key of ["channels", "blocks", "imageChannels", "groups"] as const) {
+    checkPositiveInteger(config[key], "unet", key);
+  }
+  check(channels % 2 === 0, "unet", "channels to be even", channels);
+  check(Number.isFinite(timeScale) && timeScale > 0, "unet", "timeScale to be a positive number", timeScale);
+  check(dropout >= 0 && dropout < 1, "unet", "dropout in [0, 1)", dropout);
+  if (classes !== undefined) checkPositiveInteger(classes, "unet", "classes");
+}
+
+function checkLevels({ channels, multipliers, attention, groups }: UnetConfig): void {
+  const expected = "multipliers to be a list of positive integers";
+  check(Array.isArray(multipliers) && multipliers.length > 0, "unet", expected, multipliers);
+  for (const multiplier of multipliers) {
+    checkPositiveInteger(multiplier, "unet", "every multiplier");
+    const width = channels * multiplier;
+    check(width % groups === 0, "unet", `groups (${groups}) to divide every width`, `width ${width}`);
+  }
+  check(channels % groups === 0, "unet", `groups (${groups}) to divide channels`, channels);
+  check(Array.isArray(attention), "unet", "attention to be a list of levels", attention);
+  const isLevel = (level: number) => Number.isInteger(level) && level >= 0 && level < multipliers.length;
+  const distinct = new Set(attention).size === attention.length;
+  const valid = distinct && attention.every(isLevel);
+  check(valid, "unet", `attention to hold distinct levels below ${multipliers.length}`, attention);
+}
