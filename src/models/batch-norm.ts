@@ -1,0 +1,136 @@
+import * as tf from "@tensorflow/tfjs";
+import { check } from "../check.js";
+import type { Params } from "../types.js";
+import { addPerChannel, pixelMean } from "./channelwise.js";
+import { differentiable } from "./custom-gradient.js";
+import { ones, zeros } from "./initialisers.js";
+import type { ApplyOptions } from "./network.js";
+import { param, type ParamSpecs } from "./params.js";
+
+const EPSILON = 1e-5; // PyTorch's default
+const MOMENTUM = 0.1; // the share of the new batch in the running statistics; PyTorch's default
+
+/** What a batch norm declares: scale and offset, and running statistics that no gradient reaches. */
+export function batchNormSpecs(name: string, channels: number): ParamSpecs {
+  const shape = [channels];
+  return {
+    [`${name}.weight`]: { shape, initialise: ones },
+    [`${name}.bias`]: { shape, initialise: zeros },
+    [`${name}.running_mean`]: { shape, initialise: (rng) => frozen(zeros(rng, shape)) },
+    [`${name}.running_var`]: { shape, initialise: (rng) => frozen(ones(rng, shape)) },
+  };
+}
+
+/** The variable as one that gradients and optimisers skip. */
+export function frozen(variable: tf.Variable): tf.Variable {
+  variable.trainable = false;
+  return variable;
+}
+
+/**
+ * Batch normalisation of x [B, H, W, C] under `${name}.{weight,bias,running_mean,running_var}`. Ioffe & Szegedy 2015,
+ * alg. 1 and 2. With `train` it uses the batch's statistics and updates the running ones in place.
+ */
+export function batchNorm(
+  x: tf.Tensor4D,
+  params: Params,
+  name: string,
+  options: ApplyOptions = {},
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const { scaled, shift } = scaleChannels(x, params, name, options);
+    return addPerChannel(scaled, shift);
+  });
+}
+
+/** ReLU of batch normalisation. Of the values in between the tape keeps x and the result, nothing else. */
+export function batchNormRelu(
+  x: tf.Tensor4D,
+  params: Params,
+  name: string,
+  options: ApplyOptions = {},
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const { scaled, shift } = scaleChannels(x, params, name, options);
+    return shiftRelu(scaled, shift);
+  });
+}
+
+/** Batch normalisation is scaled + shift. */
+function scaleChannels(x: tf.Tensor4D, params: Params, name: string, options: ApplyOptions) {
+  const gamma = param(params, `${name}.weight`);
+  const beta = param(params, `${name}.bias`);
+  const mean = param(params, `${name}.running_mean`);
+  const variance = param(params, `${name}.running_var`);
+  if (options.train) {
+    const count = x.size / x.shape[3];
+    check(count > 1, "batchNorm", `more than one value per channel in ${name}, in training mode`, x);
+    return { scaled: standardise(x, gamma, { mean, variance }), shift: beta };
+  }
+  const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, EPSILON)));
+  // `tf.mul` computes the scale's gradient only if somebody asks for it; with a frozen classifier nobody does.
+  return { scaled: tf.mul<tf.Tensor4D>(x, scale), shift: tf.sub(beta, tf.mul(mean, scale)) };
+}
+
+interface Running {
+  readonly mean: tf.Variable;
+  readonly variance: tf.Variable;
+}
+
+/** gamma (x - mean) / sqrt(variance + epsilon) with the batch's statistics, which also update `running`. */
+function standardise(x: tf.Tensor4D, gamma: tf.Tensor, running: Running): tf.Tensor4D {
+  const count = x.size / x.shape[3];
+  const operation = {
+    keep: "inputs",
+    forward: (input: tf.Tensor4D, weight: tf.Tensor) => {
+      const { mean, variance, centred, inverse } = moments(input);
+      update(running.mean, tf.reshape(mean, [-1]));
+      // Alg. 2: the running variance is the unbiased one, unlike the one that normalises.
+      update(running.variance, tf.mul(tf.reshape(variance, [-1]), count / (count - 1)));
+      return tf.mul<tf.Tensor4D>(centred, tf.mul(inverse, weight));
+    },
+    backward: (dy: tf.Tensor4D, input: tf.Tensor4D, weight: tf.Tensor) => {
+      const { centred, inverse } = moments(input);
+      const normal: tf.Tensor4D = tf.mul(centred, inverse);
+      const dyNormal = channelMeans(tf.mul(dy, normal));
+      // dx = gamma inverse (dy - mean(dy) - normal mean(dy normal)), means over the batch and its pixels.
+      const centredDy = tf.sub(tf.sub(dy, channelMeans(dy)), tf.mul(normal, dyNormal));
+      return [tf.mul(centredDy, tf.mul(inverse, weight)), tf.mul(tf.reshape(dyNormal, [-1]), count)];
+    },
+  } as const;
+  return differentiable(operation, x, gamma);
+}
+
+/** Statistics over images and pixels, [1, 1, 1, C]. */
+function moments(x: tf.Tensor4D) {
+  const mean = channelMeans(x);
+  const centred: tf.Tensor4D = tf.sub(x, mean);
+  const variance = channelMeans(tf.square(centred));
+  return { mean, variance, centred, inverse: tf.rsqrt(tf.add(variance, EPSILON)) };
+}
+
+/** max(x + shift, 0), keeping only the result, which the next layer keeps anyway. */
+function shiftRelu(x: tf.Tensor4D, shift: tf.Tensor): tf.Tensor4D {
+  const operation = tf.customGrad<tf.Tensor4D>((...parts) => {
+    const save = parts[2] as unknown as (tensors: tf.Tensor[]) => void;
+    const value = tf.relu(tf.add<tf.Tensor4D>(x, shift));
+    save([value]);
+    const gradFunc = (dy: tf.Tensor4D, saved: tf.Tensor[]) =>
+      tf.tidy(() => {
+        const masked = tf.mul<tf.Tensor4D>(dy, tf.step(saved[0]!));
+        const sums = tf.mul(tf.reshape(channelMeans(masked), [-1]), masked.size / masked.shape[3]);
+        return [masked, sums];
+      });
+    return { value, gradFunc };
+  });
+  return operation(x, shift);
+}
+
+/** The mean over images and pixels: [B, H, W, C] to [1, 1, 1, C]. */
+function channelMeans(x: tf.Tensor4D): tf.Tensor4D {
+  return tf.mean(pixelMean(x), 0, true);
+}
+
+function update(variable: tf.Variable, batch: tf.Tensor): void {
+  variable.assign(tf.add(tf.mul(variable, 1 - MOMENTUM), tf.mul(batch, MOMENTUM)));
+}

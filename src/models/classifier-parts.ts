@@ -1,0 +1,73 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, checkImages, checkPositiveInteger } from "../check.js";
+import type { Params } from "../types.js";
+import { pixelMean } from "./channelwise.js";
+import { torchUniform } from "./initialisers.js";
+import { linear } from "./layers.js";
+import type { ParamSpec, ParamSpecs } from "./params.js";
+
+/** What a classifier answers: logits [B, classes] and, from its last but one layer, features [B, width]. */
+export type ClassifierOutput = {
+  readonly logits: tf.Tensor2D;
+  readonly features: tf.Tensor2D;
+};
+
+/** A square convolution without bias, as all of a classifier's are. */
+export function convSpec(
+  name: string,
+  shape: readonly [size: number, widthIn: number, widthOut: number],
+  initialise: ParamSpec["initialise"],
+): ParamSpecs {
+  const [size, widthIn, widthOut] = shape;
+  return { [`${name}.weight`]: { shape: [size, size, widthIn, widthOut], initialise } };
+}
+
+/** The linear layer behind the features, drawn as PyTorch does if nothing else is asked for. */
+export function headSpecs(width: number, classes: number): ParamSpecs {
+  return {
+    "fc.weight": { shape: [width, classes], initialise: torchUniform },
+    "fc.bias": { shape: [classes], initialise: (rng, shape) => torchUniform(rng, shape, width) },
+  };
+}
+
+/** The weights of several parts, in their order. */
+export function mergeSpecs(parts: readonly ParamSpecs[]): ParamSpecs {
+  return Object.fromEntries(parts.flatMap((specs) => Object.entries(specs)));
+}
+
+/** Activations [B, H, W, width] averaged over pixels are the features, and their linear layer the logits. */
+export function head(activations: tf.Tensor4D, params: Params): ClassifierOutput {
+  const [batch, , , width] = activations.shape;
+  const features: tf.Tensor2D = tf.reshape(pixelMean(activations), [batch, width]);
+  return { features, logits: linear(features, params, "fc") };
+}
+
+/** Throws unless `images` fit the network. */
+export function checkClassifierInput(images: tf.Tensor4D, channels: number, where: string): void {
+  checkImages(images, where, "images");
+  check(images.shape[3] === channels, where, `images of ${channels} channels`, images);
+}
+
+/** Throws unless `options` is an object whose every key is among `known`. */
+export function checkKeys(options: object, known: readonly string[], where: string): void {
+  check(typeof options === "object" && options !== null, where, "an object of options", options);
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  check(unknown === undefined, where, `options among ${known.join(", ")}`, unknown);
+}
+
+/** Throws unless `blocks` lists a positive number of blocks for one stage or more. */
+export function checkBlocks(blocks: readonly number[], where: string): void {
+  check(Array.isArray(blocks) && blocks.length > 0, where, "blocks to list one number a stage", blocks);
+  for (const count of blocks) checkPositiveInteger(count, where, "every entry of blocks");
+}
+
+/** The stage counts of a published `depth`. */
+export function blocksOfDepth(
+  depth: number,
+  published: ReadonlyMap<number, readonly number[]>,
+  where: string,
+): readonly number[] {
+  const blocks = published.get(depth);
+  check(blocks !== undefined, where, `depth among ${[...published.keys()].join(", ")}`, depth);
+  return blocks;
+}
