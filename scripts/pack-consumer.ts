@@ -1,12 +1,13 @@
 // What a newcomer's first file looks like; compiled and run by check-pack.ts in a project that has only the package
 // and its peers. One student, one step of classifier-based feature distillation, on wasm.
 import * as tf from "@tensorflow/tfjs";
-import { adam, cfdLoss, cosineSchedule, createRng, noise, valueAndGrads } from "cfd-distill";
+import { adam, cfdLoss, cosineSchedule, createRng, noise, useBackend, valueAndGrads } from "cfd-distill";
 import type { Classifier, Denoiser } from "cfd-distill";
-import { useBackend } from "cfd-distill/backends/wasm";
 import * as node from "cfd-distill/node";
 
-await useBackend("wasm");
+await useBackend("wasm"); // finds the engine by itself; what a bundled page writes must resolve as well
+await import("cfd-distill/backends/wasm");
+await import("cfd-distill/backends/cpu");
 if (tf.getBackend() !== "wasm") throw new Error(`expected to run on wasm, got ${tf.getBackend()}`);
 if (Object.keys(node).length === 0) throw new Error("expected cfd-distill/node to export something");
 

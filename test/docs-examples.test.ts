@@ -104,14 +104,14 @@ describe("finding examples", () => {
       "type Times = number[];",
       fence,
       `${fence}ts no-run`,
-      'import { useBackend } from "cfd-distill/backends/wasm";',
+      'import "cfd-distill/backends/wasm";',
       fence,
     ].join("\n");
     expect(examplesOfPage("README.md", page)).toEqual([
       {
         file: "README.md",
         line: 8,
-        code: 'import { useBackend } from "cfd-distill/backends/wasm";',
+        code: 'import "cfd-distill/backends/wasm";',
         skipped: true,
       },
     ]);

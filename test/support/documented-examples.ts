@@ -49,7 +49,9 @@ export function examplesOfSource(file: string, source: string): DocumentedExampl
 
 /** The ```ts blocks of a Markdown page that use the package; others only show a shape or a fragment. */
 export function examplesOfPage(file: string, page: string): DocumentedExample[] {
-  return fencedBlocks(file, numbered(page)).filter(({ code }) => /from "cfd-distill[/"]/.test(code));
+  return fencedBlocks(file, numbered(page)).filter(({ code }) =>
+    /\b(?:from|import) "cfd-distill[/"]/.test(code),
+  );
 }
 
 function fencedBlocks(file: string, lines: readonly Line[]): DocumentedExample[] {

@@ -1,14 +1,16 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import ts from "typescript";
 
-/** The source files behind the package's entries. */
+/** The source files behind the package's entries, read off the exports of package.json. */
 export function entryFiles(root: string): string[] {
-  const engines = existsSync(`${root}/src/backends`) ? readdirSync(`${root}/src/backends`) : [];
-  return [
-    `${root}/src/index.ts`,
-    `${root}/src/node.ts`,
-    ...engines.filter((name) => name.endsWith(".ts")).map((name) => `${root}/src/backends/${name}`),
-  ].filter((file) => existsSync(file));
+  const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as {
+    exports: Record<string, string | { default: string }>;
+  };
+  const built = Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [] : [entry.default]));
+  const sources = built.map((file) => file.replace("./dist/", `${root}/src/`).replace(/\.js$/, ".ts"));
+  const missing = sources.filter((file) => !existsSync(file));
+  if (missing.length > 0) throw new Error(`package.json: no source for the entries ${missing.join(", ")}`);
+  return sources;
 }
 
 /** The project's own compiler options, without the complaints that an example may well earn. */
