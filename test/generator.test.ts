@@ -26,14 +26,8 @@ beforeAll(async () => {
     });
 });
 
-const base = {
-  network,
-  schedule,
-  predictionType: "x0",
-  steps: 2,
-  clip: "x0",
-  imageShape: [8, 8, 3],
-} as const;
+const unsized = { network, schedule, predictionType: "x0", steps: 2, clip: "x0" } as const;
+const base = { ...unsized, imageShape: [8, 8, 3] } as const;
 
 /** What the generator promises, put together by hand. */
 async function expected(weights: Params, seeds: number[], steps: number): Promise<Float32Array> {
@@ -87,7 +81,7 @@ describe("loadGenerator", () => {
     expect(tf.memory().numTensors).toBe(before);
     generator.dispose();
     const classifier = await encodeCheckpoint({ network, params });
-    expect(() => loadGenerator(classifier)).toThrow("(a diffusion model)");
+    expect(() => loadGenerator(classifier)).toThrow("expected schedule, predictionType and steps");
     disposeParams(params);
     disposeParams(ema);
   });

@@ -2,7 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../io/safetensors.js";
 import { networkFromConfig } from "../models/network-config.js";
-import type { DenoiserNetwork, NetworkConfigBase } from "../models/network.js";
+import type { NetworkConfigBase } from "../models/network.js";
+import type { UnetConfig } from "../models/unet-config.js";
+import type { Unet } from "../models/unet.js";
 import type { Clip } from "../prediction.js";
 import type { RngState } from "../rng.js";
 import { scheduleFromConfig } from "../schedules/from-config.js";
@@ -48,7 +50,7 @@ export interface Checkpoint extends NetworkCheckpoint {
 export type DecodedNetwork = NetworkCheckpoint & { readonly network: ReturnType<typeof networkFromConfig> };
 
 /** A decoded {@link Checkpoint}, with a network that runs. */
-export type DecodedCheckpoint = Checkpoint & { readonly network: DenoiserNetwork; readonly clip: Clip };
+export type DecodedCheckpoint = Checkpoint & { readonly network: Unet; readonly clip: Clip };
 
 /** How weights are stored. */
 export interface EncodeOptions {
@@ -114,19 +116,14 @@ export async function encodeCheckpoint(
  * ```
  */
 export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
-  const metadata = decodeMetadata(safetensorsMetadata(bytes), "decodeCheckpoint");
-  const { schedule, predictionType, steps, clip = true, imageShape } = metadata;
+  const where = "decodeCheckpoint";
+  const metadata = decodeMetadata(safetensorsMetadata(bytes), where);
+  const { network, schedule, predictionType, steps, clip = true, imageShape } = metadata;
+  check(isUnet(network), where, "the checkpoint of a diffusion network", network);
   const sampled = schedule !== undefined && predictionType !== undefined && steps !== undefined;
-  check(
-    sampled,
-    "decodeCheckpoint",
-    "schedule, predictionType and steps (a diffusion model)",
-    metadata.network,
-  );
-  const made = scheduleFromConfig(schedule);
-  const decoded = decodeParts(bytes, metadata, "decodeCheckpoint");
-  const network = decoded.network as unknown as DenoiserNetwork;
-  return { ...decoded, network, schedule: made, predictionType, steps, clip, imageShape };
+  check(sampled, where, "schedule, predictionType and steps", Object.keys(metadata));
+  const sampling = { schedule: scheduleFromConfig(schedule), predictionType, steps, clip, imageShape };
+  return { network: networkFromConfig(network), ...decodeParts(bytes, metadata, where), ...sampling };
 }
 
 /**
@@ -148,7 +145,8 @@ export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
  */
 export function decodeNetworkCheckpoint(bytes: Uint8Array): DecodedNetwork {
   const where = "decodeNetworkCheckpoint";
-  return decodeParts(bytes, decodeMetadata(safetensorsMetadata(bytes), where), where);
+  const metadata = decodeMetadata(safetensorsMetadata(bytes), where);
+  return { network: networkFromConfig(metadata.network), ...decodeParts(bytes, metadata, where) };
 }
 
 /**
@@ -185,11 +183,17 @@ function metadataOf(checkpoint: Checkpoint | NetworkCheckpoint): Metadata {
   return { ...common, ...sampling, optimizer: kept };
 }
 
-function decodeParts(bytes: Uint8Array, metadata: Metadata, where: string): DecodedNetwork {
+function isUnet(config: NetworkConfigBase): config is UnetConfig {
+  return config.type === "unet";
+}
+
+function decodeParts(
+  bytes: Uint8Array,
+  metadata: Metadata,
+  where: string,
+): Omit<NetworkCheckpoint, "network"> {
   const { params, ema, optimizer } = splitTensors(decodeSafetensors(bytes), metadata, where);
   const { statistics, step, rng, stage, extra } = metadata;
-  const network = networkFromConfig(metadata.network);
   const weights = toParams(params, statistics);
-  const averages = ema && toParams(ema, statistics);
-  return { network, params: weights, ema: averages, optimizer, step, rng, stage, extra };
+  return { params: weights, ema: ema && toParams(ema, statistics), optimizer, step, rng, stage, extra };
 }
