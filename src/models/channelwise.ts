@@ -6,11 +6,18 @@ import { differentiable } from "./custom-gradient.js";
  * `tf.mean` on wasm, which transposes first; in two stages float32 rounding stays small for large images.
  */
 export function pixelMean(x: tf.Tensor4D): tf.Tensor4D {
-  return tf.tidy(() => {
-    const [, height, width] = x.shape;
-    const rows = height === 1 ? x : tf.avgPool(x, [height, 1], 1, "valid");
-    return width === 1 ? rows.clone() : tf.avgPool(rows, [1, width], 1, "valid");
-  });
+  const [, height, width] = x.shape;
+  return differentiable(
+    {
+      keep: "nothing",
+      forward: (input: tf.Tensor4D): tf.Tensor4D => {
+        const rows = height === 1 ? input : tf.avgPool(input, [height, 1], 1, "valid");
+        return width === 1 ? rows.clone() : tf.avgPool(rows, [1, width], 1, "valid");
+      },
+      backward: (dy) => [tf.mul(tf.div(dy, height * width), tf.ones([1, height, width, 1]))],
+    },
+    x,
+  );
 }
 
 /**

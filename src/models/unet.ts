@@ -12,6 +12,9 @@ import { timeEmbedding } from "./time-embedding.js";
 import { unetConfig, type UnetConfig, type UnetOptions } from "./unet-config.js";
 import { unetPlan, unetSpecs, type UnetPlan, type UnetStep } from "./unet-plan.js";
 
+/** A U-Net: `apply(params, zt, times, labels?, { train? }?)`. */
+export type Unet = DenoiserNetwork<UnetConfig>;
+
 /**
  * The U-Net of the paper's released code (the architecture of Ho et al. 2020, arXiv 2006.11239, appendix B):
  * residual blocks with group norm and SiLU, self-attention at chosen levels, a sinusoidal time embedding.
@@ -38,7 +41,7 @@ import { unetPlan, unetSpecs, type UnetPlan, type UnetStep } from "./unet-plan.j
  * disposeParams(params);
  * ```
  */
-export function unet(options: UnetOptions): DenoiserNetwork<UnetConfig> {
+export function unet(options: UnetOptions): Unet {
   const config = unetConfig(options);
   const plan = unetPlan(config);
   const specs = unetSpecs(config);

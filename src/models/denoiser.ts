@@ -1,0 +1,126 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, checkImages, checkLabels, checkSameShape, checkTimes } from "../check.js";
+import type { Classifier, Denoiser, Labels, Params, PredictionType, Times } from "../types.js";
+import type { ApplyOptions, ClassifierNetwork, DenoiserNetwork } from "./network.js";
+
+const PREDICTION_TYPES: readonly PredictionType[] = ["x0", "eps", "v"];
+
+/**
+ * A diffusion network with its weights as a {@link Denoiser}, which samplers, targets and losses take.
+ *
+ * @param network a U-Net, or any network of that signature
+ * @param params its weights; the denoiser reads them at each call and never disposes them
+ * @param predictionType what the network's output stands for: "x0", "eps" or "v"
+ * @param options.train training mode, in which `rng` draws the dropout masks; inference mode without it
+ * @returns (zt [B, H, W, C], times, labels?) => prediction of zt's shape, with `predictionType`
+ * @throws if `predictionType` is none; the denoiser if times, labels or shapes do not fit
+ * @example
+ * ```ts
+ * import { createRng, denoiser, disposeParams, noise, unet } from "cfd-distill";
+ * const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+ * const params = network.init(createRng(0));
+ * const model = denoiser(network, params, "x0");
+ * const zt = noise([1], [4, 4, 3]);
+ * const x0 = model(zt, [0.5]);
+ * console.log(model.predictionType, x0.shape); // x0 [1, 4, 4, 3]
+ * zt.dispose();
+ * x0.dispose();
+ * disposeParams(params);
+ * ```
+ */
+export function denoiser<C>(
+  network: DenoiserNetwork<C>,
+  params: Params,
+  predictionType: PredictionType,
+  options: ApplyOptions = {},
+): Denoiser {
+  const known = PREDICTION_TYPES.join(", ");
+  check(
+    PREDICTION_TYPES.includes(predictionType),
+    "denoiser",
+    `predictionType among ${known}`,
+    predictionType,
+  );
+  const denoise = (zt: tf.Tensor4D, times: Times, labels?: Labels): tf.Tensor4D => {
+    checkImages(zt, "denoiser", "zt");
+    checkTimes(times, zt.shape[0], "denoiser");
+    checkLabels(labels, zt.shape[0], "denoiser");
+    const prediction = tf.tidy(() => network.apply(params, zt, times, labels, options));
+    checkSameShape(prediction, zt, "denoiser", "the network's output and zt");
+    return prediction;
+  };
+  return Object.assign(denoise, { predictionType });
+}
+
+/** How a classifier's images are scaled; both or neither. */
+export interface ClassifierOptions {
+  /** One number per image channel, subtracted from (x + 1) / 2. */
+  readonly mean?: readonly number[];
+  /** One positive number per image channel, by which the difference is divided. */
+  readonly std?: readonly number[];
+}
+
+/**
+ * A classifying network with its weights as a {@link Classifier}, in inference mode.
+ *
+ * @param network a ResNet, a DenseNet, or any network of that signature
+ * @param params its weights; read at each call, never disposed
+ * @param options `mean` and `std` per channel: images in [-1, 1] go in as ((x + 1) / 2 - mean) / std. Without them
+ *   images go in as they are
+ * @returns images [B, H, W, C] in [-1, 1] => { logits [B, classes], features [B, width] }
+ * @throws if only one of mean and std is given, they differ in length, or a std is not positive; the classifier
+ *   if their length is not the number of image channels
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { classifier, createRng, disposeParams, noise, resnet } from "cfd-distill";
+ * const network = resnet({ blocks: [1], width: 4, classes: 10 });
+ * const params = network.init(createRng(0));
+ * const classify = classifier(network, params, { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+ * const images = noise([1], [4, 4, 3]);
+ * const { logits, features } = classify(images);
+ * console.log(logits.shape, features.shape); // [1, 10] [1, 4]
+ * tf.dispose([images, logits, features]);
+ * disposeParams(params);
+ * ```
+ */
+export function classifier<C>(
+  network: ClassifierNetwork<C>,
+  params: Params,
+  options: ClassifierOptions = {},
+): Classifier {
+  const { mean, std } = options;
+  checkScaling(mean, std);
+  return (images) => {
+    checkImages(images, "classifier", "images");
+    return tf.tidy(() => {
+      const scaled = mean && std ? rescale(images, mean, std) : images;
+      const { logits, features } = network.apply(params, scaled);
+      return { logits, features };
+    });
+  };
+}
+
+function checkScaling(mean?: readonly number[], std?: readonly number[]): void {
+  const together = (mean === undefined) === (std === undefined);
+  check(together, "classifier", "both mean and std, or neither", { mean, std });
+  if (mean === undefined || std === undefined) return;
+  const isList = (list: readonly number[]) => Array.isArray(list) && list.every(Number.isFinite);
+  check(isList(mean) && isList(std), "classifier", "mean and std to be lists of numbers", { mean, std });
+  check(mean.length === std.length, "classifier", "mean and std of one length", { mean, std });
+  check(
+    std.every((value) => value > 0),
+    "classifier",
+    "every std to be positive",
+    std,
+  );
+}
+
+/** ((x + 1) / 2 - mean) / std. */
+function rescale(images: tf.Tensor4D, mean: readonly number[], std: readonly number[]): tf.Tensor4D {
+  const channels = images.shape[3];
+  check(channels === mean.length, "classifier", `images of ${mean.length} channels, as mean and std`, images);
+  const slope = std.map((s) => 0.5 / s);
+  const offset = std.map((s, c) => (0.5 - mean[c]!) / s);
+  return tf.add(tf.mul(images, tf.tensor1d(slope)), tf.tensor1d(offset));
+}
