@@ -1,0 +1,70 @@
+import * as tf from "@tensorflow/tfjs";
+
+/** What `useBackend` may be told. */
+export interface BackendOptions {
+  /**
+   * Where a page finds the `.wasm` files of `@tensorflow/tfjs-backend-wasm`: a folder's URL ending in "/", or the
+   * URL of each file by its name. Node needs nothing. Fixed once wasm has started.
+   */
+  readonly wasmPaths?: string | Readonly<Record<string, string>>;
+}
+
+/** One kernel of an engine that is added or replaced, and the reason. */
+export interface Cure {
+  readonly kernel: string;
+  readonly why: string;
+  /** The new kernel; `stock` is the engine's own, absent where it has none. */
+  readonly build: (stock: tf.KernelFunc | undefined) => tf.KernelFunc;
+}
+
+/** An engine that has been imported: what useBackend needs to start and to cure it. */
+export interface Engine {
+  readonly name: string;
+  readonly version: string;
+  readonly cures: readonly Cure[];
+  /** Runs before the engine starts. */
+  readonly prepare?: (options: BackendOptions) => void;
+}
+
+/** A kernel as the report of useBackend lists it. */
+export interface KernelChange {
+  readonly kernel: string;
+  readonly change: "added" | "replaced";
+  readonly why: string;
+}
+
+const engines = new Map<string, Engine>();
+
+/** Called by each `cfd-distill/backends/*` module when it is imported. */
+export function registerEngine(engine: Engine): void {
+  engines.set(engine.name, engine);
+}
+
+export function findEngine(name: string): Engine | undefined {
+  return engines.get(name);
+}
+
+// TensorFlow.js keeps its kernels in one global map, so the mark must be known to every copy of this package.
+const mark = Symbol.for("cfd-distill.kernel");
+type Marked = tf.KernelFunc & { [mark]?: KernelChange };
+
+/**
+ * Registers an engine's cures, each once however often it is called. The engine must have started: a stock kernel
+ * that a cure falls back on has then been set up.
+ */
+export function installCures(engine: Engine): readonly KernelChange[] {
+  return engine.cures.map((cure) => {
+    const stock = tf.getKernel(cure.kernel, engine.name) as tf.KernelConfig | undefined;
+    const done = (stock?.kernelFunc as Marked | undefined)?.[mark];
+    if (done !== undefined) return done;
+    if (stock !== undefined) tf.unregisterKernel(cure.kernel, engine.name);
+    const change = stock === undefined ? "added" : "replaced";
+    const applied: KernelChange = { kernel: cure.kernel, change, why: cure.why };
+    const kernelFunc: Marked = Object.assign(cure.build(stock?.kernelFunc).bind(undefined), {
+      [mark]: applied,
+    });
+    // setupFunc and disposeFunc stay, for the day the engine is removed and started again.
+    tf.registerKernel({ ...stock, kernelName: cure.kernel, backendName: engine.name, kernelFunc });
+    return applied;
+  });
+}

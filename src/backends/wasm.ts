@@ -1,0 +1,53 @@
+import * as tf from "@tensorflow/tfjs";
+import { setWasmPaths, version_wasm } from "@tensorflow/tfjs-backend-wasm";
+import { fail } from "../check.js";
+import { registerEngine, type Cure } from "./engine.js";
+import { filterGradient, inputGradient } from "./wasm/conv2d.js";
+import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
+import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
+import { maxPoolGradient, unsortedSegmentSum } from "./wasm/scatter.js";
+
+/** A cure that needs no stock kernel. */
+const whole = (kernelFunc: tf.KernelFunc) => () => kernelFunc;
+
+/** A cure that falls back on the stock kernel. */
+function part(wrap: (stock: tf.KernelFunc) => tf.KernelFunc): Cure["build"] {
+  return (stock) => wrap(stock ?? fail("useBackend", "the stock kernel of wasm", "none"));
+}
+
+const copying = "the stock kernel copies far more than it must";
+
+const cures: readonly Cure[] = [
+  {
+    kernel: tf.Conv2DBackpropFilter,
+    why: "missing: without it nothing trains",
+    build: whole(filterGradient),
+  },
+  {
+    kernel: tf.Conv2DBackpropInput,
+    why: "a tenth of the speed of the forward convolution",
+    build: part(inputGradient),
+  },
+  {
+    kernel: tf.BatchMatMul,
+    why: "stale numbers after a reshape; transposes and batches slow",
+    build: whole(matMul),
+  },
+  { kernel: tf._FusedMatMul, why: "wrong with a bias and a transpose or a batch", build: whole(fusedMatMul) },
+  { kernel: tf.UnsortedSegmentSum, why: "missing: the gradient of gather", build: whole(unsortedSegmentSum) },
+  { kernel: tf.MaxPoolGrad, why: "wrong where a window is all negative", build: whole(maxPoolGradient) },
+  { kernel: tf.Slice, why: copying, build: part(slice) },
+  { kernel: tf.SplitV, why: copying, build: part(split) },
+  { kernel: tf.Unpack, why: copying, build: part(unstack) },
+  { kernel: tf.Concat, why: copying, build: part(concat) },
+  { kernel: tf.Tile, why: copying, build: part(tile) },
+];
+
+registerEngine({
+  name: "wasm",
+  version: version_wasm,
+  cures,
+  prepare({ wasmPaths }) {
+    if (wasmPaths !== undefined) setWasmPaths(wasmPaths);
+  },
+});

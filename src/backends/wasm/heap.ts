@@ -1,0 +1,60 @@
+import * as tf from "@tensorflow/tfjs";
+
+/** The part of the wasm engine that kernels need; its own type hides the Emscripten module. */
+export interface WasmBackend {
+  readonly wasm: {
+    readonly HEAPU8: Uint8Array;
+    readonly tfjs: {
+      registerTensor(id: number, size: number, memoryOffset: number): void;
+      disposeData(id: number): void;
+    };
+    cwrap(name: string, result: null, parameters: readonly string[]): (...values: unknown[]) => void;
+  };
+  readonly dataIdMap: { get(dataId: object): { readonly id: number; readonly memoryOffset: number } };
+  makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
+  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
+}
+
+/** A kernel with its inputs, engine and attributes unpacked. Shapes and types were checked by the operation. */
+export type WasmKernel = (
+  inputs: Readonly<Record<string, tf.TensorInfo>>,
+  backend: WasmBackend,
+  attrs: Readonly<Record<string, unknown>>,
+) => tf.TensorInfo | tf.TensorInfo[];
+
+export function kernel(run: WasmKernel): tf.KernelFunc {
+  return ({ inputs, backend, attrs }) =>
+    run(inputs as Record<string, tf.TensorInfo>, backend as WasmBackend, attrs as Record<string, unknown>);
+}
+
+/** The address of a tensor's first byte. It does not move; views of the heap are lost when the heap grows. */
+export function address(backend: WasmBackend, tensor: tf.TensorInfo): number {
+  return backend.dataIdMap.get(tensor.dataId).memoryOffset;
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+// Far above the engine's own ids, which count from 1, and within int32.
+let nextAlias = 2 ** 30;
+
+/**
+ * Lends `use` the engine's id for `size` elements at `offset` bytes, without copying or owning them. What XNNPACK
+ * caches for the id (packed weights) is freed with it.
+ */
+export function withAlias(
+  backend: WasmBackend,
+  offset: number,
+  size: number,
+  use: (id: number) => void,
+): void {
+  nextAlias = nextAlias === 2 ** 31 - 1 ? 2 ** 30 : nextAlias + 1;
+  const id = nextAlias;
+  backend.wasm.tfjs.registerTensor(id, size, offset);
+  try {
+    use(id);
+  } finally {
+    backend.wasm.tfjs.disposeData(id);
+  }
+}
