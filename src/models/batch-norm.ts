@@ -21,8 +21,13 @@ export function batchNormSpecs(name: string, channels: number): ParamSpecs {
   };
 }
 
+/** Whether a weight of this name is one of batch norm's running statistics. */
+export function isRunningStatistic(name: string): boolean {
+  return /\.running_(mean|var)$/.test(name);
+}
+
 /** The variable as one that gradients and optimisers skip. */
-export function frozen(variable: tf.Variable): tf.Variable {
+function frozen(variable: tf.Variable): tf.Variable {
   variable.trainable = false;
   return variable;
 }

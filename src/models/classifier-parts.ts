@@ -4,13 +4,11 @@ import type { Params } from "../types.js";
 import { pixelMean } from "./channelwise.js";
 import { torchUniform } from "./initialisers.js";
 import { linear } from "./layers.js";
+import type { ClassifierOutput } from "./network.js";
 import type { ParamSpec, ParamSpecs } from "./params.js";
 
-/** What a classifier answers: logits [B, classes] and, from its last but one layer, features [B, width]. */
-export type ClassifierOutput = {
-  readonly logits: tf.Tensor2D;
-  readonly features: tf.Tensor2D;
-};
+/** The members of {@link ClassifierOutput}, as a type that `tf.tidy` accepts. */
+export type Head = { readonly [K in keyof ClassifierOutput]: ClassifierOutput[K] };
 
 /** A square convolution without bias, as all of a classifier's are. */
 export function convSpec(
@@ -36,7 +34,7 @@ export function mergeSpecs(parts: readonly ParamSpecs[]): ParamSpecs {
 }
 
 /** Activations [B, H, W, width] averaged over pixels are the features, and their linear layer the logits. */
-export function head(activations: tf.Tensor4D, params: Params): ClassifierOutput {
+export function head(activations: tf.Tensor4D, params: Params): Head {
   const [batch, , , width] = activations.shape;
   const features: tf.Tensor2D = tf.reshape(pixelMean(activations), [batch, width]);
   return { features, logits: linear(features, params, "fc") };

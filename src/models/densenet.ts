@@ -11,11 +11,11 @@ import {
   head,
   headSpecs,
   mergeSpecs,
-  type ClassifierOutput,
+  type Head,
 } from "./classifier-parts.js";
 import { kaimingNormal } from "./initialisers.js";
 import { conv2d } from "./layers.js";
-import type { ApplyOptions, Network } from "./network.js";
+import type { ApplyOptions, ClassifierNetwork } from "./network.js";
 import { checkParams, initParams, type ParamSpecs } from "./params.js";
 
 /** A DenseNet-BC, written out. Between two blocks a transition halves channels and size. */
@@ -45,7 +45,7 @@ export type DenseNetOptions =
     };
 
 /** A DenseNet: images [B, H, W, C] to logits and features. */
-export type DenseNet = Network<[images: tf.Tensor4D], ClassifierOutput, DenseNetConfig>;
+export type DenseNet = ClassifierNetwork<DenseNetConfig>;
 
 const DEPTHS = new Map([
   [121, [6, 12, 24, 16]],
@@ -133,12 +133,7 @@ function blocksOf({ blocks }: DenseNetConfig): Block[] {
 
 type Step = (h: tf.Tensor4D) => tf.Tensor4D;
 
-function forward(
-  config: DenseNetConfig,
-  params: Params,
-  images: tf.Tensor4D,
-  options?: ApplyOptions,
-): ClassifierOutput {
+function forward(config: DenseNetConfig, params: Params, images: tf.Tensor4D, options?: ApplyOptions): Head {
   const normalise = (h: tf.Tensor4D, name: string) => batchNormRelu(h, params, name, options);
   const conv = (h: tf.Tensor4D, name: string) => conv2d(h, params, name);
   const layer = (name: string) => (h: tf.Tensor4D) => {

@@ -13,10 +13,10 @@ import {
   head,
   headSpecs,
   mergeSpecs,
-  type ClassifierOutput,
+  type Head,
 } from "./classifier-parts.js";
 import { conv2d } from "./layers.js";
-import type { ApplyOptions, Network } from "./network.js";
+import type { ApplyOptions, ClassifierNetwork } from "./network.js";
 import { checkParams, initParams, type ParamSpecs } from "./params.js";
 
 /** A ResNet, written out. Stage i has `blocks[i]` blocks of `width` * 2^i channels; from the second on it halves the size. */
@@ -51,7 +51,7 @@ export type ResNetOptions =
     };
 
 /** A ResNet: images [B, H, W, C] to logits and features. */
-export type ResNet = Network<[images: tf.Tensor4D], ClassifierOutput, ResNetConfig>;
+export type ResNet = ClassifierNetwork<ResNetConfig>;
 
 const DEPTHS = new Map([
   [18, [2, 2, 2, 2]],
@@ -153,12 +153,7 @@ function blockSpecs(block: Block, config: ResNetConfig, conv: ConvSpecs): ParamS
   return mergeSpecs([...specs, ...projection]);
 }
 
-function forward(
-  config: ResNetConfig,
-  params: Params,
-  images: tf.Tensor4D,
-  options?: ApplyOptions,
-): ClassifierOutput {
+function forward(config: ResNetConfig, params: Params, images: tf.Tensor4D, options?: ApplyOptions): Head {
   let h = tf.tidy(() => batchNormRelu(conv2d(images, params, "conv1"), params, "bn1", options));
   for (const block of blocksOf(config)) {
     const next = tf.tidy(() => residual(block, config, params, { h, options }));

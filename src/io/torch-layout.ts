@@ -1,0 +1,115 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, fail } from "../check.js";
+import { isRunningStatistic } from "../models/batch-norm.js";
+import type { ParamSpecs } from "../models/params.js";
+import type { Params } from "../types.js";
+import { sizeOf, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
+
+// A state dict and our params hold the same weights under the same names. Only the axes are ordered differently:
+// convolutions are [out, in, height, width] there and HWIO here, linear layers [out, in] there and [in, out] here.
+
+/** The state dict without what a wrapper (DataParallel) put before every name. */
+export function withoutPrefix(stateDict: Readonly<StateDict>, where: string): StateDict {
+  check(typeof stateDict === "object" && stateDict !== null, where, "a state dict", stateDict);
+  const entries = Object.entries(stateDict);
+  check(entries.length > 0, where, "a state dict with entries", "an empty one");
+  const wrapped = entries.every(([name]) => name.startsWith("module."));
+  return Object.fromEntries(entries.map(([name, tensor]) => [wrapped ? name.slice(7) : name, tensor]));
+}
+
+/** The entry `name`, or an error that names it. */
+export function entryOf(stateDict: Readonly<StateDict>, name: string, where: string): StoredTensor {
+  const entry = Object.hasOwn(stateDict, name) ? stateDict[name] : undefined;
+  return entry ?? fail(where, `an entry "${name}"`, Object.keys(stateDict).slice(0, 5).join(", ") + ", ...");
+}
+
+/** The size of the entry's first axis, which counts what the layer puts out. */
+export function widthOf(stateDict: Readonly<StateDict>, name: string, where: string): number {
+  const { shape } = entryOf(stateDict, name, where);
+  return shape[0] ?? fail(where, `"${name}" to have an axis`, "a scalar");
+}
+
+/** How many of `${name}.0`, `${name}.1`, ... there are: one more than the highest number. */
+export function countOf(stateDict: Readonly<StateDict>, pattern: RegExp): number {
+  const numbers = Object.keys(stateDict).map((name) => Number(pattern.exec(name)?.[1] ?? -1));
+  return Math.max(-1, ...numbers) + 1;
+}
+
+/** New variables with the values of a state dict, which must have the entries of `specs`, no more and no less. */
+export function paramsFromTorch(stateDict: Readonly<StateDict>, specs: ParamSpecs, where: string): Params {
+  checkEntries(stateDict, specs, where);
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { shape }]) => {
+      const values = toOurOrder(toFloat32(stateDict[name]!), shape);
+      const initial = tf.tensor(values, [...shape], "float32");
+      const variable = tf.variable(initial, !isRunningStatistic(name));
+      initial.dispose();
+      return [name, variable];
+    }),
+  );
+}
+
+/** A weight, or its gradient, as PyTorch stores it. */
+export async function toTorch(tensor: tf.Tensor): Promise<StoredTensor> {
+  const shape = torchShape(tensor.shape);
+  return { dtype: "F32", shape, data: toTorchOrder(await tensor.data<"float32">(), tensor.shape) };
+}
+
+/** [height, width, in, out] to [out, in, height, width] and [in, out] to [out, in]. */
+export function torchShape(shape: readonly number[]): readonly number[] {
+  return torchAxes(shape.length).map((axis) => shape[axis]!);
+}
+
+/** Which of our axes PyTorch's axes are, by rank. */
+function torchAxes(rank: number): readonly number[] {
+  if (rank === 4) return [3, 2, 0, 1];
+  return rank === 2 ? [1, 0] : Array.from({ length: rank }, (_, axis) => axis);
+}
+
+function toTorchOrder(values: Float32Array, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const ordered = new Float32Array(values.length);
+  forEachPair(shape, (ours, theirs) => {
+    ordered[theirs] = values[ours]!;
+  });
+  return ordered;
+}
+
+function toOurOrder(values: Float32Array, shape: readonly number[]): Float32Array {
+  const ordered = new Float32Array(values.length);
+  forEachPair(shape, (ours, theirs) => {
+    ordered[ours] = values[theirs]!;
+  });
+  return ordered;
+}
+
+/** Where each element lies here and in PyTorch's order: both orders merge to [field, in, out] and [out, in, field]. */
+function forEachPair(shape: readonly number[], visit: (ours: number, theirs: number) => void): void {
+  const [inputs, outputs] = shape.length < 2 ? [1, 1] : [shape.at(-2)!, shape.at(-1)!];
+  const field = sizeOf(shape) / (inputs * outputs);
+  let ours = 0;
+  for (let f = 0; f < field; f++) {
+    for (let i = 0; i < inputs; i++) {
+      for (let o = 0; o < outputs; o++) visit(ours++, (o * inputs + i) * field + f);
+    }
+  }
+}
+
+const FLOATS: readonly string[] = ["F16", "BF16", "F32", "F64"];
+
+/** Throws, naming up to five of them, if entries are missing, unknown, of another shape, or not real numbers. */
+function checkEntries(stateDict: Readonly<StateDict>, specs: ParamSpecs, where: string): void {
+  const text = (shape: readonly number[]) => `[${shape.join(", ")}]`;
+  const names = new Set([...Object.keys(specs), ...Object.keys(stateDict)]);
+  const differences = [...names].flatMap((name) => {
+    const wanted = Object.hasOwn(specs, name) ? torchShape(specs[name]!.shape) : undefined;
+    const found = Object.hasOwn(stateDict, name) ? stateDict[name] : undefined;
+    if (found === undefined) return [`no "${name}" ${text(wanted!)}`];
+    if (wanted === undefined) return [`"${name}" ${text(found.shape)}, which does not belong there`];
+    if (text(wanted) !== text(found.shape))
+      return [`"${name}" ${text(found.shape)} instead of ${text(wanted)}`];
+    return FLOATS.includes(found.dtype) ? [] : [`"${name}" of type ${found.dtype}`];
+  });
+  if (differences.length === 0) return;
+  const more = differences.length > 5 ? `, and ${differences.length - 5} more differences` : "";
+  fail(where, "the entries of such a network", differences.slice(0, 5).join(", ") + more);
+}
