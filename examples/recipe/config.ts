@@ -1,0 +1,152 @@
+import type { Weighting } from "cfd-distill";
+
+/** Everything that decides what a run computes. Plain JSON; a run directory keeps it as config.json. */
+export interface RecipeConfig {
+  readonly recipe: "quickstart" | "cifar10-cfd";
+  readonly preset: "quickstart" | "tiny" | "smoke";
+  readonly engine: "wasm" | "cpu";
+  readonly seed: number;
+  /** Steps T of the teacher, on whose grid everybody is trained. */
+  readonly teacherSteps: number;
+  readonly unet: {
+    readonly channels: number;
+    readonly multipliers: readonly number[];
+    readonly attention: readonly number[];
+    readonly blocks: number;
+    readonly groups: number;
+  };
+  readonly base: TrainingConfig & {
+    readonly warmup: number;
+    readonly emaDecay: number;
+    readonly weighting: Weighting;
+  };
+  readonly classifier: TrainingConfig & {
+    readonly width: number;
+    readonly blocks: readonly number[];
+    readonly momentum: number;
+    readonly weightDecay: number;
+    /** Random shifts, in pixels; photographs are mirrored too. */
+    readonly crop: number;
+  };
+  readonly distillation: {
+    readonly pd: TrainingConfig & { readonly weighting: Weighting };
+    readonly cfd: TrainingConfig & {
+      readonly temperature: number;
+      readonly beta: number;
+      readonly gamma: number;
+    };
+    /** PD halves from teacherSteps down to `last`. */
+    readonly last: number;
+    /** CFD starts from PD's student of `cfdFrom` steps and halves down to `last`. */
+    readonly cfdFrom: number;
+  };
+  /** Samples for the measured distances; each method draws so many from the same noise and labels. */
+  readonly measured: number;
+  /** At most so many training images, and as many test images, stand for the data in those distances. */
+  readonly reference: number;
+  /** Columns per class in the picture. */
+  readonly drawnPerClass: number;
+  /** Training steps between two checkpoints: what a power cut can cost. */
+  readonly saveEvery: number;
+}
+
+export interface TrainingConfig {
+  readonly steps: number;
+  readonly batch: number;
+  readonly rate: number;
+}
+
+/** One halving: who teaches, how, and how many steps the student will take. */
+export interface Halving {
+  readonly name: string;
+  readonly method: "pd" | "cfd";
+  readonly teacher: string;
+  readonly studentSteps: number;
+}
+
+/** PD from the teacher down to `last` steps, then CFD from PD's `cfdFrom`-step student down to `last`. */
+export function halvings(config: RecipeConfig): Halving[] {
+  const { last, cfdFrom } = config.distillation;
+  const chain = (method: "pd" | "cfd", first: string, from: number): Halving[] => {
+    const stages: Halving[] = [];
+    for (let steps = from / 2; steps >= last; steps /= 2) {
+      const teacher = stages.at(-1)?.name ?? first;
+      stages.push({ name: `${method}-${steps}`, method, teacher, studentSteps: steps });
+    }
+    return stages;
+  };
+  const pd = chain("pd", "teacher", config.teacherSteps);
+  const start = cfdFrom === config.teacherSteps ? "teacher" : `pd-${cfdFrom}`;
+  return [...pd, ...chain("cfd", start, cfdFrom)];
+}
+
+const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
+  recipe: "quickstart",
+  preset: "quickstart",
+  teacherSteps: 32,
+  unet: { channels: 16, multipliers: [1, 2, 4], attention: [1], blocks: 1, groups: 8 },
+  base: { steps: 1000, batch: 8, rate: 2e-3, warmup: 50, emaDecay: 0.995, weighting: "x0" },
+  classifier: {
+    steps: 200,
+    batch: 32,
+    rate: 0.05,
+    width: 8,
+    blocks: [1, 1, 1, 1],
+    momentum: 0.9,
+    weightDecay: 5e-4,
+    crop: 2,
+  },
+  distillation: {
+    pd: { steps: 60, batch: 8, rate: 3e-4, weighting: "x0" },
+    cfd: { steps: 60, batch: 8, rate: 3e-4, temperature: 0.9, beta: 0, gamma: 0.75 },
+    last: 2,
+    cfdFrom: 8,
+  },
+  measured: 180,
+  reference: 2000,
+  drawnPerClass: 2,
+  saveEvery: 50,
+};
+
+/** The sizes a run comes in. `smoke` only shows that every stage works; its pictures are noise. */
+export const presets = {
+  quickstart,
+  tiny: { ...quickstart, recipe: "cifar10-cfd", preset: "tiny" },
+  smoke: smaller({ ...quickstart, recipe: "cifar10-cfd", preset: "smoke" }),
+} as const;
+
+function smaller(config: Omit<RecipeConfig, "engine" | "seed">): Omit<RecipeConfig, "engine" | "seed"> {
+  const { base, classifier, distillation } = config;
+  return {
+    ...config,
+    teacherSteps: 8,
+    unet: { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4 },
+    base: { ...base, steps: 6, batch: 4, warmup: 2 },
+    classifier: { ...classifier, steps: 4, batch: 4, width: 4, blocks: [1, 1] },
+    distillation: {
+      pd: { ...distillation.pd, steps: 3, batch: 4 },
+      cfd: { ...distillation.cfd, steps: 3, batch: 4 },
+      last: 2,
+      cfdFrom: 4,
+    },
+    measured: 20,
+    reference: 100,
+    drawnPerClass: 1,
+    saveEvery: 2,
+  };
+}
+
+/** A preset with the number of training steps of every stage multiplied by `factor` (at least one step each). */
+export function scaleSteps<C extends Omit<RecipeConfig, "engine" | "seed">>(config: C, factor: number): C {
+  const scaled = <T extends TrainingConfig>(stage: T): T => ({
+    ...stage,
+    steps: Math.max(1, Math.round(stage.steps * factor)),
+  });
+  const { base, classifier, distillation } = config;
+  return {
+    ...config,
+    base: scaled(base),
+    classifier: scaled(classifier),
+    distillation: { ...distillation, pd: scaled(distillation.pd), cfd: scaled(distillation.cfd) },
+  };
+}

@@ -1,0 +1,198 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { parseArguments } from "../../examples/recipe/cli.js";
+import { halvings, presets, scaleSteps, type RecipeConfig } from "../../examples/recipe/config.js";
+import { cutSheet, loadEmoji, subset } from "../../examples/recipe/data.js";
+import { openDirectory } from "../../examples/recipe/directory.js";
+import { encodePng, figure } from "../../examples/recipe/picture.js";
+import { duration } from "../../examples/recipe/progress.js";
+import { tableOf } from "../../examples/recipe/report.js";
+
+const config: RecipeConfig = { ...presets.smoke, engine: "wasm", seed: 0 };
+
+describe("the emoji", () => {
+  it("are 1,906 images in nine groups without skin tones, 3,781 with them", () => {
+    const { train, test } = loadEmoji();
+    expect([train.labels.length, test.labels.length]).toEqual([1716, 190]);
+    expect(train.shape).toEqual([24, 24, 3]);
+    expect(new Set(test.labels).size).toBe(9);
+    const all = loadEmoji({ skinTones: true });
+    expect(all.train.labels.length + all.test.labels.length).toBe(3781);
+  });
+
+  it("start with a yellow face on white", () => {
+    const { train } = loadEmoji();
+    expect(train.classes[train.labels[0]!]).toBe("Smileys & Emotion");
+    expect([...train.images.subarray(0, 3)]).toEqual([255, 255, 255]);
+    const [red, green, blue] = train.images.subarray((4 * 24 + 12) * 3, (4 * 24 + 12) * 3 + 3); // the forehead
+    expect(red).toBeGreaterThan(240);
+    expect(green).toBeGreaterThan(180);
+    expect(blue).toBeLessThan(100);
+  });
+
+  it("cutSheet cuts tiles in order, skips variants, and refuses a sheet of another size", () => {
+    const pixels = [10, 20, 30, 40].flatMap((grey) => [grey, grey, grey, 255]);
+    const png = { width: 2, height: 2, data: Uint8Array.from(pixels) };
+    const groups = [
+      { name: "a", plain: 1, toned: 1 },
+      { name: "b", plain: 1, toned: 0 },
+    ];
+    const sheet = { tile: 1, columns: 2, groups };
+    expect([...cutSheet(png, sheet, false).images]).toEqual([10, 10, 10, 30, 30, 30]);
+    const all = cutSheet(png, sheet, true);
+    expect([...all.images]).toEqual([10, 10, 10, 20, 20, 20, 30, 30, 30]);
+    expect(all.labels).toEqual([0, 0, 1]);
+    expect([...subset(all, [2]).images]).toEqual([30, 30, 30]);
+    expect(() => cutSheet({ ...png, height: 1 }, sheet, true)).toThrow(
+      "loadEmoji: expected a sheet of 2x2 pixels, got 2x1.",
+    );
+  });
+});
+
+describe("the plan", () => {
+  it("halves by PD all the way and by CFD from cfdFrom on", () => {
+    const { distillation } = config;
+    const plan = halvings({
+      ...config,
+      teacherSteps: 16,
+      distillation: { ...distillation, cfdFrom: 8, last: 2 },
+    });
+    expect(plan.map(({ teacher, name }) => `${teacher} > ${name}`)).toEqual([
+      "teacher > pd-8",
+      "pd-8 > pd-4",
+      "pd-4 > pd-2",
+      "pd-8 > cfd-4",
+      "cfd-4 > cfd-2",
+    ]);
+  });
+
+  it("scales the training of every stage, down to one step", () => {
+    const longer = scaleSteps(config, 2.5);
+    expect([longer.base.steps, longer.distillation.pd.steps]).toEqual([
+      Math.round(config.base.steps * 2.5),
+      Math.round(config.distillation.pd.steps * 2.5),
+    ]);
+    expect(scaleSteps(config, 1e-9).classifier.steps).toBe(1);
+  });
+});
+
+describe("the run's directory", () => {
+  let home = "";
+  const fresh = { resume: false, force: false };
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "recipe-"));
+  });
+  afterAll(() => rm(home, { recursive: true }));
+
+  it("is taken when new, refused when it holds a run, resumed only with the same settings", async () => {
+    const out = join(home, "run");
+    await openDirectory(out, config, fresh);
+    expect(JSON.parse(await readFile(join(out, "config.json"), "utf8"))).toEqual(config);
+    await expect(openDirectory(out, config, fresh)).rejects.toThrow("already holds a run. Add --resume");
+    await openDirectory(out, config, { resume: true, force: false });
+    const other = { ...config, seed: 3 };
+    await expect(openDirectory(out, other, { resume: true, force: false })).rejects.toThrow(
+      "holds a run with other settings: seed was 0 and is now 3.",
+    );
+  });
+
+  it("with force loses what a run wrote and nothing else", async () => {
+    const out = join(home, "forced");
+    await openDirectory(out, config, fresh);
+    await writeFile(join(out, "log.jsonl"), "{}\n");
+    await writeFile(join(out, "notes.txt"), "mine");
+    await openDirectory(out, { ...config, seed: 1 }, { resume: false, force: true });
+    expect(existsSync(join(out, "log.jsonl"))).toBe(false);
+    expect(await readFile(join(out, "notes.txt"), "utf8")).toBe("mine");
+  });
+
+  it("is refused, even with force, when something else is in it; nothing to resume is an error", async () => {
+    const out = join(home, "else");
+    await mkdir(out);
+    await expect(openDirectory(out, config, { resume: true, force: false })).rejects.toThrow(
+      "holds no run to resume",
+    );
+    await writeFile(join(out, "thesis.txt"), "mine");
+    await expect(openDirectory(out, config, { resume: false, force: true })).rejects.toThrow("is not empty");
+    expect(await readFile(join(out, "thesis.txt"), "utf8")).toBe("mine");
+  });
+});
+
+describe("the command line", () => {
+  const parse = (...words: string[]) => parseArguments("quickstart", ["node", "quickstart", ...words]);
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it("has defaults, and scales steps", () => {
+    const { config: chosen, out, resume, force } = parse("--seed", "7", "--steps-scale", "0.5");
+    expect({ seed: chosen.seed, engine: chosen.engine, out, resume, force }).toEqual({
+      seed: 7,
+      engine: "wasm",
+      out: "runs/quickstart",
+      resume: false,
+      force: false,
+    });
+    expect(chosen.base.steps).toBe(Math.round(presets.quickstart.base.steps / 2));
+    expect(parse("--preset", "smoke").out).toBe("runs/quickstart-smoke");
+    const cifar = parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--data", "DIR"]);
+    expect([cifar.config.recipe, cifar.config.preset, cifar.data]).toEqual(["cifar10-cfd", "tiny", "DIR"]);
+  });
+
+  it.each([
+    [["--resum"], "unknown option '--resum'\n(Did you mean --resume?)"],
+    [["--seed", "1.5"], "It must be an integer."],
+    [["--steps-scale", "0"], "It must be a positive number."],
+    [["--engine", "gpu"], "Allowed choices are wasm, cpu."],
+    [["--force", "--resume"], "cannot be used with option '--resume'"],
+    [["extra"], "too many arguments"],
+  ])("refuses %j", (words, message) => {
+    let printed = "";
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      printed += String(text);
+      return true;
+    });
+    vi.spyOn(process, "exit").mockImplementation((code) => {
+      throw new Error(`exit ${String(code)}`);
+    });
+    expect(() => parse(...words)).toThrow("exit 1");
+    expect(printed).toContain(message);
+  });
+});
+
+describe("what a run shows", () => {
+  it("names durations as people do", () => {
+    expect([7.4, 61, 3720].map(duration)).toEqual(["7 s", "1 min 01 s", "1 h 02 min"]);
+  });
+
+  it("sets titles and labels around a grid without touching its pixels", () => {
+    const grid = { width: 30, height: 16, data: new Uint8Array(30 * 16 * 3).fill(77) };
+    const rows = [{ label: "PD", note: "2 steps" }, { label: "CFD" }];
+    const page = figure(grid, 2, { title: "Title", subtitle: "words", rows, columns: ["one"] });
+    const greys = page.data.filter((_, i) => i % 3 === 0);
+    expect(greys.filter((value) => value === 77).length).toBeGreaterThanOrEqual(30 * 16);
+    expect(greys.filter((value) => value < 60).length).toBeGreaterThan(100); // ink
+    expect(encodePng(page).subarray(1, 4).toString()).toBe("PNG");
+  });
+
+  it("prints a table that says what was measured", () => {
+    const row = {
+      method: "PD, 2 steps",
+      networkCalls: 2,
+      millisecondsPerImage: 1.25,
+      frechet: 3.5,
+      toTeacher: 0.1234,
+    };
+    const counts = { trainingImages: 90, testImages: 10, samplesPerMethod: 20 };
+    const text = tableOf({ ...counts, classifierAccuracy: 0.5, frechetOfTestImages: 0.25, rows: [row] });
+    expect(text).toContain("PD, 2 steps");
+    expect(text).toContain("3.50");
+    expect(text).toContain(
+      "20 samples against 90 training images, on the features of this run's own classifier",
+    );
+    expect(text).toContain("right on 50 % of 10 test images");
+  });
+});

@@ -1,0 +1,107 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { loadGenerator } from "cfd-distill";
+import { PNG } from "pngjs";
+import { afterAll, describe, expect, it } from "vitest";
+
+const home = mkdtempSync(join(tmpdir(), "recipe-run-"));
+afterAll(() => {
+  rmSync(home, { recursive: true });
+});
+
+const stages = ["teacher", "classifier", "pd-4", "pd-2", "cfd-2"];
+
+/** Runs the quickstart as a program, at smoke size; `until` the log has so many lines of a stage, then `signal`. */
+function quickstart(
+  out: string,
+  words: readonly string[],
+  stop?: { stage: string; lines: number; signal: NodeJS.Signals },
+): Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }> {
+  const program = ["--import", "tsx", "examples/quickstart.ts", "--preset", "smoke", "--steps-scale", "4"];
+  const child = spawn(process.execPath, [...program, "--out", out, ...words]);
+  let output = "";
+  const gather = (text: Buffer) => (output += text.toString());
+  child.stdout.on("data", gather);
+  child.stderr.on("data", gather);
+  const timer = setInterval(() => {
+    if (stop === undefined || linesOf(out, stop.stage) < stop.lines) return;
+    child.kill(stop.signal);
+    clearInterval(timer);
+  }, 2);
+  return new Promise((resolve) => {
+    child.on("close", (code, signal) => {
+      clearInterval(timer);
+      resolve({ code, signal, output });
+    });
+  });
+}
+
+function linesOf(out: string, stage: string): number {
+  const path = join(out, "log.jsonl");
+  return existsSync(path) ? readFileSync(path, "utf8").split(`{"stage":"${stage}","step"`).length - 1 : 0;
+}
+
+describe("the quickstart at smoke size, on wasm", () => {
+  it(
+    "stopped, killed and resumed gives the bits of a run that went through",
+    { timeout: 120_000 },
+    async () => {
+      const [whole, broken] = [join(home, "whole"), join(home, "broken")];
+      const through = await quickstart(whole, []);
+      expect(through).toMatchObject({ code: 0 });
+      expect(through.output).toContain("Frechet distance");
+
+      const stopped = await quickstart(broken, [], { stage: "teacher", lines: 3, signal: "SIGINT" });
+      expect(stopped.output).toMatch(/To go on: npm run quickstart -- .*--resume/);
+      expect(stopped.code).toBe(130);
+      const killed = await quickstart(broken, ["--resume"], { stage: "pd-4", lines: 3, signal: "SIGKILL" });
+      expect(killed.signal).toBe("SIGKILL");
+      expect(existsSync(join(broken, "student.safetensors"))).toBe(false);
+      expect(await quickstart(broken, ["--resume"])).toMatchObject({ code: 0 });
+
+      for (const stage of stages) {
+        const bytes = (out: string) => readFileSync(join(out, "checkpoints", `${stage}.safetensors`));
+        expect(bytes(broken).equals(bytes(whole)), `the checkpoint of ${stage}`).toBe(true);
+      }
+      expect(readdirSync(join(whole, "checkpoints")).length).toBe(stages.length); // no temporary file is left
+      const repeated = await quickstart(whole, []);
+      expect(repeated).toMatchObject({ code: 1 });
+      expect(repeated.output).toContain("already holds a run");
+
+      await checkResults(whole);
+    },
+  );
+});
+
+/** The picture shows something, the numbers are numbers, and the student draws. */
+async function checkResults(out: string): Promise<void> {
+  const picture = PNG.sync.read(readFileSync(join(out, "samples.png")));
+  expect(picture.width).toBeGreaterThan(400);
+  expect(new Set(picture.data).size).toBeGreaterThan(100);
+
+  const report = JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as {
+    rows: { method: string; frechet: number; toTeacher: number; millisecondsPerImage: number }[];
+  };
+  expect(report.rows.map(({ method }) => method)).toEqual([
+    "Teacher (DDIM), 8 steps",
+    "Teacher (DDIM), 2 steps",
+    "PD, 2 steps",
+    "CFD, 2 steps",
+  ]);
+  expect(report.rows[0]!.toTeacher).toBe(0);
+  for (const { frechet, millisecondsPerImage } of report.rows) {
+    expect(frechet).toBeGreaterThan(0);
+    expect(millisecondsPerImage).toBeGreaterThan(0);
+  }
+
+  await tf.setBackend("cpu");
+  const generator = loadGenerator(new Uint8Array(readFileSync(join(out, "student.safetensors"))));
+  expect([generator.steps, generator.imageShape]).toEqual([2, [24, 24, 3]]);
+  const images = await generator.sample({ seeds: [1], labels: [0] });
+  expect(images.shape).toEqual([1, 24, 24, 3]);
+  images.dispose();
+  generator.dispose();
+}
