@@ -26,8 +26,7 @@ export interface NetworkConfigBase {
 }
 
 /** What a diffusion network takes; labels left out stand for -1 everywhere. */
-export type DenoiserInput =
-  readonly [zt: Tensor4D, times: Times] | readonly [zt: Tensor4D, times: Times, labels: Labels | undefined];
+export type DenoiserInput = readonly [zt: Tensor4D, times: Times, labels?: Labels | undefined];
 
 /** A network that {@link denoiser} turns into a {@link Denoiser}. */
 export type DenoiserNetwork<C = NetworkConfigBase> = Network<DenoiserInput, Tensor4D, C>;

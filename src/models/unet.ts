@@ -6,14 +6,14 @@ import { attention } from "./attention.js";
 import { addPerChannel, addSame } from "./channelwise.js";
 import { groupNormSilu, silu } from "./group-norm.js";
 import { conv2d, dropout, linear, upsample } from "./layers.js";
-import type { ApplyOptions, DenoiserNetwork } from "./network.js";
+import type { ApplyOptions, DenoiserInput, Network } from "./network.js";
 import { checkParams, initParams } from "./params.js";
 import { timeEmbedding } from "./time-embedding.js";
 import { unetConfig, type UnetConfig, type UnetOptions } from "./unet-config.js";
 import { unetPlan, unetSpecs, type UnetPlan, type UnetStep } from "./unet-plan.js";
 
-/** A U-Net: `apply(params, zt, times, labels?, { train? }?)`. */
-export type Unet = DenoiserNetwork<UnetConfig>;
+/** A U-Net takes its labels or leaves them out, also before the options: `apply(params, zt, times, { train })`. */
+export type Unet = Network<DenoiserInput | readonly [zt: tf.Tensor4D, times: Times], tf.Tensor4D, UnetConfig>;
 
 /**
  * The U-Net of the paper's released code (the architecture of Ho et al. 2020, arXiv 2006.11239, appendix B):
