@@ -46,6 +46,64 @@ export {
 } from "./losses/dataset-oriented.js";
 export { cfdLoss, type CfdLoss, type CfdLossInput } from "./losses/cfd.js";
 
+export type {
+  ApplyOptions,
+  ClassifierNetwork,
+  DenoiserInput,
+  DenoiserNetwork,
+  Network,
+  NetworkConfigBase,
+} from "./models/network.js";
+export { unet, type Unet } from "./models/unet.js";
+export { type UnetConfig, type UnetOptions } from "./models/unet-config.js";
+export { resnet, type ResNet, type ResNetConfig, type ResNetOptions } from "./models/resnet.js";
+export { densenet, type DenseNet, type DenseNetConfig, type DenseNetOptions } from "./models/densenet.js";
+export { classifier, denoiser, type ClassifierOptions } from "./models/denoiser.js";
+export {
+  fromGraphModel,
+  fromLayersModel,
+  type ModelClassifierOptions,
+  type ModelDenoiserOptions,
+} from "./models/adapters.js";
+export { networkFromConfig } from "./models/network-config.js";
+export { cloneParams, countParameters, disposeParams } from "./models/params.js";
+
+export { valueAndGrads, type ValueAndGrads } from "./training/value-and-grads.js";
+export { accumulateGrads } from "./training/accumulate.js";
+export { readTerms } from "./training/read-terms.js";
+export { clipByGlobalNorm } from "./training/clip.js";
+export { adam, type AdamOptions } from "./training/adam.js";
+export { sgd, type SgdOptions } from "./training/sgd.js";
+export { type Optimizer, type OptimizerState } from "./training/optimizer.js";
+export { cosineAnnealing, linearWarmup, type LearningRate } from "./training/learning-rates.js";
+export { emaDecay, updateEma } from "./training/ema.js";
+export {
+  assignParams,
+  decodeCheckpoint,
+  decodeNetworkCheckpoint,
+  encodeCheckpoint,
+  type Checkpoint,
+  type DecodedCheckpoint,
+  type DecodedNetwork,
+  type EncodeOptions,
+  type NetworkCheckpoint,
+} from "./training/checkpoint.js";
+
+export { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "./io/safetensors.js";
+export { fromFloat32, toFloat32, type DType, type StateDict, type StoredTensor } from "./io/dtypes.js";
+export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
+export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
+export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";
+export { frechetDistance } from "./metrics/frechet.js";
+export { statistics, type FeatureStatistics } from "./metrics/statistics.js";
+export {
+  useBackend,
+  type BackendName,
+  type BackendOptions,
+  type BackendReport,
+  type KernelChange,
+} from "./backends/index.js";
+
 export {
   checkImageRange,
   drawBatch,
