@@ -32,22 +32,23 @@ export function frechetDistance(a: FeatureStatistics, b: FeatureStatistics): num
   return Math.max(0, distance); // rounding can leave a tiny negative number for equal sets
 }
 
-/** tr (C1 C2)^(1/2): C1 C2 has the eigenvalues of the symmetric S C2 S with S = C1^(1/2). */
+/** tr (C1 C2)^(1/2): with C1 = F F^T, C1 C2 has the non-zero eigenvalues of the symmetric F^T C2 F. */
 function traceOfRoot(c1: Matrix, c2: Matrix): number {
-  const root = symmetricRoot(c1);
-  const product = root.mmul(c2).mmul(root);
+  const factor = symmetricFactor(c1);
+  const product = factor.transpose().mmul(c2).mmul(factor);
   const symmetric = Matrix.add(product, product.transpose()).div(2);
-  return eigenvalues(symmetric).realEigenvalues.reduce(
-    (sum, value) => sum + Math.sqrt(Math.max(0, value)),
-    0,
-  );
+  return eigenvalues(symmetric).realEigenvalues.reduce((sum, value) => sum + root(value), 0);
 }
 
-/** V diag(l)^(1/2) V^T; eigenvalues that rounding made negative count as 0. */
-function symmetricRoot(matrix: Matrix): Matrix {
-  const { realEigenvalues, eigenvectorMatrix: vectors } = eigenvalues(matrix);
-  const scaled = vectors.clone().mulRowVector(realEigenvalues.map((value) => Math.sqrt(Math.max(0, value))));
-  return scaled.mmul(vectors.transpose());
+/** F = V diag(l)^(1/2), from the eigenvectors and eigenvalues of a covariance. */
+function symmetricFactor(matrix: Matrix): Matrix {
+  const { realEigenvalues, eigenvectorMatrix } = eigenvalues(matrix);
+  return eigenvectorMatrix.clone().mulRowVector(realEigenvalues.map(root));
+}
+
+/** A covariance has no negative eigenvalues; those that rounding made count as 0. */
+function root(eigenvalue: number): number {
+  return Math.sqrt(Math.max(0, eigenvalue));
 }
 
 function eigenvalues(matrix: Matrix): EigenvalueDecomposition {
