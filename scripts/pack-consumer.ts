@@ -16,7 +16,7 @@ const params = { filter: tf.tidy(() => tf.variable(tf.tensor4d(values, [3, 3, 3,
 const denoiser = (filter: tf.Tensor4D): Denoiser =>
   Object.assign((zt: tf.Tensor4D) => tf.conv2d(zt, filter, 1, "same"), { predictionType: "x0" as const });
 const teacher = denoiser(params.filter.clone());
-const student = denoiser(params.filter as tf.Tensor4D);
+const student = denoiser(params.filter);
 const classifier: Classifier = (images) => {
   const features = tf.mean(tf.square(images), [1, 2]) as tf.Tensor2D;
   return { features, logits: tf.mul(features, 2) as tf.Tensor2D };
