@@ -49,6 +49,7 @@ export { cfdLoss, type CfdLoss, type CfdLossInput } from "./losses/cfd.js";
 export type {
   ApplyOptions,
   ClassifierNetwork,
+  ClassifierOutput,
   DenoiserInput,
   DenoiserNetwork,
   Network,
@@ -90,7 +91,14 @@ export {
 } from "./training/checkpoint.js";
 
 export { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "./io/safetensors.js";
-export { fromFloat32, toFloat32, type DType, type StateDict, type StoredTensor } from "./io/dtypes.js";
+export {
+  fromFloat32,
+  toFloat32,
+  type DType,
+  type DTypeArrays,
+  type StateDict,
+  type StoredTensor,
+} from "./io/dtypes.js";
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
 export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";

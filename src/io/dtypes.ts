@@ -1,6 +1,26 @@
 import { fail } from "../check.js";
 
 /** How each stored type lies in memory. F16 and BF16 are kept as their 16 raw bits, BOOL as one byte. */
+export interface DTypeArrays {
+  readonly BOOL: Uint8Array;
+  readonly U8: Uint8Array;
+  readonly I8: Int8Array;
+  readonly I16: Int16Array;
+  readonly U16: Uint16Array;
+  readonly F16: Uint16Array;
+  readonly BF16: Uint16Array;
+  readonly I32: Int32Array;
+  readonly U32: Uint32Array;
+  readonly F32: Float32Array;
+  readonly F64: Float64Array;
+  readonly I64: BigInt64Array;
+  readonly U64: BigUint64Array;
+}
+
+/** The element types of stored tensors, by their safetensors names. */
+export type DType = keyof DTypeArrays;
+
+/** The array that holds each type. */
 export const DTYPE_ARRAYS = {
   BOOL: Uint8Array,
   U8: Uint8Array,
@@ -15,10 +35,7 @@ export const DTYPE_ARRAYS = {
   F64: Float64Array,
   I64: BigInt64Array,
   U64: BigUint64Array,
-} as const;
-
-/** The element types of stored tensors, by their safetensors names. */
-export type DType = keyof typeof DTYPE_ARRAYS;
+} as const satisfies { [D in DType]: new (length: number) => DTypeArrays[D] };
 
 /**
  * A tensor on the host, as files hold it: row-major `data` with one element per entry of `shape` ([] is a scalar).
@@ -28,7 +45,7 @@ export type StoredTensor = {
   readonly [D in DType]: {
     readonly dtype: D;
     readonly shape: readonly number[];
-    readonly data: InstanceType<(typeof DTYPE_ARRAYS)[D]>;
+    readonly data: DTypeArrays[D];
   };
 }[DType];
 
