@@ -23,45 +23,66 @@ function describe(inputShape: Sizes, filterShape: Sizes, attrs: Attributes, wher
 }
 
 /**
- * dL/dw[kh, kw, ci, co] = sum over b, i, j of x[b, s i + kh, s j + kw, ci] dy[b, i, j, co]: a convolution whose
- * images are the input channels, whose channels are the samples, and whose filter is dy, dilated by the stride.
+ * dL/dw[kh, kw, ci, co] = sum over b, i, j of x[b, s i + kh, s j + kw, ci] dy[b, i, j, co]: for each kw a
+ * convolution over one image, whose pixels are rows of x times its channels, whose channels are the columns that kw
+ * meets times the samples, and whose filter is dy, dilated by the stride. So no output is computed in vain.
  */
 export const filterGradient: tf.KernelFunc = (call) => {
   const [x, dy] = [call.inputs.x, call.inputs.dy] as unknown as [tf.Tensor4D, tf.Tensor4D];
   const attrs = call.attrs as unknown as Attributes;
   const info = describe(x.shape, attrs.filterShape!, attrs, "Conv2DBackpropFilter");
   return tf.tidy(() => {
-    const fitted = fit(x, info);
-    return info.filterHeight * info.filterWidth === 1
-      ? pointwiseFilterGradient(fitted, dy, info)
-      : correlate(fitted, dy, info);
+    const { filterHeight, filterWidth } = info;
+    return filterHeight * filterWidth === 1 ? pointwiseFilterGradient(x, dy, info) : correlate(x, dy, info);
   });
 };
 
-/** x padded, and cropped where the stride leaves a rest, to exactly the pixels that the filter visits. */
+function correlate(x: tf.Tensor4D, dy: tf.Tensor4D, info: ConvInfo): tf.Tensor4D {
+  const { batchSize, inChannels, outChannels, outHeight, outWidth, filterHeight, filterWidth } = info;
+  const fitted = fit(x, info);
+  const [, height, width] = fitted.shape;
+  const stride = info.strideWidth;
+  // Columns are dealt out by their place within a stride, so that those which one kw meets are neighbours.
+  const columns: tf.Tensor4D = tf.reshape(tf.transpose(fitted, [1, 3, 2, 0]), [
+    height,
+    inChannels,
+    width / stride,
+    stride * batchSize,
+  ]);
+  const filter: tf.Tensor4D = tf.reshape(tf.transpose(dy, [1, 2, 0, 3]), [
+    outHeight,
+    1,
+    outWidth * batchSize,
+    outChannels,
+  ]);
+  const parts = Array.from({ length: filterWidth }, (_, kw) => {
+    const begin: Sizes = [0, 0, Math.floor(kw / stride), (kw % stride) * batchSize];
+    const met = tf.slice(columns, begin, [-1, -1, outWidth, batchSize]);
+    const image: tf.Tensor4D = tf.reshape(met, [1, height, inChannels, outWidth * batchSize]);
+    const rows = tf.conv2d(image, filter, 1, "valid", "NHWC", [info.strideHeight, 1]);
+    return tf.reshape(rows, [filterHeight, 1, inChannels, outChannels]);
+  });
+  return tf.concat(parts, 1) as tf.Tensor4D;
+}
+
+/** x padded, and cropped where the stride leaves a rest, to what the filter visits, in columns of whole strides. */
 function fit(x: tf.Tensor4D, info: ConvInfo): tf.Tensor4D {
   const height = info.strideHeight * (info.outHeight - 1) + info.filterHeight;
-  const width = info.strideWidth * (info.outWidth - 1) + info.filterWidth;
+  const visited = info.strideWidth * (info.outWidth - 1) + info.filterWidth;
+  const width = Math.ceil(visited / info.strideWidth) * info.strideWidth;
   const { top, left } = info.padInfo;
   const [, inHeight, inWidth] = x.shape;
   const rows: [number, number] = [top, Math.max(0, height - top - inHeight)];
   const columns: [number, number] = [left, Math.max(0, width - left - inWidth)];
-  const none = [...rows, ...columns].every((border) => border === 0);
-  const padded = none ? x : tf.pad(x, [[0, 0], rows, columns, [0, 0]]);
+  const bare = [...rows, ...columns].every((border) => border === 0);
+  const padded = bare ? x : tf.pad(x, [[0, 0], rows, columns, [0, 0]]);
   const exact = padded.shape[1] === height && padded.shape[2] === width;
   return exact ? padded : tf.slice(padded, [0, 0, 0, 0], [-1, height, width, -1]);
 }
 
-function correlate(x: tf.Tensor4D, dy: tf.Tensor4D, info: ConvInfo): tf.Tensor4D {
-  const images: tf.Tensor4D = tf.transpose(x, [3, 1, 2, 0]);
-  const filter: tf.Tensor4D = tf.transpose(dy, [1, 2, 0, 3]);
-  const dilations: [number, number] = [info.strideHeight, info.strideWidth];
-  return tf.transpose(tf.conv2d(images, filter, 1, "valid", "NHWC", dilations), [1, 2, 0, 3]);
-}
-
 /** A 1x1 filter's gradient is one matrix product over all pixels. */
 function pointwiseFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, info: ConvInfo): tf.Tensor4D {
-  const visited = subsample(x, info);
+  const visited = subsample(fit(x, info), info);
   const pixels = dy.size / info.outChannels;
   const [inputs, outputs] = [
     tf.reshape(visited, [pixels, info.inChannels]),
@@ -87,7 +108,7 @@ export function inputGradient(stock: tf.KernelFunc): tf.KernelFunc {
     // Borders wider than the filter would have to be negative here; nobody asks for them.
     if (borders.flat().some((border) => border < 0)) return stock(call);
     return tf.tidy(() => {
-      const turned: tf.Tensor4D = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]);
+      const turned = turn(filter);
       const pointwise = info.filterHeight * info.filterWidth === 1;
       if (!pointwise) return tf.conv2d(spread(dy, info), turned, 1, [[0, 0], ...borders, [0, 0]]);
       // A 1x1 filter commutes with the spreading, and meets fewer pixels before it.
@@ -125,4 +146,13 @@ function spread(dy: tf.Tensor4D, info: ConvInfo): tf.Tensor4D {
     [0, 0, 0, 0],
     [-1, strideHeight * (height - 1) + 1, strideWidth * (width - 1) + 1, -1],
   );
+}
+
+/** The filter turned by half a circle, its channels exchanged. Splitting is far cheaper than tf.reverse. */
+function turn(filter: tf.Tensor4D): tf.Tensor4D {
+  const [height, width, inputs, outputs] = filter.shape;
+  const taps = height * width;
+  const exchanged = tf.transpose(tf.reshape(filter, [taps, inputs, outputs]), [0, 2, 1]);
+  const backwards = taps === 1 ? exchanged : tf.concat(tf.split(exchanged, taps).reverse(), 0);
+  return tf.reshape(backwards, [height, width, outputs, inputs]);
 }
