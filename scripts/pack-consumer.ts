@@ -18,8 +18,8 @@ const denoiser = (filter: tf.Tensor4D): Denoiser =>
 const teacher = denoiser(params.filter.clone());
 const student = denoiser(params.filter);
 const classifier: Classifier = (images) => {
-  const features = tf.mean(tf.square(images), [1, 2]) as tf.Tensor2D;
-  return { features, logits: tf.mul(features, 2) as tf.Tensor2D };
+  const features = tf.mean<tf.Tensor2D>(tf.square(images), [1, 2]);
+  return { features, logits: tf.mul<tf.Tensor2D>(features, 2) };
 };
 const optimiser = adam({ learningRate: 1e-3 });
 

@@ -64,7 +64,7 @@ describe("every example of the documentation", () => {
     });
     expect(complaints).toEqual([]);
     expect(functionsWithoutExample(program, entries)).toEqual([]);
-  });
+  }, 180_000); // type-checks the whole package
 });
 
 describe("finding examples", () => {
