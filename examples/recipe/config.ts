@@ -83,11 +83,11 @@ export function halvings(config: RecipeConfig): Halving[] {
 const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
   recipe: "quickstart",
   preset: "quickstart",
-  teacherSteps: 32,
+  teacherSteps: 16,
   unet: { channels: 16, multipliers: [1, 2, 4], attention: [1], blocks: 1, groups: 8 },
-  base: { steps: 1000, batch: 8, rate: 2e-3, warmup: 50, emaDecay: 0.995, weighting: "x0" },
+  base: { steps: 500, batch: 8, rate: 2e-3, warmup: 30, emaDecay: 0.995, weighting: "x0" },
   classifier: {
-    steps: 200,
+    steps: 150,
     batch: 32,
     rate: 0.05,
     width: 8,
@@ -97,10 +97,10 @@ const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
     crop: 2,
   },
   distillation: {
-    pd: { steps: 60, batch: 8, rate: 3e-4, weighting: "x0" },
-    cfd: { steps: 60, batch: 8, rate: 3e-4, temperature: 0.9, beta: 0, gamma: 0.75 },
-    last: 2,
-    cfdFrom: 8,
+    pd: { steps: 40, batch: 8, rate: 3e-4, weighting: "x0" },
+    cfd: { steps: 40, batch: 8, rate: 3e-4, temperature: 0.9, beta: 0, gamma: 0.75 },
+    last: 1,
+    cfdFrom: 4,
   },
   measured: 180,
   reference: 2000,
@@ -130,7 +130,7 @@ function smaller(config: Omit<RecipeConfig, "engine" | "seed">): Omit<RecipeConf
       cfdFrom: 4,
     },
     measured: 20,
-    reference: 100,
+    reference: 60,
     drawnPerClass: 1,
     saveEvery: 2,
   };

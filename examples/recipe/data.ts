@@ -46,18 +46,20 @@ export function cutSheet(
       `loadEmoji: expected a sheet of ${width}x${height} pixels, got ${png.width}x${png.height}.`,
     );
   }
-  const images: number[] = [];
+  const used = groups.map((group) => group.plain + (skinTones ? group.toned : 0));
+  const images = new Uint8Array(used.reduce((sum, count) => sum + count, 0) * tile * tile * 3);
   const labels: number[] = [];
   let position = 0;
+  let filled = 0;
   groups.forEach((group, label) => {
-    const used = group.plain + (skinTones ? group.toned : 0);
-    for (let i = 0; i < used; i++) {
+    for (let i = 0; i < used[label]!; i++) {
       const left = ((position + i) % columns) * tile;
       const top = Math.floor((position + i) / columns) * tile;
       for (let y = 0; y < tile; y++) {
         for (let x = 0; x < tile; x++) {
           const at = ((top + y) * width + left + x) * 4;
-          images.push(png.data[at]!, png.data[at + 1]!, png.data[at + 2]!);
+          images.set(png.data.subarray(at, at + 3), filled);
+          filled += 3;
         }
       }
       labels.push(label);
@@ -65,7 +67,7 @@ export function cutSheet(
     position += group.plain + group.toned;
   });
   const classes = groups.map((group) => group.name);
-  return imageSet({ images: Uint8Array.from(images), labels, classes, shape: [tile, tile, 3] });
+  return imageSet({ images, labels, classes, shape: [tile, tile, 3] });
 }
 
 /** Every tenth image for testing, so that each group is in both parts. */

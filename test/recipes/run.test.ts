@@ -20,7 +20,7 @@ function quickstart(
   words: readonly string[],
   stop?: { stage: string; lines: number; signal: NodeJS.Signals },
 ): Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }> {
-  const program = ["--import", "tsx", "examples/quickstart.ts", "--preset", "smoke", "--steps-scale", "4"];
+  const program = ["--import", "tsx", "examples/quickstart.ts", "--preset", "smoke", "--steps-scale", "2"];
   const child = spawn(process.execPath, [...program, "--out", out, ...words]);
   let output = "";
   const gather = (text: Buffer) => (output += text.toString());
@@ -57,7 +57,7 @@ describe("the quickstart at smoke size, on wasm", () => {
       const stopped = await quickstart(broken, [], { stage: "teacher", lines: 3, signal: "SIGINT" });
       expect(stopped.output).toMatch(/To go on: npm run quickstart -- .*--resume/);
       expect(stopped.code).toBe(130);
-      const killed = await quickstart(broken, ["--resume"], { stage: "pd-4", lines: 3, signal: "SIGKILL" });
+      const killed = await quickstart(broken, ["--resume"], { stage: "pd-4", lines: 2, signal: "SIGKILL" });
       expect(killed.signal).toBe("SIGKILL");
       expect(existsSync(join(broken, "student.safetensors"))).toBe(false);
       expect(await quickstart(broken, ["--resume"])).toMatchObject({ code: 0 });
