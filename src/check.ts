@@ -17,12 +17,13 @@ export function describe(value: unknown): string {
   if (typeof value === "number" || typeof value === "bigint" || value === undefined) return String(value);
   if (typeof value === "function") return "a function";
   try {
-    const text = JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner));
+    const text = JSON.stringify(value, (_, inner: unknown) =>
+      typeof inner === "bigint" ? String(inner) : inner,
+    );
     return text.length > 200 ? `${text.slice(0, 200)}…` : text;
   } catch {
     return "a value that JSON cannot show"; // a cycle, or nested too deeply
   }
-}…` : text;
 }
 
 /** Array.isArray without its cast to any[]. */
