@@ -51,7 +51,7 @@ for (let step = 0; step < 10; step++) {
     params,
   );
   optimizer.apply(params, grads);
-  console.log(step, await readTerms(terms, { step }));
+  console.log(step, (await readTerms(terms, { step })).loss);
   tf.dispose([eps, terms, grads]);
 }
 

@@ -60,7 +60,7 @@ export function methodsOf(run: Run): Method[] {
 }
 
 /** The images of one method from `seeds` and `labels`, in small batches. The caller disposes them. */
-export async function sampleMethod(
+async function sampleMethod(
   run: Run,
   method: Method,
   input: { readonly seeds: readonly number[]; readonly labels: readonly number[] },
@@ -103,40 +103,57 @@ async function sampleInBatches(
   }
 }
 
-/** Draws the same noise and classes with every method and measures how far the images are from the real ones. */
-export async function measure(run: Run): Promise<Measurements> {
+/** Which noise and classes every method starts from: first those of the picture, then those that are measured. */
+function startsOf(run: Run): { seeds: number[]; labels: number[]; drawn: number } {
+  const { train } = run.data;
+  const { drawnPerClass, measured } = run.config;
+  const shown = train.classes.flatMap((_, label) => Array<number>(drawnPerClass).fill(label));
+  const rng = run.rng.fork("starts");
+  const seeds = Array.from({ length: shown.length + measured }, () => rng.integer(2 ** 31));
+  // Measured classes come as often as in the data: differing shares of classes would count as a distance.
+  const rest = Array.from({ length: measured }, () => train.labels[rng.integer(train.labels.length)]!);
+  return { seeds, labels: [...shown, ...rest], drawn: shown.length };
+}
+
+/**
+ * Draws the same noise and classes with every method and measures how far the images are from the real ones. Also
+ * returns, per method, the images of the picture; the caller disposes them.
+ */
+export async function measure(run: Run): Promise<{ measurements: Measurements; drawn: tf.Tensor4D[] }> {
   const { train, test } = run.data;
   const judge = await loadClassifier(run);
-  const count = run.config.measured;
-  const rng = run.rng.fork("measured");
-  const seeds = Array.from({ length: count }, () => rng.integer(2 ** 31));
-  const labels = seeds.map(() => train.labels[rng.integer(train.labels.length)]!); // classes as often as in the data
   const [shown, held] = [evenly(train, run.config.reference), evenly(test, run.config.reference)];
   const real = await statistics(realFeatures(judge.model, train, shown));
   const fresh = await statistics(realFeatures(judge.model, test, held));
+  const starts = startsOf(run);
   const rows: Row[] = [];
+  const drawn: tf.Tensor4D[] = [];
   let reference: tf.Tensor4D | undefined;
   try {
     for (const method of methodsOf(run)) {
-      const { images, millisecondsPerImage } = await sampleMethod(run, method, { seeds, labels });
-      reference ??= images.clone();
+      const { images, millisecondsPerImage } = await sampleMethod(run, method, starts);
+      drawn.push(tf.slice(images, 0, starts.drawn));
+      const measured = tf.slice(images, starts.drawn);
+      images.dispose();
+      reference ??= measured.clone();
       rows.push({
         method: method.label,
         networkCalls: method.steps,
         millisecondsPerImage,
-        frechet: frechetDistance(await statistics(features(judge.model, images)), real),
-        toTeacher: await meanAbsoluteDifference(images, reference),
+        frechet: frechetDistance(await statistics(features(judge.model, measured)), real),
+        toTeacher: await meanAbsoluteDifference(measured, reference),
       });
-      images.dispose();
+      measured.dispose();
     }
-    return {
+    const measurements = {
       classifierAccuracy: await accuracy(judge.model, test, held),
       trainingImages: real.count,
       testImages: fresh.count,
-      samplesPerMethod: count,
+      samplesPerMethod: run.config.measured,
       frechetOfTestImages: frechetDistance(fresh, real),
       rows,
     };
+    return { measurements, drawn };
   } finally {
     reference?.dispose();
     disposeParams(judge.params);

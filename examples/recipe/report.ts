@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
 import { halvings } from "./config.js";
-import { measure, methodsOf, sampleMethod, type Measurements } from "./evaluate.js";
+import { measure, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
 import { checkpointPath, type Run } from "./stage.js";
 
@@ -13,10 +13,11 @@ const GAP = 6;
 /** Measures, draws the picture, and puts the last student where `loadGenerator` finds it. Returns the files' paths. */
 export async function report(run: Run): Promise<{ picture: string; table: string; student: string }> {
   const path = (name: string) => join(run.out, name);
-  const measured = await measure(run);
-  await writeFileAtomic(path("report.json"), Buffer.from(`${JSON.stringify(measured, null, 2)}\n`));
-  console.log(`\n${tableOf(measured)}\n`);
-  await writeFileAtomic(path("samples.png"), await draw(run, measured));
+  const { measurements, drawn } = await measure(run);
+  await writeFileAtomic(path("report.json"), Buffer.from(`${JSON.stringify(measurements, null, 2)}\n`));
+  console.log(`\n${tableOf(measurements)}\n`);
+  await writeFileAtomic(path("samples.png"), await draw(run, measurements, drawn));
+  tf.dispose(drawn);
   const last = halvings(run.config).at(-1)!;
   await copyFile(checkpointPath(run, last.name), path("student.safetensors"));
   return { picture: path("samples.png"), table: path("report.json"), student: path("student.safetensors") };
@@ -48,30 +49,25 @@ export function tableOf(measured: Measurements): string {
 }
 
 /** Real images on top, then a row per method; a column is one class and one starting noise. */
-async function draw(run: Run, measured: Measurements): Promise<Buffer> {
+async function draw(run: Run, measured: Measurements, drawn: readonly tf.Tensor4D[]): Promise<Buffer> {
   const { train } = run.data;
   const { drawnPerClass } = run.config;
   const labels = train.classes.flatMap((_, label) => Array<number>(drawnPerClass).fill(label));
-  const seeds = labels.map((_, i) => i);
-  const rows: { label: RowLabel; images: tf.Tensor4D }[] = [];
   const real = imageBatch(train, pickReal(run, labels)).x0;
-  rows.push({ label: { label: "Training images", note: "for comparison" }, images: real });
-  for (const [i, method] of methodsOf(run).entries()) {
-    const { images } = await sampleMethod(run, method, { seeds, labels });
-    const { millisecondsPerImage, frechet } = measured.rows[i]!;
-    const note = `${millisecondsPerImage.toFixed(0)} ms an image · distance ${frechet.toFixed(1)}`;
-    rows.push({ label: { label: method.label, note }, images });
-  }
-  const all = tf.concat(rows.map(({ images }) => images));
+  const all = tf.concat([real, ...drawn]);
   const scale = Math.max(1, Math.round(48 / train.shape[0]));
   const grid = await imageGrid(all, { columns: labels.length, scale, gap: GAP });
-  tf.dispose([all, rows.map(({ images }) => images)]);
+  tf.dispose([real, all]);
+  const rows: RowLabel[] = measured.rows.map(({ method, millisecondsPerImage, frechet }) => ({
+    label: method,
+    note: `${millisecondsPerImage.toPrecision(2)} ms an image · distance ${frechet.toFixed(1)}`,
+  }));
   const page = figure(grid, GAP, {
     title: "Distilled: fewer steps from the same noise",
     subtitle:
       `Each column: one class, one starting noise. Distance: Frechet, on the features of the run's own classifier, ` +
       `${measured.samplesPerMethod} samples.`,
-    rows: rows.map(({ label }) => label),
+    rows: [{ label: "Training images", note: "for comparison" }, ...rows],
     columns: train.classes,
   });
   return encodePng(page);
