@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import reference as ref  # noqa: E402
 from networks import DenseNet, ResNet, UNet  # noqa: E402
@@ -27,9 +28,9 @@ def save(name, arrays, **metadata):
         return np.ascontiguousarray(value.detach().numpy() if isinstance(value, torch.Tensor) else value)
 
     arrays = {key: plain(value) for key, value in arrays.items()}
-    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+    settings = json.dumps({"command": COMMAND, **metadata})  # one key: safetensors writes several in no fixed order
     path = OUT / f"{name}.safetensors"
-    save_file(arrays, path, metadata={"command": COMMAND, **text})
+    save_file(arrays, path, metadata={"settings": settings})
     print(f"{path.name}: {len(arrays)} tensors, {path.stat().st_size} bytes")
 
 
@@ -114,6 +115,7 @@ def unets():
         arrays[f"{name}.output"] = nhwc(output)
         arrays[f"{name}.inputGradient"] = nhwc(torch.autograd.grad(scalar, x, retain_graph=True)[0])
         arrays[f"{name}.gradients"] = gradient_table(f"unet.{name}", gradients(scalar, net))
+        arrays[f"{name}.table"] = net.time_embedding.timembedding[0].weight.detach().numpy().astype(F32)
         shapes[name] = shapes_of(net)
         single = fill(UNet(**config), f"unet.{name}").float()
         got = single(x.detach().float(), times_tensor(positions), torch.tensor(labels)).detach()
@@ -144,16 +146,42 @@ def make_classifier(name):
     return fill(CLASSIFIERS[name](), f"classifier.{name}").eval()
 
 
+def margin(net, x):
+    """The smallest input of any ReLU, as a share of its layer's root mean square. At 0 the gradient jumps."""
+    smallest, relu = [], torch.Tensor.relu
+
+    def spy(value):
+        smallest.append(float(value.abs().min() / value.square().mean().sqrt()))
+        return relu(value)
+
+    torch.Tensor.relu = spy
+    try:
+        with torch.no_grad():
+            net(x)
+    finally:
+        torch.Tensor.relu = relu
+    return min(smallest)
+
+
+def farthest_from_kinks(net, names, shape):
+    """Of some inputs, the one whose gradient float32 can tell: rounding must not switch a ReLU."""
+    best = max(names, key=lambda name: margin(net, images(name, shape)))
+    print(f"  {best}: no ReLU nearer to its kink than {margin(net, images(best, shape)):.1e}")
+    return best
+
+
 def normalised(x):
     mean, std = (times_tensor(v)[None, :, None, None] for v in (MEAN, STD))
     return ((x + 1) / 2 - mean) / std
 
 
 def classifiers():
-    arrays, shapes = {}, {}
+    arrays, shapes, inputs = {}, {}, {}
     for name in CLASSIFIERS:
         net = make_classifier(name)
-        x = images(f"classifier.{name}/input", [2, 16, 16, 3]).requires_grad_()
+        candidates = [f"classifier.{name}/input{i}" for i in range(40)]
+        inputs[name] = farthest_from_kinks(net, candidates, [2, 16, 16, 3])
+        x = images(inputs[name], [2, 16, 16, 3]).requires_grad_()
         logits, features = net(x)
         scalar = sum(weighted_sum(f"classifier.{name}/{k}", v) for k, v in (("logits", logits), ("features", features)))
         arrays[f"{name}.logits"] = logits.detach().numpy().astype(F32)
@@ -162,7 +190,7 @@ def classifiers():
         shapes[name] = shapes_of(net)
         yardstick(f"{name} logits", make_classifier(name).float()(x.detach().float())[0].detach(), logits)
     net = make_classifier("small")
-    arrays["small.normalised.logits"] = net(normalised(images("classifier.small/input", [2, 16, 16, 3])))[0].detach()
+    arrays["small.normalised.logits"] = net(normalised(images(inputs["small"], [2, 16, 16, 3])))[0].detach()
     for name in ("small", "smallDense"):
         net = make_classifier(name).train()
         logits, features = net(images(f"classifier.{name}/train", [4, 16, 16, 3]))
@@ -172,7 +200,7 @@ def classifiers():
         arrays[f"{name}.train.gradients"] = gradient_table(key, gradients(scalar, net))
         running = {k: v for k, v in weights_of(net).items() if "running" in k}
         arrays[f"{name}.train.running"] = gradient_table(key, running)
-    save("classifiers", arrays, shapes=shapes, mean=MEAN, std=STD)
+    save("classifiers", arrays, shapes=shapes, inputs=inputs, mean=MEAN, std=STD)
 
 
 # ---- 4 to 6. the method, with small denoisers that are neither linear nor alike in their channels ----

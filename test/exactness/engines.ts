@@ -1,9 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
+import { useBackend } from "../../src/backends/index.js";
 
 export const ENGINES = ["cpu", "wasm"] as const;
 
 export async function start(engine: (typeof ENGINES)[number]): Promise<void> {
-  if (engine === "wasm") await import("@tensorflow/tfjs-backend-wasm");
-  await tf.setBackend(engine);
-  await tf.ready();
+  await useBackend(engine);
 }
