@@ -150,3 +150,8 @@ export function scaleSteps<C extends Omit<RecipeConfig, "engine" | "seed">>(conf
     distillation: { ...distillation, pd: scaled(distillation.pd), cfd: scaled(distillation.cfd) },
   };
 }
+
+/** "1 step", "2 steps". */
+export function inSteps(count: number): string {
+  return count === 1 ? "1 step" : `${count} steps`;
+}

@@ -10,7 +10,7 @@ import {
   type Denoiser,
   type ImageSet,
 } from "cfd-distill";
-import { halvings } from "./config.js";
+import { halvings, inSteps } from "./config.js";
 import { progress } from "./progress.js";
 import type { Run } from "./stage.js";
 import { loadClassifier, loadModel, scheduleOf } from "./stages.js";
@@ -52,11 +52,11 @@ export function methodsOf(run: Run): Method[] {
   const stages = halvings(run.config);
   const counts = stages.filter(({ method }) => method === "cfd").map(({ studentSteps }) => studentSteps);
   const few = counts.flatMap((steps): Method[] => [
-    { label: `Teacher (DDIM), ${steps} steps`, stage: "teacher", steps },
-    { label: `PD, ${steps} steps`, stage: `pd-${steps}`, steps },
-    { label: `CFD, ${steps} steps`, stage: `cfd-${steps}`, steps },
+    { label: `Teacher (DDIM), ${inSteps(steps)}`, stage: "teacher", steps },
+    { label: `PD, ${inSteps(steps)}`, stage: `pd-${steps}`, steps },
+    { label: `CFD, ${inSteps(steps)}`, stage: `cfd-${steps}`, steps },
   ]);
-  return [{ label: `Teacher (DDIM), ${teacherSteps} steps`, stage: "teacher", steps: teacherSteps }, ...few];
+  return [{ label: `Teacher (DDIM), ${inSteps(teacherSteps)}`, stage: "teacher", steps: teacherSteps }, ...few];
 }
 
 /** The images of one method from `seeds` and `labels`, in small batches. The caller disposes them. */

@@ -25,7 +25,7 @@ import {
   type Rng,
 } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import type { Halving } from "./config.js";
+import { inSteps, type Halving } from "./config.js";
 import { checkpointPath, train, type Run } from "./stage.js";
 
 /** A trained diffusion model, its weights to be freed with `disposeParams(params)`. */
@@ -145,7 +145,7 @@ export async function halve(run: Run, halving: Halving): Promise<void> {
       : progressiveLoss({ ...input(rng), weighting });
   await train(run, {
     name,
-    title: `${method.toUpperCase()} to ${studentSteps} steps`,
+    title: `${method.toUpperCase()} to ${inSteps(studentSteps)}`,
     steps,
     describe: describe(run, studentSteps),
     params,
