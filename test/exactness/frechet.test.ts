@@ -31,6 +31,6 @@ describe("the Frechet distance against NumPy", () => {
 
   it("of sets with fewer samples than features", async () => {
     const [c, d] = [await statisticsOf("c", [5, 8]), await statisticsOf("d", [4, 8])];
-    expectClose([frechetDistance(c, d)], fixture.numbers("deficient"), 2e-8, "rank-deficient");
+    expectClose([frechetDistance(c, d)], fixture.numbers("deficient"), 6e-8, "rank-deficient");
   });
 });

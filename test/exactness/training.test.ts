@@ -41,7 +41,7 @@ async function train(params: Params, ema: Params) {
       () => denoisingLoss({ denoiser: model, schedule, x0, eps, times }),
       params,
     );
-    const clipped = clipByGlobalNorm(grads, 1);
+    const clipped = clipByGlobalNorm(grads, fixture.setting("maxNorm") as number);
     optimizer.apply(params, clipped.grads);
     updateEma(ema, params, 0.9);
     losses.push((await terms.loss.data())[0]!);
