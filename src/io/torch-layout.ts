@@ -96,7 +96,7 @@ function forEachPair(shape: readonly number[], visit: (ours: number, theirs: num
 
 const FLOATS: readonly string[] = ["F16", "BF16", "F32", "F64"];
 
-/** Throws, naming up to five of them, if entries are missing, unknown, of another shape, or not real numbers. */
+/** Throws, naming up to three of them (a message is cut at 200 characters), if entries are missing, unknown, of another shape, or not real numbers. */
 function checkEntries(stateDict: Readonly<StateDict>, specs: ParamSpecs, where: string): void {
   const text = (shape: readonly number[]) => `[${shape.join(", ")}]`;
   const names = new Set([...Object.keys(specs), ...Object.keys(stateDict)]);
@@ -110,6 +110,6 @@ function checkEntries(stateDict: Readonly<StateDict>, specs: ParamSpecs, where: 
     return FLOATS.includes(found.dtype) ? [] : [`"${name}" of type ${found.dtype}`];
   });
   if (differences.length === 0) return;
-  const more = differences.length > 5 ? `, and ${differences.length - 5} more differences` : "";
-  fail(where, "the entries of such a network", differences.slice(0, 5).join(", ") + more);
+  const count = `${differences.length} ${differences.length === 1 ? "difference" : "differences"}`;
+  fail(where, "the entries of such a network", `${count}: ${differences.slice(0, 3).join(", ")}`);
 }

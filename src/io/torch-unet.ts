@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, fail } from "../check.js";
-import type { DenoiserNetwork } from "../models/network.js";
 import { encodeTimes } from "../models/time-embedding.js";
 import type { UnetConfig } from "../models/unet-config.js";
 import { unetSpecs } from "../models/unet-plan.js";
-import { unet } from "../models/unet.js";
+import { unet, type Unet } from "../models/unet.js";
 import type { Grads, Params } from "../types.js";
 import { toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
 import { countOf, entryOf, paramsFromTorch, toTorch, widthOf, withoutPrefix } from "./torch-layout.js";
@@ -35,7 +34,7 @@ const TO = "unetToTorch";
  * ```
  */
 export function unetFromTorch(stateDict: Readonly<StateDict>): {
-  readonly network: DenoiserNetwork<UnetConfig>;
+  readonly network: Unet;
   readonly params: Params;
 } {
   const { [TABLE]: table, ...entries } = withoutPrefix(stateDict, FROM);
@@ -64,7 +63,7 @@ export function unetFromTorch(stateDict: Readonly<StateDict>): {
  * ```
  */
 export async function unetToTorch(
-  network: Pick<DenoiserNetwork<UnetConfig>, "config">,
+  network: Pick<Unet, "config">,
   paramsOrGrads: Params | Grads,
 ): Promise<StateDict> {
   const { config } = network;
