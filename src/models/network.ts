@@ -32,10 +32,10 @@ export type DenoiserInput = readonly [zt: Tensor4D, times: Times, labels?: Label
 export type DenoiserNetwork<C = NetworkConfigBase> = Network<DenoiserInput, Tensor4D, C>;
 
 /** What a classifying network returns: logits [B, classes] and the features [B, width] they are linear in. */
-export interface ClassifierOutput {
+export type ClassifierOutput = {
   readonly logits: Tensor2D;
   readonly features: Tensor2D;
-}
+};
 
 /** A network that {@link classifier} turns into a {@link Classifier}. */
 export type ClassifierNetwork<C = NetworkConfigBase> = Network<
