@@ -39,7 +39,9 @@ describe("denoiser", () => {
     const out = model(zt, [0.5]);
     expect(model.predictionType).toBe("v");
     expect(values(out)).toEqual(values(expected));
-    expect(values(denoiser(network, params, "v", { train: { rng: createRng(2) } })(zt, [0.5]))).toEqual(values(trained)); // prettier-ignore
+    expect(values(denoiser(network, params, "v", { train: { rng: createRng(2) } })(zt, [0.5]))).toEqual(
+      values(trained),
+    );
     expect(tf.memory().numTensors).toBe(before + 2);
     expect(zt.isDisposed).toBe(false);
     disposeParams(params);
@@ -57,7 +59,10 @@ describe("denoiser", () => {
     };
     const model = denoiser(network, {}, "eps");
     const zt = noise([1], [2, 2, 3]);
-    expectClose(values(model(zt, [0])), values(zt).map((v) => 2 * v)); // prettier-ignore
+    expectClose(
+      values(model(zt, [0])),
+      values(zt).map((v) => 2 * v),
+    );
     model(zt, [0], [4]);
     expect(seen).toEqual([undefined, [4]]);
   });
@@ -71,7 +76,9 @@ describe("denoiser", () => {
     const model = denoiser(shrinking, {}, "x0");
     const zt = noise([1, 2], [2, 2, 3]);
     const before = tf.memory().numTensors;
-    expect(() => denoiser(shrinking, {}, "noise" as never)).toThrow(/denoiser: expected predictionType among x0, eps, v, got noise/); // prettier-ignore
+    expect(() => denoiser(shrinking, {}, "noise" as never)).toThrow(
+      /denoiser: expected predictionType among x0, eps, v, got noise/,
+    );
     expect(() => model(zt, [0.5])).toThrow(/denoiser: expected 2 times/);
     expect(() => model(zt, [0.5, -1])).toThrow(/every time in \[0, 1\], got -1/);
     expect(() => model(zt, [0.5, 1], [1])).toThrow(/2 labels, one per sample, got 1 labels/);
@@ -150,7 +157,9 @@ describe("networkFromConfig", () => {
 
   it("refuses unknown types", () => {
     expect(() => networkFromConfig({ type: "vgg" })).toThrow(/a type among unet, resnet, densenet, got vgg/);
-    expect(() => networkFromConfig(null as never)).toThrow(/networkFromConfig: expected a config object, got null/); // prettier-ignore
+    expect(() => networkFromConfig(null as never)).toThrow(
+      /networkFromConfig: expected a config object, got null/,
+    );
   });
 });
 

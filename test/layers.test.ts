@@ -69,7 +69,9 @@ function naiveConv(x: tf.Tensor4D, weight: tf.Tensor, bias: number[], stride: nu
               const [r, c] = [i * stride + u - border, j * stride + v - border];
               if (r < 0 || c < 0 || r >= height || c >= width) continue;
               for (let k = 0; k < from; k++)
-                sum += xs[((b * height + r) * width + c) * from + k]! * ws[((u * kernel + v) * from + k) * to + o]!; // prettier-ignore
+                sum +=
+                  xs[((b * height + r) * width + c) * from + k]! *
+                  ws[((u * kernel + v) * from + k) * to + o]!;
             }
           result.push(sum);
         }
@@ -97,7 +99,9 @@ describe("conv2d", () => {
     const inputs = [image([2, 4, 4, 2], 1), random([3, 3, 2, 2], 2), random([2], 3)];
     expectGradients(
       (x, weight, bias) =>
-        conv2d(x as tf.Tensor4D, { "c.weight": weight, "c.bias": bias } as unknown as Params, "c", { stride: 2 }), // prettier-ignore
+        conv2d(x as tf.Tensor4D, { "c.weight": weight, "c.bias": bias } as unknown as Params, "c", {
+          stride: 2,
+        }),
       inputs,
     );
   });
@@ -120,7 +124,9 @@ describe("linear", () => {
       "l.bias": tf.tensor1d([10, 20]),
     });
     expect(values(linear(tf.tensor2d([[1, 1, 1]]), params, "l"))).toEqual([19, 32]);
-    expect(values(linear(tf.tensor2d([[1, 0, 2]]), { "l.weight": params["l.weight"]! }, "l"))).toEqual([11, 14]); // prettier-ignore
+    expect(values(linear(tf.tensor2d([[1, 0, 2]]), { "l.weight": params["l.weight"]! }, "l"))).toEqual([
+      11, 14,
+    ]);
   });
 });
 
@@ -167,7 +173,8 @@ function naiveGroupNorm(x: tf.Tensor4D, gamma: number[], beta: number[], groups:
     for (let g = 0; g < groups; g++) {
       const members: number[] = [];
       for (let p = 0; p < height * width; p++)
-        for (let c = g * perGroup; c < (g + 1) * perGroup; c++) members.push((b * height * width + p) * channels + c); // prettier-ignore
+        for (let c = g * perGroup; c < (g + 1) * perGroup; c++)
+          members.push((b * height * width + p) * channels + c);
       const mean = members.reduce((sum, i) => sum + xs[i]!, 0) / members.length;
       const variance = members.reduce((sum, i) => sum + (xs[i]! - mean) ** 2, 0) / members.length;
       for (const i of members) {
@@ -183,7 +190,11 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 describe("SiLU", () => {
   it("is x sigmoid(x), finite far out", () => {
     const x = [-200, -3, -0.5, 0, 0.5, 3, 200];
-    expectClose(values(silu(tf.tensor1d(x))), x.map((v) => v * sigmoid(v)), 1e-6); // prettier-ignore
+    expectClose(
+      values(silu(tf.tensor1d(x))),
+      x.map((v) => v * sigmoid(v)),
+      1e-6,
+    );
   });
 
   it("has the exact first and second derivative", () => {
@@ -212,8 +223,10 @@ describe("group norm", () => {
   });
 
   it.each([1, 2, 3])("in %i groups has the right gradients for x, weight and bias", (groups) => {
-    const plain = (a: tf.Tensor, g: tf.Tensor, b: tf.Tensor) => groupNorm(a as tf.Tensor4D, asParams(g, b), "n", groups); // prettier-ignore
-    const fused = (a: tf.Tensor, g: tf.Tensor, b: tf.Tensor) => groupNormSilu(a as tf.Tensor4D, asParams(g, b), "n", groups); // prettier-ignore
+    const plain = (a: tf.Tensor, g: tf.Tensor, b: tf.Tensor) =>
+      groupNorm(a as tf.Tensor4D, asParams(g, b), "n", groups);
+    const fused = (a: tf.Tensor, g: tf.Tensor, b: tf.Tensor) =>
+      groupNormSilu(a as tf.Tensor4D, asParams(g, b), "n", groups);
     expectGradients(plain, [x, gamma, beta]);
     expectGradients(fused, [x, gamma, beta]);
   });
@@ -266,11 +279,25 @@ describe("attention", () => {
   const x = image([2, 2, 3, channels], 42);
 
   it("is single-head attention over pixels plus x", () => {
-    const norm = naiveGroupNorm(x, values(params["a.group_norm.weight"]!), values(params["a.group_norm.bias"]!), 2); // prettier-ignore
+    const norm = naiveGroupNorm(
+      x,
+      values(params["a.group_norm.weight"]!),
+      values(params["a.group_norm.bias"]!),
+      2,
+    );
     const pixels = 6;
     const project = (rows: number[], name: string) =>
-      naiveConv(tf.tensor4d(rows, [2, 2, 3, channels]), params[`a.${name}.weight`]!, values(params[`a.${name}.bias`]!), 1); // prettier-ignore
-    const [q, k, v] = ["proj_q", "proj_k", "proj_v"].map((name) => project(norm, name)) as [number[], number[], number[]]; // prettier-ignore
+      naiveConv(
+        tf.tensor4d(rows, [2, 2, 3, channels]),
+        params[`a.${name}.weight`]!,
+        values(params[`a.${name}.bias`]!),
+        1,
+      );
+    const [q, k, v] = ["proj_q", "proj_k", "proj_v"].map((name) => project(norm, name)) as [
+      number[],
+      number[],
+      number[],
+    ];
     const mixed: number[] = [];
     for (let b = 0; b < 2; b++)
       for (let i = 0; i < pixels; i++) {

@@ -26,7 +26,15 @@ function lively(options: UnetOptions): Params {
   for (const [name, weight] of Object.entries(params))
     tf.tidy(() => {
       const values = createRng(2).fork(name).normals(weight.size);
-      weight.assign(tf.add(weight, tf.tensor(values.map((v) => 0.2 * v), weight.shape))); // prettier-ignore
+      weight.assign(
+        tf.add(
+          weight,
+          tf.tensor(
+            values.map((v) => 0.2 * v),
+            weight.shape,
+          ),
+        ),
+      );
     });
   return params;
 }
@@ -274,7 +282,6 @@ describe("apply", () => {
       [4, 6, 1],
       [2, 2, 1],
     ] as const) {
-      // prettier-ignore
       const zt = noise([1, 2], shape);
       const before = tf.memory().numTensors;
       const out = network.apply(params, zt, [0.2, 0.9]);
@@ -349,27 +356,36 @@ describe("apply", () => {
     const before = tf.memory().numTensors;
     const { value, grads } = tf.variableGrads(() => loss(zt), Object.values(params));
     expect(tf.memory().numTensors).toBe(before + 1 + Object.keys(params).length);
-    // The derivative along a random direction of each tensor; names are those of the engine, in order.
-    Object.entries(params).forEach(([name, variable]) => {
-      const direction = createRng(9).fork(name).normals(variable.size);
-      const start = values(variable);
-      const step = 3e-3;
+    // The derivative along a random direction of each layer's weight and bias together.
+    const layers = new Set(Object.keys(params).map((name) => name.replace(/\.\w+$/, "")));
+    for (const layer of layers) {
+      const parts = [`${layer}.weight`, `${layer}.bias`].map((name) => {
+        const variable = params[name]!;
+        const direction = createRng(9).fork(name).normals(variable.size);
+        const slope = values(grads[variable.name]!).reduce((sum, g, i) => sum + g * direction[i]!, 0);
+        return { variable, start: values(variable), direction, slope };
+      });
       const moved = (by: number) => {
-        variable.assign(tf.tensor(start.map((v, i) => v + by * direction[i]!), variable.shape)); // prettier-ignore
+        for (const { variable, start, direction } of parts) {
+          const data = start.map((v, i) => v + by * direction[i]!);
+          variable.assign(tf.tensor(data, variable.shape));
+        }
         return at(zt);
       };
+      const step = 3e-3;
       const numeric = (moved(step) - moved(-step)) / (2 * step);
       moved(0);
-      const gradient = values(grads[variable.name]!);
-      const exact = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0);
+      const exact = parts.reduce((sum, { slope }) => sum + slope, 0);
       const scale = Math.max(1, Math.abs(exact));
-      expect(Math.abs(numeric - exact) / scale, `${name}: ${numeric} ${exact}`).toBeLessThan(1e-2);
-    });
+      expect(Math.abs(numeric - exact) / scale, `${layer}: ${numeric} ${exact}`).toBeLessThan(1e-2);
+    }
     const gradient = values(tf.grad((x: tf.Tensor) => loss(x as tf.Tensor4D))(zt));
     const shift = noise([5, 6], [2, 2, 3]);
     const moved = (by: number) => at(tf.add(zt, tf.mul(shift, by)));
     const exact = values(shift).reduce((sum, s, i) => sum + s * gradient[i]!, 0);
-    expect(Math.abs((moved(3e-3) - moved(-3e-3)) / 6e-3 - exact)).toBeLessThan(1e-2 * Math.max(1, Math.abs(exact))); // prettier-ignore
+    expect(Math.abs((moved(3e-3) - moved(-3e-3)) / 6e-3 - exact)).toBeLessThan(
+      1e-2 * Math.max(1, Math.abs(exact)),
+    );
     tf.dispose([value, grads]);
     disposeParams(params);
   });

@@ -1,10 +1,16 @@
-import { torchUniform as torchDefault, ones, xavierUniform, zeros } from "./initialisers.js";
+import { torchUniform, ones, xavierUniform, zeros } from "./initialisers.js";
 import type { ParamSpec, ParamSpecs } from "./params.js";
 import type { UnetConfig } from "./unet-config.js";
 
 /** One step of the U-Net, by the name its weights start with. */
 export type UnetStep =
-  | { readonly kind: "block"; readonly name: string; readonly from: number; readonly to: number; readonly attention: boolean } // prettier-ignore
+  | {
+      readonly kind: "block";
+      readonly name: string;
+      readonly from: number;
+      readonly to: number;
+      readonly attention: boolean;
+    }
   | { readonly kind: "halve" | "double"; readonly name: string; readonly width: number };
 
 /** The U-Net as three lists of steps; both its weights and its forward pass are read off them. */
@@ -122,8 +128,8 @@ function withBias(name: string, shape: readonly number[], gain: number): ParamSp
 /** The one layer that the authors leave at PyTorch's default. */
 function labelEmbedding(classes: number, embedding: number): ParamSpecs {
   return {
-    "y_embedding.weight": { shape: [classes, embedding], initialise: (rng, s) => torchDefault(rng, s) },
-    "y_embedding.bias": { shape: [embedding], initialise: (rng, s) => torchDefault(rng, s, classes) },
+    "y_embedding.weight": { shape: [classes, embedding], initialise: (rng, s) => torchUniform(rng, s) },
+    "y_embedding.bias": { shape: [embedding], initialise: (rng, s) => torchUniform(rng, s, classes) },
   };
 }
 
