@@ -4,8 +4,6 @@ import type { Classifier, Denoiser, Labels, PredictionType, Times } from "../typ
 import { checkKeys } from "./classifier-parts.js";
 import { classifier, denoiser, type ClassifierOptions } from "./denoiser.js";
 
-type GraphModel = tf.GraphModel<string | tf.io.IOHandler | tf.io.IOHandlerSync>; // however it was loaded
-
 /** How a foreign model is a denoiser. */
 export interface ModelDenoiserOptions {
   /** What the model's output stands for. */
@@ -97,10 +95,16 @@ export function fromLayersModel(
  * model.dispose();
  * ```
  */
-export function fromGraphModel(model: GraphModel, options: ModelDenoiserOptions): Denoiser;
-export function fromGraphModel(model: GraphModel, options: ModelClassifierOptions): Classifier;
 export function fromGraphModel(
-  model: GraphModel,
+  model: tf.GraphModel<string | tf.io.IOHandler | tf.io.IOHandlerSync>,
+  options: ModelDenoiserOptions,
+): Denoiser;
+export function fromGraphModel(
+  model: tf.GraphModel<string | tf.io.IOHandler | tf.io.IOHandlerSync>,
+  options: ModelClassifierOptions,
+): Classifier;
+export function fromGraphModel(
+  model: tf.GraphModel<string | tf.io.IOHandler | tf.io.IOHandlerSync>,
   options: ModelDenoiserOptions | ModelClassifierOptions,
 ): Denoiser | Classifier {
   const where = "fromGraphModel";
@@ -204,7 +208,11 @@ function runLayers(model: tf.LayersModel, inputs: tf.Tensor[]): tf.Tensor[] {
   return [model.apply(inputs, { training: false }) as tf.Tensor | tf.Tensor[]].flat();
 }
 
-function runGraph(model: GraphModel, inputs: tf.Tensor[], outputs?: string[]): tf.Tensor[] {
+function runGraph(
+  model: tf.GraphModel<string | tf.io.IOHandler | tf.io.IOHandlerSync>,
+  inputs: tf.Tensor[],
+  outputs?: string[],
+): tf.Tensor[] {
   return [model.execute(inputs, outputs)].flat();
 }
 
@@ -220,7 +228,10 @@ function layersOutput(model: tf.LayersModel, output: number | string): tf.Symbol
   return found;
 }
 
-function graphOutput(model: GraphModel, output: number | string): string {
+function graphOutput(
+  model: tf.GraphModel<string | tf.io.IOHandler | tf.io.IOHandlerSync>,
+  output: number | string,
+): string {
   if (typeof output === "string") return output;
   const found = model.outputs[output]?.name;
   return found ?? fail("fromGraphModel", `an output below ${model.outputs.length}`, output);
