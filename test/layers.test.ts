@@ -3,7 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { attention } from "../src/models/attention.js";
 import { addPerChannel, addSame, pixelMean } from "../src/models/channelwise.js";
 import { groupNorm, groupNormSilu, silu } from "../src/models/group-norm.js";
-import { kaimingNormal, torchUniform, xavierUniform } from "../src/models/initialisers.js";
+import {
+  kaimingNormal,
+  kaimingNormalFanOut,
+  torchUniform,
+  xavierUniform,
+} from "../src/models/initialisers.js";
 import { conv2d, dropout, linear, upsample } from "../src/models/layers.js";
 import { cloneParams, countParameters, disposeParams, param } from "../src/models/params.js";
 import { encodeTimes } from "../src/models/time-embedding.js";
@@ -374,9 +379,12 @@ describe("initialisers", () => {
     expect(Math.abs(moments(data).deviation / (bound / Math.sqrt(3)) - 1)).toBeLessThan(0.02);
   });
 
-  it("kaimingNormal has variance 2 / fanIn", () => {
-    const { mean, deviation } = moments(values(kaimingNormal(createRng(1), [3, 3, 32, 64])));
-    const expected = Math.sqrt(2 / (9 * 32));
+  it.each([
+    [kaimingNormal, 9 * 32],
+    [kaimingNormalFanOut, 9 * 64],
+  ])("%o has variance 2 / fan", (initialise, fan) => {
+    const { mean, deviation } = moments(values(initialise(createRng(1), [3, 3, 32, 64])));
+    const expected = Math.sqrt(2 / fan);
     expect(Math.abs(mean)).toBeLessThan(0.03 * expected);
     expect(Math.abs(deviation / expected - 1)).toBeLessThan(0.02);
   });

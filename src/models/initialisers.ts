@@ -10,13 +10,14 @@ export function xavierUniform(rng: Rng, shape: readonly number[], gain = 1): tf.
   return uniform(rng, shape, gain * Math.sqrt(6 / (fanIn + fanOut)));
 }
 
-/** Normal with variance 2 / fanIn, for layers before a ReLU. He et al. 2015, eq. 10. */
+/** Normal with variance 2 / fanIn, for layers before a ReLU. He et al. 2015 (arXiv 1502.01852), eq. 10. */
 export function kaimingNormal(rng: Rng, shape: readonly number[]): tf.Variable {
-  const deviation = Math.sqrt(2 / fans(shape).fanIn);
-  return variable(
-    rng.normals(size(shape)).map((value) => value * deviation),
-    shape,
-  );
+  return normal(rng, shape, Math.sqrt(2 / fans(shape).fanIn));
+}
+
+/** Normal with variance 2 / fanOut, the same for the backward pass. He et al. 2015, eq. 14. */
+export function kaimingNormalFanOut(rng: Rng, shape: readonly number[]): tf.Variable {
+  return normal(rng, shape, Math.sqrt(2 / fans(shape).fanOut));
 }
 
 /**
@@ -33,6 +34,11 @@ export function zeros(_: Rng, shape: readonly number[]): tf.Variable {
 
 export function ones(_: Rng, shape: readonly number[]): tf.Variable {
   return variable(new Float32Array(size(shape)).fill(1), shape);
+}
+
+function normal(rng: Rng, shape: readonly number[], deviation: number): tf.Variable {
+  const values = rng.normals(size(shape)).map((value) => value * deviation);
+  return variable(values, shape);
 }
 
 function uniform(rng: Rng, shape: readonly number[], bound: number): tf.Variable {

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkPositiveInteger } from "../check.js";
-import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
 import { batchNorm, batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import { addSame } from "./channelwise.js";
@@ -15,6 +14,7 @@ import {
   mergeSpecs,
   type Head,
 } from "./classifier-parts.js";
+import { kaimingNormalFanOut } from "./initialisers.js";
 import { conv2d } from "./layers.js";
 import type { ApplyOptions, ClassifierNetwork } from "./network.js";
 import { checkParams, initParams, type ParamSpecs } from "./params.js";
@@ -200,14 +200,6 @@ function padChannels(h: tf.Tensor4D, width: number): tf.Tensor4D {
   // Pooling single pixels: the strided slice of TensorFlow.js has no gradient.
   const subsampled = tf.avgPool(h, 1, 2, "valid");
   return tf.pad(subsampled, [[0, 0], [0, 0], [0, 0], [border, border]]); // prettier-ignore
-}
-
-/** Normal with variance 2 / fanOut. He et al. 2015 (arXiv 1502.01852), eq. 14. */
-function kaimingNormalFanOut(rng: Rng, shape: readonly number[]): tf.Variable {
-  const [height, width, widthIn, widthOut] = shape as [number, number, number, number];
-  const deviation = Math.sqrt(2 / (height * width * widthOut));
-  const values = rng.normals(height * width * widthIn * widthOut).map((value) => value * deviation);
-  return tf.tidy(() => tf.variable(tf.tensor4d(values, [height, width, widthIn, widthOut])));
 }
 
 const KEYS = ["type", "blocks", "width", "bottleneck", "shortcut", "classes", "imageChannels"] as const;
