@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths, version_wasm } from "@tensorflow/tfjs-backend-wasm";
-import { fail } from "../check.js";
-import { registerEngine, type Cure } from "./engine.js";
+import { describe, fail } from "../check.js";
+import { registerEngine, type BackendOptions, type Cure } from "./engine.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
@@ -43,11 +43,26 @@ const cures: readonly Cure[] = [
   { kernel: tf.Tile, why: copying, build: part(tile) },
 ];
 
+let given: BackendOptions["wasmPaths"];
+
+/** Hands the paths on. Once wasm has started the stock function ignores them; after a failed start it throws. */
+function setPaths(wasmPaths: NonNullable<BackendOptions["wasmPaths"]>): void {
+  if (JSON.stringify(wasmPaths) === JSON.stringify(given)) return;
+  const expected = "wasmPaths before wasm first starts";
+  if ("wasm" in tf.engine().registry) fail("useBackend", expected, `${describe(wasmPaths)} after it`);
+  try {
+    setWasmPaths(wasmPaths);
+  } catch (cause) {
+    throw new Error(`useBackend: expected ${expected}, got ${describe(wasmPaths)} after it.`, { cause });
+  }
+  given = wasmPaths;
+}
+
 registerEngine({
   name: "wasm",
   version: version_wasm,
   cures,
   prepare({ wasmPaths }) {
-    if (wasmPaths !== undefined) setWasmPaths(wasmPaths);
+    if (wasmPaths !== undefined) setPaths(wasmPaths);
   },
 });

@@ -1,0 +1,16 @@
+import * as tf from "@tensorflow/tfjs";
+import { expect, it, vi } from "vitest";
+import { useBackend } from "../../src/index.js";
+
+// Alone in its process: wasm that failed once does not start again.
+it("puts the running engine back, and says why, if the new one does not start", async () => {
+  const spies = (["warn", "error", "log"] as const).map((level) =>
+    vi.spyOn(console, level).mockImplementation(() => undefined),
+  );
+  await useBackend("cpu");
+  const start = useBackend("wasm", { wasmPaths: "/no/such/folder/" });
+  await expect(start).rejects.toThrow(/useBackend: expected wasm to start, got a failure .*wasmPaths/);
+  for (const spy of spies) spy.mockRestore();
+  expect(tf.getBackend()).toBe("cpu");
+  expect(await tf.add(1, 2).data()).toEqual(Float32Array.of(3));
+});
