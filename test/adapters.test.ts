@@ -1,20 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createRng, noise, type Classifier, type Denoiser } from "../src/index.js";
 import { fromGraphModel, fromLayersModel } from "../src/models/adapters.js";
 import { untaped } from "../src/tape.js";
+import { onCpuWithoutLeaks } from "./support/no-leaks.js";
 
-let before = 0;
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-  await tf.ready();
-});
-beforeEach(() => {
-  before = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors, "tensors left behind").toBe(before);
-});
+onCpuWithoutLeaks();
 
 type Symbolic = tf.SymbolicTensor;
 const reshape = (input: Symbolic, ...targetShape: number[]) =>

@@ -1,20 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { batchNorm, batchNormRelu, batchNormSpecs } from "../src/models/batch-norm.js";
 import { initParams } from "../src/models/params.js";
 import { createRng, type Params } from "../src/index.js";
+import { onCpuWithoutLeaks } from "./support/no-leaks.js";
 
-let before = 0;
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-  await tf.ready();
-});
-beforeEach(() => {
-  before = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors, "tensors left behind").toBe(before);
-});
+onCpuWithoutLeaks();
 
 const SHAPE: [number, number, number, number] = [2, 3, 2, 2];
 const CHANNELS = 2;

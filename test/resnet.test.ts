@@ -1,136 +1,21 @@
 import * as tf from "@tensorflow/tfjs";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createRng, disposeParams, noise, valueAndGrads } from "../src/index.js";
+import { expect, test } from "vitest";
+import { createRng, disposeParams, noise } from "../src/index.js";
 import { resnet, resnetSpecs, type ResNetOptions } from "../src/models/resnet.js";
-import {
-  finiteDifferences,
-  naiveLoss,
-  naiveResNet,
-  readWeights,
-  stir,
-  tensorLoss,
-} from "./support/naive-classifiers.js";
+import { classifierContract, countTrainable } from "./support/classifier-contract.js";
+import { naiveResNet, readWeights } from "./support/naive-classifiers.js";
+import { onCpuWithoutLeaks } from "./support/no-leaks.js";
 
-let before = 0;
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-  await tf.ready();
-});
-beforeEach(() => {
-  before = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors, "tensors left behind").toBe(before);
-});
-
-const train = { train: { rng: createRng(0) } };
-
-/** Everything within `tolerance` of the largest expected number. */
-function expectClose(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  tolerance: number,
-  what = "",
-): void {
-  expect(actual.length, what).toBe(expected.length);
-  const largest = Math.max(1e-3, ...Array.from(expected, Math.abs));
-  for (let i = 0; i < expected.length; i++) {
-    expect(Math.abs(actual[i]! - expected[i]!) / largest, `${what} ${i}`).toBeLessThan(tolerance);
-  }
-}
+onCpuWithoutLeaks();
 
 const small = { blocks: [1, 1], width: 2, classes: 3, imageChannels: 2 };
-const variants: [string, ResNetOptions][] = [
-  ["projection shortcuts", small],
-  ["bottlenecks", { ...small, bottleneck: true }],
-  ["option A shortcuts", { ...small, blocks: [2, 2], shortcut: "pad" }],
-];
+const variants = {
+  "projection shortcuts": resnet(small),
+  bottlenecks: resnet({ ...small, bottleneck: true }),
+  "option A shortcuts": resnet({ ...small, blocks: [2, 2], shortcut: "pad" }),
+};
 
-describe.each(variants)("%s", (_, options) => {
-  const network = resnet(options);
-  const { imageChannels } = network.config;
-  // Odd sizes: what is halved is rounded as PyTorch rounds it.
-  const images = () => noise([1, 2], [5, 3, imageChannels]);
-  const naiveImages = async () => {
-    const x = images();
-    const data = Float64Array.from(await x.data());
-    x.dispose();
-    return { shape: [2, 5, 3, imageChannels], data };
-  };
-
-  test.each([
-    ["inference", {}],
-    ["training", train],
-  ])("in %s mode gives what loops in float64 give", async (mode, applyOptions) => {
-    const params = stir(network.init(createRng(1)));
-    const weights = await readWeights(params);
-    const x = images();
-    const { logits, features } = network.apply(params, x, applyOptions);
-    const expected = naiveResNet(network.config, weights, await naiveImages(), {
-      train: mode === "training",
-    });
-    expect(logits.shape).toEqual([2, options.classes]);
-    expectClose(await logits.data(), expected.logits, 2e-5, "logits");
-    expectClose(await features.data(), expected.features, 2e-5, "features");
-    tf.dispose([x, logits, features]);
-    disposeParams(params);
-  });
-
-  test("frozen, passes the gradient by the images and does not change", async () => {
-    const params = stir(network.init(createRng(1)));
-    const weights = await readWeights(params);
-    const x = images();
-    const gradient = tf.tidy(() =>
-      tf.grad((z: tf.Tensor) => tensorLoss(network.apply(params, z as tf.Tensor4D)))(x),
-    );
-    const pixels = await naiveImages();
-    const loss = () => naiveLoss(naiveResNet(network.config, weights, pixels));
-    expectClose(await gradient.data(), finiteDifferences(loss, pixels.data), 2e-4, "pixel");
-    expect(await readWeights(params)).toEqual(weights);
-    tf.dispose([x, gradient]);
-    disposeParams(params);
-  });
-
-  test("in training mode has the gradients of all weights and moves all statistics", async () => {
-    const params = stir(network.init(createRng(1)));
-    const weights = await readWeights(params);
-    const x = images();
-    const { terms, grads } = valueAndGrads(
-      () => ({ loss: tensorLoss(network.apply(params, x, train)) }),
-      params,
-    );
-    const pixels = await naiveImages();
-    const loss = () => naiveLoss(naiveResNet(network.config, weights, pixels, { train: true }));
-    const isStatistic = (name: string) => name.includes("running_");
-    expect(Object.keys(grads)).toEqual(Object.keys(weights).filter((name) => !isStatistic(name)));
-    for (const [name, gradient] of Object.entries(grads)) {
-      const expected = finiteDifferences(loss, weights[name]!.data, 10);
-      expectClose((await gradient.data()).slice(0, 10), expected, 1e-3, name);
-    }
-    const moved = await readWeights(params);
-    for (const [name, { data }] of Object.entries(moved)) {
-      if (isStatistic(name)) expect(data, name).not.toEqual(weights[name]!.data);
-      else expect(data, name).toEqual(weights[name]!.data);
-    }
-    tf.dispose([x, terms, grads]);
-    disposeParams(params);
-  });
-
-  test("is made again by its config, also through JSON", () => {
-    expect(resnet(JSON.parse(JSON.stringify(network.config)) as ResNetOptions).config).toEqual(
-      network.config,
-    );
-  });
-});
-
-/** Trainable numbers, from the shapes alone. */
-function count(options: ResNetOptions): number {
-  const specs = Object.entries(resnetSpecs(resnet(options).config));
-  const sizes = specs.map(([name, { shape }]) =>
-    name.includes("running_") ? 0 : shape.reduce((product, size) => product * size, 1),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
+classifierContract(variants, naiveResNet);
 
 // Counted by PyTorch 2.13 in the authors' code: sum(p.numel() for p in resnet18(num_classes=10).parameters())
 test.each([
@@ -138,9 +23,9 @@ test.each([
   [34, 21_282_122, 512],
   [50, 23_520_842, 2048],
 ] as const)("ResNet-%i has %i parameters and %i features", (depth, parameters, features) => {
-  expect(count({ depth, classes: 10 })).toBe(parameters);
-  const { config } = resnet({ depth, classes: 10 });
-  expect(resnetSpecs(config)["fc.weight"]!.shape).toEqual([features, 10]);
+  const specs = resnetSpecs(resnet({ depth, classes: 10 }).config);
+  expect(countTrainable(specs)).toBe(parameters);
+  expect(specs["fc.weight"]!.shape).toEqual([features, 10]);
 });
 
 test("depth 18 is written out", () => {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   classifierFromTorch,
   createRng,
@@ -17,21 +17,12 @@ import {
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "../src/io/dtypes.js";
 import { toTorch } from "../src/io/torch-layout.js";
 import { unetSpecs } from "../src/models/unet-plan.js";
+import { onCpuWithoutLeaks } from "./support/no-leaks.js";
 
 const TABLE = "time_embedding.timembedding.0.weight";
 const SMALL = { channels: 32, multipliers: [1], attention: [], blocks: 1, timeScale: 16 };
 
-let before = 0;
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-  await tf.ready();
-});
-beforeEach(() => {
-  before = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors, "tensors left behind").toBe(before);
-});
+onCpuWithoutLeaks();
 
 async function written(options: UnetOptions): Promise<StateDict> {
   const network = unet(options);

@@ -6,13 +6,13 @@ import type { ResNetConfig } from "../../src/models/resnet.js";
 
 // ResNet and DenseNet a second time, by loops in float64 and with nothing shared, as their papers define them.
 
-interface Values {
+export interface Values {
   readonly shape: readonly number[];
   readonly data: Float64Array;
 }
 export type Weights = Record<string, Values>;
 
-interface Naive {
+export interface Naive {
   readonly logits: number[];
   readonly features: number[];
 }
