@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill";
@@ -19,7 +19,7 @@ export async function report(run: Run): Promise<{ picture: string; table: string
   await writeFileAtomic(path("samples.png"), await draw(run, measurements, drawn));
   tf.dispose(drawn);
   const last = halvings(run.config).at(-1)!;
-  await copyFile(checkpointPath(run, last.name), path("student.safetensors"));
+  await writeFileAtomic(path("student.safetensors"), await readFile(checkpointPath(run, last.name)));
   return { picture: path("samples.png"), table: path("report.json"), student: path("student.safetensors") };
 }
 
