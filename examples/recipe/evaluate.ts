@@ -56,7 +56,10 @@ export function methodsOf(run: Run): Method[] {
     { label: `PD, ${inSteps(steps)}`, stage: `pd-${steps}`, steps },
     { label: `CFD, ${inSteps(steps)}`, stage: `cfd-${steps}`, steps },
   ]);
-  return [{ label: `Teacher (DDIM), ${inSteps(teacherSteps)}`, stage: "teacher", steps: teacherSteps }, ...few];
+  return [
+    { label: `Teacher (DDIM), ${inSteps(teacherSteps)}`, stage: "teacher", steps: teacherSteps },
+    ...few,
+  ];
 }
 
 /** The images of one method from `seeds` and `labels`, in small batches. The caller disposes them. */
