@@ -16,7 +16,7 @@ export interface SampleOptions {
   readonly labels?: Labels;
   /** Sampling steps; by default those the model was trained for. */
   readonly steps?: number;
-  /** [height, width, channels]; by default those the model was trained on. */
+  /** [height, width, channels]; by default {@link Generator.imageShape}. */
   readonly shape?: readonly [number, number, number];
   /** Classifier-free guidance scale; needs labels. */
   readonly guidance?: number;
@@ -30,8 +30,8 @@ export interface SampleOptions {
 export interface Generator {
   /** The number of steps the model was trained for. */
   readonly steps: number;
-  /** [height, width, channels] of its images, if the checkpoint says so. */
-  readonly imageShape: readonly [number, number, number] | undefined;
+  /** [height, width, channels] of its images: the checkpoint's `imageShape`, or CIFAR-10's 32x32 if it has none. */
+  readonly imageShape: readonly [number, number, number];
   /** Images [seeds.length, height, width, channels] in [-1, 1]; the caller disposes them. */
   sample(options: SampleOptions): Promise<Tensor4D>;
   /** Frees the weights. */
@@ -61,7 +61,8 @@ export interface Generator {
  * ```
  */
 export function loadGenerator(bytes: Uint8Array): Generator {
-  const { network, params, ema, schedule, predictionType, steps, clip, imageShape } = decodeCheckpoint(bytes);
+  const { network, params, ema, schedule, predictionType, steps, clip, ...rest } = decodeCheckpoint(bytes);
+  const imageShape = rest.imageShape ?? ([32, 32, network.config.imageChannels] as const);
   if (ema) disposeParams(params);
   const weights = ema ?? params;
   const model = denoiser(network, weights, predictionType);
@@ -70,7 +71,6 @@ export function loadGenerator(bytes: Uint8Array): Generator {
   async function sample(options: SampleOptions): Promise<Tensor4D> {
     check(!disposed, "Generator.sample", "a generator in use", "one that was disposed");
     const { seeds, shape = imageShape, steps: count = steps, ...others } = options;
-    check(shape !== undefined, "Generator.sample", "shape, since the checkpoint has no imageShape", shape);
     const zT = noise(seeds, shape);
     try {
       return await sampleDdim(model, schedule, zT, { steps: count, clip, ...others });
