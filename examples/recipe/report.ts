@@ -60,7 +60,7 @@ async function draw(run: Run, measured: Measurements, drawn: readonly tf.Tensor4
   tf.dispose([real, all]);
   const rows: RowLabel[] = measured.rows.map(({ method, millisecondsPerImage, frechet }) => ({
     label: method,
-    note: `${millisecondsPerImage.toPrecision(2)} ms an image · distance ${frechet.toFixed(1)}`,
+    note: `${Number(millisecondsPerImage.toPrecision(2))} ms an image · distance ${frechet.toFixed(1)}`,
   }));
   const page = figure(grid, GAP, {
     title: "Distilled: fewer steps from the same noise",
