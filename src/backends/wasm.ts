@@ -4,6 +4,7 @@ import { describe, fail } from "../check.js";
 import { registerEngine, type BackendOptions, type Cure } from "./engine.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
+import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import type { WasmBackend } from "./wasm/heap.js";
 import { loadKernels } from "./wasm/module.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
@@ -57,6 +58,11 @@ const direct: readonly Cure[] = [
     kernel: tf.Conv2DBackpropInput,
     why: "a twentieth of the speed of this library's own kernel",
     build: part((stock) => directInputGradient(inputGradient(stock))),
+  },
+  {
+    kernel: tf.Conv2DBackpropFilter,
+    why: "missing: without it nothing trains",
+    build: whole(directFilterGradient(filterGradient)),
   },
 ];
 

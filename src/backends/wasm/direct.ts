@@ -4,11 +4,11 @@ import { kernelsOf, type Kernels } from "./module.js";
 
 // Convolutions by this library's own kernels (kernels/): direct, without im2col, about twice as fast as the engine's.
 
-type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+export type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 type ConvArguments = Parameters<typeof tf.backend_util.computeConv2DInfo>;
 type Sizes = ConvArguments[0];
 
-interface Attributes {
+export interface Attributes {
   readonly strides: ConvArguments[2];
   readonly pad: ConvArguments[4];
   readonly dilations?: ConvArguments[3];
@@ -19,7 +19,7 @@ interface Attributes {
 }
 
 /** The geometry of a convolution that the kernels can do, or nothing. */
-function geometry(
+export function geometry(
   inputShape: readonly number[],
   filterShape: readonly number[],
   attrs: Readonly<Record<string, unknown>>,
@@ -34,7 +34,7 @@ function geometry(
 }
 
 /** An image as the kernels visit it: `height` x `width` pixels, the given ones from `top`, `left` on, zeros elsewhere. */
-interface Canvas {
+export interface Canvas {
   readonly height: number;
   readonly width: number;
   readonly top: number;
@@ -44,7 +44,7 @@ interface Canvas {
 }
 
 /** How many of `given` pixels fit. */
-const fitting = (given: number, size: number, start: number, apart: number) =>
+export const fitting = (given: number, size: number, start: number, apart: number) =>
   Math.max(0, Math.min(given, Math.ceil((size - start) / apart)));
 
 interface Pass {
@@ -56,8 +56,8 @@ interface Pass {
   readonly canvas: Canvas;
 }
 
-const FLOAT = 4;
-const panelBytes = (channels: number, lanes: number) => Math.ceil(channels / lanes) * lanes * FLOAT;
+export const FLOAT = 4;
+export const panelBytes = (channels: number, lanes: number) => Math.ceil(channels / lanes) * lanes * FLOAT;
 
 /** Convolves all images at `x` with what `pack` packs. */
 function convolve(
@@ -119,7 +119,7 @@ export function convolution(stock: tf.KernelFunc): tf.KernelFunc {
 }
 
 /** What the filter visits of the input and its borders. */
-function visited(info: ConvInfo): Canvas {
+export function visited(info: ConvInfo): Canvas {
   return {
     height: info.strideHeight * (info.outHeight - 1) + info.filterHeight,
     width: info.strideWidth * (info.outWidth - 1) + info.filterWidth,

@@ -71,6 +71,7 @@ export function pad(
 }
 
 /** Stores the first `count` lanes, at most all four. */
+@inline
 export function storeSome(to: usize, value: v128, count: i32): void {
   if (count >= 4) {
     v128.store(to, value);
