@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
 
-// Convolutions by this library's own kernels (kernels/): direct, without im2col, about twice as fast as the engine's.
+// Convolutions by this library's own kernels (kernels/): direct, without im2col.
 
 export type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 type ConvArguments = Parameters<typeof tf.backend_util.computeConv2DInfo>;

@@ -8,7 +8,8 @@ export interface WasmBackend {
       registerTensor(id: number, size: number, memoryOffset: number): void;
       disposeData(id: number): void;
     };
-    readonly asm: { readonly memory: WebAssembly.Memory };
+    /** Absent from the threaded build. */
+    readonly asm?: { readonly memory: WebAssembly.Memory };
     _malloc(bytes: number): number;
     _free(offset: number): void;
     cwrap(name: string, result: null, parameters: readonly string[]): (...values: unknown[]) => void;

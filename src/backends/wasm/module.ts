@@ -34,8 +34,9 @@ export async function loadKernels(backend: WasmBackend): Promise<boolean> {
 export function kernelsOf(backend: WasmBackend): Kernels {
   const known = instances.get(backend);
   if (known !== undefined) return known;
-  const { memory } = backend.wasm.asm;
-  const { exports } = new WebAssembly.Instance(compiled!, { env: { memory } });
+  const { exports } = new WebAssembly.Instance(compiled!, {
+    env: { memory: backend.wasm.asm?.memory as WebAssembly.ImportValue },
+  });
   const kernels = exports as unknown as Kernels;
   instances.set(backend, kernels);
   return kernels;
