@@ -41,7 +41,17 @@ const layers = Object.entries(mayImport).map(([folder, below]) => ({
 }));
 
 export default defineConfig(
-  { ignores: ["dist/", "docs/api/", "node_modules/", "runs/", "data/", "test/.generated/"] },
+  {
+    ignores: [
+      "dist/",
+      "docs/api/",
+      "node_modules/",
+      "runs/",
+      "data/",
+      "test/.generated/",
+      "src/backends/wasm/kernels/", // AssemblyScript
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {

@@ -8,7 +8,7 @@ import { registerEngine } from "./engine.js";
 registerEngine({
   name: "cpu",
   version: tf.version_core,
-  cures: [
+  cures: () => [
     {
       kernel: tf.Conv2DBackpropFilter,
       why: "seventy times as fast as the stock kernel",

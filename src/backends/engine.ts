@@ -21,7 +21,8 @@ export interface Cure {
 export interface Engine {
   readonly name: string;
   readonly version: string;
-  readonly cures: readonly Cure[];
+  /** Asked once the engine has started: what can be cured, and how, may depend on what started. */
+  readonly cures: () => readonly Cure[] | Promise<readonly Cure[]>;
   /** Runs before the engine starts. */
   readonly prepare?: (options: BackendOptions) => void;
 }
@@ -52,8 +53,9 @@ type Marked = tf.KernelFunc & { [mark]?: KernelChange };
  * Registers an engine's cures, each once however often it is called. The engine must have started: a stock kernel
  * that a cure falls back on has then been set up.
  */
-export function installCures(engine: Engine): readonly KernelChange[] {
-  return engine.cures.map((cure) => {
+export async function installCures(engine: Engine): Promise<readonly KernelChange[]> {
+  const cures = await engine.cures();
+  return cures.map((cure) => {
     const stock = tf.getKernel(cure.kernel, engine.name) as tf.KernelConfig | undefined;
     const done = (stock?.kernelFunc as Marked | undefined)?.[mark];
     if (done !== undefined) return done;

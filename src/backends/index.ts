@@ -52,7 +52,7 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   const engine = findEngine(name) ?? (await load(name));
   engine.prepare?.(options);
   await start(name);
-  return { name, version: engine.version, tfjs: tf.version_core, kernels: installCures(engine) };
+  return { name, version: engine.version, tfjs: tf.version_core, kernels: await installCures(engine) };
 }
 
 /**

@@ -8,6 +8,10 @@ export interface WasmBackend {
       registerTensor(id: number, size: number, memoryOffset: number): void;
       disposeData(id: number): void;
     };
+    /** Absent from the threaded build. */
+    readonly asm?: { readonly memory: WebAssembly.Memory };
+    _malloc(bytes: number): number;
+    _free(offset: number): void;
     cwrap(name: string, result: null, parameters: readonly string[]): (...values: unknown[]) => void;
   };
   readonly dataIdMap: { get(dataId: object): { readonly id: number; readonly memoryOffset: number } };
@@ -56,5 +60,29 @@ export function withAlias(
     use(id);
   } finally {
     backend.wasm.tfjs.disposeData(id);
+  }
+}
+
+/** Lends `use` uncleared parts of the heap, of so many bytes each. */
+export function withScratch(
+  backend: WasmBackend,
+  sizes: readonly number[],
+  use: (...parts: number[]) => void,
+): void {
+  const rounded = sizes.map((bytes) => Math.ceil(bytes / 64) * 64);
+  const total = rounded.reduce((sum, bytes) => sum + bytes, 0);
+  // A signed number above 2 GiB.
+  const offset = backend.wasm._malloc(total) >>> 0;
+  if (offset === 0) throw new Error(`wasm: expected ${total} bytes of memory, got none.`);
+  try {
+    let next = offset;
+    use(
+      ...rounded.map((bytes) => {
+        next += bytes;
+        return next - bytes;
+      }),
+    );
+  } finally {
+    backend.wasm._free(offset);
   }
 }

@@ -1,0 +1,145 @@
+// The gradient of a convolution's filter: a tile of 4 input times 8 output channels stays in registers while all
+// pixels of a block pass by. Blocks are summed in one fixed order.
+
+import { storeSome } from "./convolution";
+
+/** Deals the pixels' channels out to panels of `lanes` (4 or 8) channels. Spare lanes and borders are not touched. */
+export function deal(
+  from: usize,
+  to: usize,
+  height: i32,
+  width: i32,
+  rowBytes: usize,
+  channels: i32,
+  lanes: i32,
+  panelBytes: usize,
+  downBytes: usize,
+): void {
+  const pixelBytes = (<usize>channels) << 2;
+  const laneBytes = (<usize>lanes) << 2;
+  for (let channel = 0; channel < channels; channel += lanes) {
+    const count = min(lanes, channels - channel);
+    for (let row = 0; row < height; row++) {
+      let source = from + <usize>row * rowBytes + ((<usize>channel) << 2);
+      let target = to + <usize>row * downBytes;
+      for (let column = 0; column < width; column++) {
+        if (count == lanes) {
+          v128.store(target, v128.load(source));
+          if (lanes == 8) v128.store(target, v128.load(source, 16), 16);
+        } else {
+          for (let i = 0; i < count; i++) {
+            const at = (<usize>i) << 2;
+            store<f32>(target + at, load<f32>(source + at));
+          }
+        }
+        source += pixelBytes;
+        target += laneBytes;
+      }
+    }
+    to += panelBytes;
+  }
+}
+
+/**
+ * Adds to the tiles `sums` [dy panels, x panels, filter rows, filter columns, 4, 8] what the rows `first` to `end` of
+ * some images contribute. x is padded and in panels of 4 channels, dy in panels of 8, one image after the other.
+ */
+export function correlate(
+  x: usize,
+  dy: usize,
+  sums: usize,
+  images: i32,
+  first: i32,
+  end: i32,
+  width: i32,
+  filterRows: i32,
+  filterColumns: i32,
+  xPanels: i32,
+  dyPanels: i32,
+  xPanelBytes: usize,
+  dyPanelBytes: usize,
+  xImageBytes: usize,
+  dyImageBytes: usize,
+  rowBytes: usize,
+  downBytes: usize,
+  rightBytes: usize,
+): void {
+  const dyRowBytes = (<usize>width) << 5;
+  for (let dyPanel = 0; dyPanel < dyPanels; dyPanel++) {
+    const dyFirst = dy + <usize>dyPanel * dyPanelBytes + <usize>first * dyRowBytes;
+    for (let xPanel = 0; xPanel < xPanels; xPanel++) {
+      const xFirst = x + <usize>xPanel * xPanelBytes + <usize>first * downBytes;
+      for (let filterRow = 0; filterRow < filterRows; filterRow++) {
+        for (let filterColumn = 0; filterColumn < filterColumns; filterColumn++) {
+          let a0 = f32x4.splat(0);
+          let a1 = f32x4.splat(0);
+          let b0 = f32x4.splat(0);
+          let b1 = f32x4.splat(0);
+          let c0 = f32x4.splat(0);
+          let c1 = f32x4.splat(0);
+          let d0 = f32x4.splat(0);
+          let d1 = f32x4.splat(0);
+          let imageAt = xFirst + <usize>filterRow * rowBytes + ((<usize>filterColumn) << 4);
+          let dyAt = dyFirst;
+          for (let image = 0; image < images; image++) {
+            let rowAt = imageAt;
+            let q = dyAt;
+            for (let row = first; row < end; row++) {
+              let p = rowAt;
+              const last = q + dyRowBytes;
+              while (q != last) {
+                const y0 = v128.load(q);
+                const y1 = v128.load(q, 16);
+                let value = v128.load_splat<f32>(p);
+                a0 = f32x4.add(a0, f32x4.mul(value, y0));
+                a1 = f32x4.add(a1, f32x4.mul(value, y1));
+                value = v128.load_splat<f32>(p, 4);
+                b0 = f32x4.add(b0, f32x4.mul(value, y0));
+                b1 = f32x4.add(b1, f32x4.mul(value, y1));
+                value = v128.load_splat<f32>(p, 8);
+                c0 = f32x4.add(c0, f32x4.mul(value, y0));
+                c1 = f32x4.add(c1, f32x4.mul(value, y1));
+                value = v128.load_splat<f32>(p, 12);
+                d0 = f32x4.add(d0, f32x4.mul(value, y0));
+                d1 = f32x4.add(d1, f32x4.mul(value, y1));
+                p += rightBytes;
+                q += 32;
+              }
+              rowAt += downBytes;
+            }
+            imageAt += xImageBytes;
+            dyAt += dyImageBytes;
+          }
+          v128.store(sums, f32x4.add(v128.load(sums), a0));
+          v128.store(sums, f32x4.add(v128.load(sums, 16), a1), 16);
+          v128.store(sums, f32x4.add(v128.load(sums, 32), b0), 32);
+          v128.store(sums, f32x4.add(v128.load(sums, 48), b1), 48);
+          v128.store(sums, f32x4.add(v128.load(sums, 64), c0), 64);
+          v128.store(sums, f32x4.add(v128.load(sums, 80), c1), 80);
+          v128.store(sums, f32x4.add(v128.load(sums, 96), d0), 96);
+          v128.store(sums, f32x4.add(v128.load(sums, 112), d1), 112);
+          sums += 128;
+        }
+      }
+    }
+  }
+}
+
+/** Writes the tiles of {@link correlate} as a filter [taps, inputs, outputs]. */
+export function collect(sums: usize, filter: usize, taps: i32, inputs: i32, outputs: i32): void {
+  for (let output = 0; output < outputs; output += 8) {
+    const count = outputs - output;
+    for (let input = 0; input < inputs; input += 4) {
+      for (let tap = 0; tap < taps; tap++) {
+        for (let i = 0; i < 4; i++) {
+          if (input + i < inputs) {
+            const to = filter + ((<usize>((tap * inputs + input + i) * outputs + output)) << 2);
+            storeSome(to, v128.load(sums), count);
+            storeSome(to + 16, v128.load(sums, 16), count - 4);
+          }
+          sums += 32;
+        }
+      }
+    }
+  }
+}

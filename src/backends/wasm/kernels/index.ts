@@ -1,0 +1,6 @@
+// AssemblyScript, not TypeScript: `npm run build:kernels` compiles this folder to ../kernels.generated.ts. It works in
+// the linear memory of the engine, at addresses it is given, and owns no memory. Numbers are float32; sizes named
+// bytes are bytes.
+
+export { convolve, pack, packTurned, pad } from "./convolution";
+export { collect, correlate, deal } from "./correlation";
