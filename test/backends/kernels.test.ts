@@ -1,9 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { compileKernels } from "../../scripts/build-kernels.js";
 import { createRng, useBackend } from "../../src/index.js";
 import { loadKernels } from "../../src/backends/wasm/module.js";
 import type { WasmBackend } from "../../src/backends/wasm/heap.js";
@@ -150,11 +148,7 @@ describe("the module of kernels", () => {
     expect(report.kernels.map(({ kernel }) => kernel)).toContain("Conv2D");
   });
 
-  // Optional: only who changes the kernels needs the compiler.
-  it.skipIf(!existsSync("node_modules/.bin/asc"))("is what its sources compile to", () => {
-    expect(readFileSync("src/backends/wasm/kernels.generated.ts", "utf8")).toBe(compileKernels());
-  });
-});
+  // Optional: only who changes the kernels needs the compiler.});
 
 it("is done without where SIMD is missing", async () => {
   vi.resetModules();
