@@ -147,8 +147,7 @@ describe("the module of kernels", () => {
     const report = await useBackend("wasm");
     expect(report.kernels.map(({ kernel }) => kernel)).toContain("Conv2D");
   });
-
-  // Optional: only who changes the kernels needs the compiler.});
+});
 
 it("is done without where SIMD is missing", async () => {
   vi.resetModules();
