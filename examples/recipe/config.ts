@@ -85,7 +85,7 @@ const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
   preset: "quickstart",
   teacherSteps: 16,
   unet: { channels: 16, multipliers: [1, 2, 2], attention: [2], blocks: 1, groups: 8 },
-  base: { steps: 600, batch: 8, rate: 2e-3, warmup: 30, emaDecay: 0.995, weighting: "x0" },
+  base: { steps: 1000, batch: 8, rate: 2e-3, warmup: 30, emaDecay: 0.995, weighting: "x0" },
   classifier: {
     steps: 120,
     batch: 24,
