@@ -1,20 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Attributes, ConvInfo, Sizes } from "./geometry.js";
 
 // Both gradients of a convolution are convolutions themselves, and the engine's forward one is its best kernel.
 // bench/NOTES.md has the measurements behind each choice.
-
-type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
-type ConvArguments = Parameters<typeof tf.backend_util.computeConv2DInfo>;
-type Sizes = ConvArguments[0];
-/** What the two kernels share of their attributes. */
-interface Attributes {
-  readonly strides: ConvArguments[2];
-  readonly pad: ConvArguments[4];
-  readonly dimRoundingMode?: ConvArguments[5];
-  readonly dataFormat: "NHWC" | "NCHW";
-  readonly filterShape?: Sizes;
-  readonly inputShape?: Sizes;
-}
 
 function describe(inputShape: Sizes, filterShape: Sizes, attrs: Attributes, where: string): ConvInfo {
   if (attrs.dataFormat === "NCHW") throw new Error(`${where}: expected NHWC on wasm, got NCHW.`);

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { FLOAT, fitting, geometry, panelBytes, visited, type Attributes, type ConvInfo } from "./direct.js";
+import { FLOAT, fitting, geometry, panelBytes, visited } from "./direct.js";
+import type { Attributes, ConvInfo } from "./geometry.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
 

@@ -1,22 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Attributes, ConvInfo, Sizes } from "./geometry.js";
 import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
 
 // Convolutions by this library's own kernels (kernels/): direct, without im2col.
-
-export type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
-type ConvArguments = Parameters<typeof tf.backend_util.computeConv2DInfo>;
-type Sizes = ConvArguments[0];
-
-export interface Attributes {
-  readonly strides: ConvArguments[2];
-  readonly pad: ConvArguments[4];
-  readonly dilations?: ConvArguments[3];
-  readonly dimRoundingMode?: ConvArguments[5];
-  readonly dataFormat: "NHWC" | "NCHW";
-  readonly filterShape?: Sizes;
-  readonly inputShape?: Sizes;
-}
 
 /** The geometry of a convolution that the kernels can do, or nothing. */
 export function geometry(
