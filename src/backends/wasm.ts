@@ -5,6 +5,7 @@ import { registerEngine, type BackendOptions, type Cure } from "./engine.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
+import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import type { WasmBackend } from "./wasm/heap.js";
 import { loadKernels } from "./wasm/module.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
@@ -63,6 +64,16 @@ const direct: readonly Cure[] = [
     kernel: tf.Conv2DBackpropFilter,
     why: "missing: without it nothing trains",
     build: whole(directFilterGradient(filterGradient)),
+  },
+  {
+    kernel: tf.BatchMatMul,
+    why: "stale numbers after a reshape; transposes and batches slow",
+    build: whole(directMatMul(matMul)),
+  },
+  {
+    kernel: tf._FusedMatMul,
+    why: "wrong with a bias and a transpose or a batch",
+    build: whole(directFusedMatMul(fusedMatMul)),
   },
 ];
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { address, kernel, sizeOf, withAlias, type WasmBackend } from "./heap.js";
 
-interface Transposes {
+export interface Transposes {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
 }
@@ -79,13 +79,15 @@ function productOf(backend: WasmBackend): (...values: unknown[]) => void {
   return product;
 }
 
+export interface FusedAttributes extends Transposes {
+  readonly activation: string;
+  readonly leakyreluAlpha?: number;
+}
+
 /** tf.fused.matMul out of its parts: the stock one is wrong with a bias and a transpose or a batch. */
 export const fusedMatMul: tf.KernelFunc = ({ inputs, attrs }) => {
   const { a, b, bias, preluActivationWeights } = inputs as Record<string, tf.Tensor | undefined>;
-  const { transposeA, transposeB, activation, leakyreluAlpha } = attrs as unknown as Transposes & {
-    readonly activation: string;
-    readonly leakyreluAlpha?: number;
-  };
+  const { transposeA, transposeB, activation, leakyreluAlpha } = attrs as unknown as FusedAttributes;
   return tf.tidy(() => {
     const product = tf.matMul(a!, b!, transposeA, transposeB);
     const sum = bias === undefined || bias === null ? product : tf.add(product, bias);

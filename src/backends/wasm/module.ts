@@ -6,7 +6,7 @@ import type { WasmBackend } from "./heap.js";
 /** What kernels/index.ts exports. All arguments are whole numbers; addresses and sizes in bytes. */
 export type Kernels = Readonly<
   Record<
-    "pack" | "packTurned" | "pad" | "convolve" | "deal" | "correlate" | "collect",
+    "pack" | "packTurned" | "pad" | "convolve" | "deal" | "correlate" | "collect" | "addRow",
     (...values: number[]) => void
   >
 >;

@@ -4,3 +4,4 @@
 
 export { convolve, pack, packTurned, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
+export { addRow } from "./rows";

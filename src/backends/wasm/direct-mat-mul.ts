@@ -1,0 +1,88 @@
+import * as tf from "@tensorflow/tfjs";
+import { FLOAT } from "./direct.js";
+import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
+import type { FusedAttributes, Transposes } from "./mat-mul.js";
+import { kernelsOf } from "./module.js";
+import { multiply, type Matrices } from "./products.js";
+
+/** tf.matMul by this library's own kernels: nothing is transposed or broadcast in memory, nothing cached. */
+export function directMatMul(composed: tf.KernelFunc): tf.KernelFunc {
+  return (call) => {
+    const run = kernel(({ a, b }, backend, attrs) =>
+      feasible(a!, b!, attrs as unknown as Transposes)
+        ? product(backend, a!, b!, attrs as unknown as Transposes)
+        : composed(call),
+    );
+    return run(call);
+  };
+}
+
+/** tf.fused.matMul where it only adds a bias per column, as linear layers do: added in place. */
+export function directFusedMatMul(composed: tf.KernelFunc): tf.KernelFunc {
+  return (call) => {
+    const run = kernel(({ a, b, bias }, backend, attrs) => {
+      const fused = attrs as unknown as FusedAttributes;
+      const columns = sizes(b!, fused.transposeB)[1];
+      const biased =
+        bias?.dtype === "float32" && bias.shape.at(-1) === columns && sizeOf(bias.shape) === columns;
+      if (!biased || fused.activation !== "linear" || !feasible(a!, b!, fused)) return composed(call);
+      const out = product(backend, a!, b!, fused);
+      const rows = sizeOf(out.shape) / columns;
+      kernelsOf(backend).addRow(address(backend, out), address(backend, bias), rows, columns);
+      return out;
+    });
+    return run(call);
+  };
+}
+
+/** The kernels do any product of numbers; empty ones and errors are left to the composition. */
+function feasible(a: tf.TensorInfo, b: tf.TensorInfo, { transposeA, transposeB }: Transposes): boolean {
+  const floats = a.dtype === "float32" && b.dtype === "float32";
+  const fit = sizes(a, transposeA)[1] === sizes(b, transposeB)[0];
+  return floats && fit && sizeOf(a.shape) * sizeOf(b.shape) > 0;
+}
+
+function product(
+  backend: WasmBackend,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  { transposeA, transposeB }: Transposes,
+): tf.TensorInfo {
+  const [rows, inner] = sizes(a, transposeA);
+  const columns = sizes(b, transposeB)[1];
+  const outer = tf.backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const out = backend.makeOutput([...outer, rows, columns], "float32");
+  const [lefts, rights] = [visits(a.shape, outer), visits(b.shape, outer)];
+  // One right-hand side for a whole batch: its rows are those of one tall matrix.
+  const tall = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA;
+  const [height, products] = tall ? [rows * lefts.length, 1] : [rows, lefts.length];
+  const places = Array.from({ length: products }, (_, i): Matrices => ({
+    left: address(backend, a) + lefts[i]! * rows * inner * FLOAT,
+    right: address(backend, b) + rights[i]! * inner * columns * FLOAT,
+    out: address(backend, out) + i * rows * columns * FLOAT,
+  }));
+  multiply(backend, { rows: height, inner, columns, transposeA, transposeB }, places);
+  return out;
+}
+
+/** Rows and columns of the matrices, as they are multiplied. */
+function sizes({ shape }: tf.TensorInfo, transposed: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transposed ? [columns, rows] : [rows, columns];
+}
+
+/** Which matrix of a tensor each product of the batch `outer` meets. */
+function visits(shape: readonly number[], outer: readonly number[]): number[] {
+  const batch = shape.slice(0, -2);
+  let index = [0];
+  let stride = 1;
+  // From the last axis to the first: the places so far, once for each step along the axis.
+  for (let axis = outer.length - 1; axis >= 0; axis--) {
+    const size = batch[axis - outer.length + batch.length] ?? 1;
+    const step = size === 1 ? 0 : stride;
+    const inner = index;
+    index = Array.from({ length: outer[axis]! }, (_, i) => inner.map((at) => at + i * step)).flat();
+    stride *= size;
+  }
+  return index;
+}
