@@ -6,10 +6,12 @@ import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
+import { fused } from "./wasm/fused.js";
 import type { WasmBackend } from "./wasm/heap.js";
 import { loadKernels } from "./wasm/module.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
+import { cast, identity } from "./wasm/share.js";
 import { maxPoolGradient, unsortedSegmentSum } from "./wasm/scatter.js";
 
 /** A cure that needs no stock kernel. */
@@ -46,9 +48,11 @@ const cures: readonly Cure[] = [
   { kernel: tf.Unpack, why: copying, build: part(unstack) },
   { kernel: tf.Concat, why: copying, build: part(concat) },
   { kernel: tf.Tile, why: copying, build: part(tile) },
+  { kernel: tf.Identity, why: copying, build: part(identity) },
+  { kernel: tf.Cast, why: copying, build: part(cast) },
 ];
 
-/** In place of some of the above where this library's own kernels run. */
+/** In place of some of the above, or besides them, where this library's own kernels run. */
 const direct: readonly Cure[] = [
   {
     kernel: tf.Conv2D,
@@ -75,6 +79,7 @@ const direct: readonly Cure[] = [
     why: "wrong with a bias and a transpose or a batch",
     build: whole(directFusedMatMul(fusedMatMul)),
   },
+  ...fused,
 ];
 
 const replaced = new Set(direct.map(({ kernel }) => kernel));

@@ -47,6 +47,7 @@ function normalise(x: tf.Tensor4D, params: Params, name: string, options: Option
         return activate ? tf.mul(y, tf.sigmoid(y)) : y;
       },
       backward: (dy, ...inputs) => normaliseGradients(dy, inputs, options),
+      fused: { kernel: "GroupNorm", attrs: { groups, activate, epsilon: EPSILON } },
     },
     x,
     param(params, `${name}.weight`),

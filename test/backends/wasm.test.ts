@@ -158,6 +158,28 @@ describe("memory on wasm", () => {
 });
 
 describe("copies on wasm", () => {
+  it("are not made by a clone or a cast to the same type, and outlive what they are of", async () => {
+    const x = normal<tf.Rank.R2>(3, 4);
+    const values = (await x.data()).slice();
+    const before = tf.memory();
+    const [clone, same] = [x.clone(), tf.cast(x, "float32")];
+    expect(tf.memory()).toMatchObject({ numDataBuffers: before.numDataBuffers });
+    expect(tf.memory().numTensors).toBe(before.numTensors + 2);
+    x.dispose();
+    clone.dispose();
+    expect(await same.data()).toEqual(values);
+    same.dispose();
+    expect(tf.memory().numTensors).toBe(before.numTensors - 1);
+    const variable = tf.variable(tf.ones([2]));
+    const old = variable.clone();
+    tf.tidy(() => {
+      variable.assign(tf.zeros([2]));
+    });
+    expect(await old.data()).toEqual(Float32Array.of(1, 1));
+    expect(await tf.cast(tf.tensor1d([1.7, -1.7]), "int32").data()).toEqual(Int32Array.of(1, -1));
+    expect(await tf.tensor1d(["a"]).clone().data()).toEqual(["a"]);
+  });
+
   it("keep integers, booleans and every bit of a number", async () => {
     const integers = tf.tensor2d([1, -2, 3, 4, 5, 6], [2, 3], "int32");
     expect(await tf.slice(integers, [0, 1], [2, 2]).data()).toEqual(Int32Array.of(-2, 3, 5, 6));

@@ -15,6 +15,8 @@ export interface WasmBackend {
     cwrap(name: string, result: null, parameters: readonly string[]): (...values: unknown[]) => void;
   };
   readonly dataIdMap: { get(dataId: object): { readonly id: number; readonly memoryOffset: number } };
+  /** One more tensor has this data. */
+  incRef(dataId: object): void;
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
 }

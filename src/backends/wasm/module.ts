@@ -3,10 +3,19 @@ import type { WasmBackend } from "./heap.js";
 
 // This library's own kernels: a module of a few kilobytes that works in the engine's linear memory.
 
-/** What kernels/index.ts exports. All arguments are whole numbers; addresses and sizes in bytes. */
+/** What kernels/index.ts exports. Arguments are addresses, sizes in bytes, counts and numbers. */
 export type Kernels = Readonly<
   Record<
-    "pack" | "packTurned" | "pad" | "convolve" | "deal" | "correlate" | "collect" | "addRow",
+    | "pack"
+    | "packTurned"
+    | "pad"
+    | "convolve"
+    | "deal"
+    | "correlate"
+    | "collect"
+    | "addRow"
+    | "groupNorm"
+    | "groupNormGradient",
     (...values: number[]) => void
   >
 >;

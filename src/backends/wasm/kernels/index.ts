@@ -5,3 +5,4 @@
 export { convolve, pack, packTurned, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
 export { addRow } from "./rows";
+export { groupNorm, groupNormGradient } from "./group-norm";

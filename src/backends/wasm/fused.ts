@@ -1,0 +1,15 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Cure } from "../engine.js";
+import { groupNorm, groupNormGradient } from "./group-norm.js";
+
+const kernels: Readonly<Record<string, tf.KernelFunc>> = {
+  GroupNorm: groupNorm,
+  GroupNormGradient: groupNormGradient,
+};
+
+/** This library's own operations (src/fused.ts), one kernel each. */
+export const fused: readonly Cure[] = Object.entries(kernels).map(([kernel, kernelFunc]) => ({
+  kernel,
+  why: "an operation of this library in one kernel, with fewer passes over memory",
+  build: () => kernelFunc,
+}));

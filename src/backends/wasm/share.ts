@@ -1,0 +1,24 @@
+import type * as tf from "@tensorflow/tfjs";
+import { kernel, type WasmBackend } from "./heap.js";
+
+/** The tensor's data under another shape: nothing ever writes into data that exists, so nobody needs a copy. */
+export function share(
+  backend: WasmBackend,
+  { dataId, dtype, shape }: tf.TensorInfo,
+  as: readonly number[] = shape,
+): tf.TensorInfo {
+  backend.incRef(dataId);
+  return { dataId, dtype, shape: [...as] };
+}
+
+/** tf.clone, also of each tensor that is kept for a gradient. */
+export function identity(stock: tf.KernelFunc): tf.KernelFunc {
+  return (call) =>
+    kernel(({ x }, backend) => (x!.dtype === "string" ? stock(call) : share(backend, x!)))(call);
+}
+
+/** tf.cast, also of each gradient that passes a clone: mostly to the type that it has. */
+export function cast(stock: tf.KernelFunc): tf.KernelFunc {
+  return (call) =>
+    kernel(({ x }, backend, { dtype }) => (x!.dtype === dtype ? share(backend, x!) : stock(call)))(call);
+}
