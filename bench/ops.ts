@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRng } from "cfd-distill";
-import { medianTime, table } from "./timing.js";
+import { table } from "./table.js";
+import { medianTime } from "./timing.js";
 
 const BATCH = 16;
 const rng = createRng(1);

@@ -1,14 +1,12 @@
-"""The small U-Net of bench/ in PyTorch: one reference for speed, timed on the same machine in the same run.
+"""The bench's networks in PyTorch: the reference for speed and memory.
 
-Prints one JSON object: milliseconds (medians after warm-up) of a forward pass, a base training step, a progressive
-step and a CFD step with ResNet-18, for a batch of 16 images of 32x32. Needs only `pip install torch`.
-Usage: python3 bench/pytorch.py [rounds]
+Reads requests from standard input and answers each with a line of JSON (see contender.ts):
+{"make": workload}, {"step": name, "threads": n} -> {"ms": ...}, {"memory": true} -> {"rss": ..., "peak": ...}.
 """
 
 import copy
 import json
 import math
-import statistics
 import sys
 import time
 
@@ -16,9 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-torch.set_num_threads(2)
 torch.manual_seed(0)
-BATCH, SIZE, CHANNELS, MULTIPLIERS, ATTENTION, BLOCKS = 16, 32, 32, (1, 2, 2), (1,), 1
 
 
 class Attention(nn.Module):
@@ -36,10 +32,10 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, inside, outside, attend):
+    def __init__(self, inside, outside, embedding, attend):
         super().__init__()
         self.norm1, self.conv1 = nn.GroupNorm(32, inside), nn.Conv2d(inside, outside, 3, padding=1)
-        self.time = nn.Linear(4 * CHANNELS, outside)
+        self.time = nn.Linear(embedding, outside)
         self.norm2, self.conv2 = nn.GroupNorm(32, outside), nn.Conv2d(outside, outside, 3, padding=1)
         self.shortcut = nn.Identity() if inside == outside else nn.Conv2d(inside, outside, 1)
         self.attention = Attention(outside) if attend else nn.Identity()
@@ -50,32 +46,33 @@ class Block(nn.Module):
 
 
 class Unet(nn.Module):
-    def __init__(self):
+    def __init__(self, channels, multipliers, attention, blocks, **_):
         super().__init__()
-        wide = 4 * CHANNELS
-        self.time = nn.Sequential(nn.Linear(CHANNELS, wide), nn.SiLU(), nn.Linear(wide, wide))
-        self.head = nn.Conv2d(3, CHANNELS, 3, padding=1)
-        self.down, self.up, skips, width = nn.ModuleList(), nn.ModuleList(), [CHANNELS], CHANNELS
-        last = len(MULTIPLIERS) - 1
-        for level, multiplier in enumerate(MULTIPLIERS):
-            for _ in range(BLOCKS):
-                self.down.append(Block(width, CHANNELS * multiplier, level in ATTENTION))
-                width = CHANNELS * multiplier
+        wide = 4 * channels
+        self.channels = channels
+        self.time = nn.Sequential(nn.Linear(channels, wide), nn.SiLU(), nn.Linear(wide, wide))
+        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.down, self.up, skips, width = nn.ModuleList(), nn.ModuleList(), [channels], channels
+        last = len(multipliers) - 1
+        for level, multiplier in enumerate(multipliers):
+            for _ in range(blocks):
+                self.down.append(Block(width, channels * multiplier, wide, level in attention))
+                width = channels * multiplier
                 skips.append(width)
             if level != last:
                 self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
                 skips.append(width)
-        self.middle = nn.ModuleList([Block(width, width, True), Block(width, width, False)])
-        for level in reversed(range(len(MULTIPLIERS))):
-            for _ in range(BLOCKS + 1):
-                self.up.append(Block(width + skips.pop(), CHANNELS * MULTIPLIERS[level], level in ATTENTION))
-                width = CHANNELS * MULTIPLIERS[level]
+        self.middle = nn.ModuleList([Block(width, width, wide, True), Block(width, width, wide, False)])
+        for level in reversed(range(len(multipliers))):
+            for _ in range(blocks + 1):
+                self.up.append(Block(width + skips.pop(), channels * multipliers[level], wide, level in attention))
+                width = channels * multipliers[level]
             if level != 0:
                 self.up.append(nn.Conv2d(width, width, 3, padding=1))
         self.tail = nn.Sequential(nn.GroupNorm(32, width), nn.SiLU(), nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(self, x, t):
-        frequencies = torch.exp(-math.log(10000) / CHANNELS * torch.arange(0, CHANNELS, 2))
+        frequencies = torch.exp(-math.log(10000) / self.channels * torch.arange(0, self.channels, 2))
         angles = (1024 * t)[:, None] * frequencies
         t = self.time(torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1))
         h = self.head(x)
@@ -170,49 +167,70 @@ def cfd_loss(model, teacher, classifier, x0, eps, t):
     return F.kl_div(F.log_softmax(features, 1), F.softmax(wanted / 0.95, 1), reduction="batchmean")
 
 
-def milliseconds(f, rounds):
-    for _ in range(2):
-        f()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        f()
-        times.append(1000 * (time.perf_counter() - start))
-    return round(statistics.median(times), 1)
+class Work:
+    """A workload's networks and batch, and its steps by name; what a step does not need is made when first needed."""
+
+    def __init__(self, unet, batch, size):
+        self.model = Unet(**unet)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4)
+        x0, self.eps = torch.randn(2, batch, 3, size, size).unbind()
+        self.x0, self.t = x0.clamp(-1, 1), torch.arange(1, batch + 1) % 4 / 4 + 0.25
+        self.made = {}
+
+    def lazily(self, name, make):
+        if name not in self.made:
+            self.made[name] = make().eval().requires_grad_(False)
+        return self.made[name]
+
+    def teacher(self):
+        return self.lazily("teacher", lambda: copy.deepcopy(self.model))
+
+    def train(self, loss):
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+
+    def forward(self):
+        with torch.no_grad():
+            self.model(self.x0, self.t)
+
+    def base(self):
+        self.train(base_loss(self.model, self.x0, self.eps, self.t))
+
+    def progressive(self):
+        self.train(progressive_loss(self.model, self.teacher(), self.x0, self.eps, self.t))
+
+    def cfd(self):
+        classifier = self.lazily("classifier", ResNet18)
+        self.train(cfd_loss(self.model, self.teacher(), classifier, self.x0, self.eps, self.t))
+
+
+def memory():
+    """Resident and highest resident bytes of this process, from Linux's /proc."""
+    with open("/proc/self/status") as file:
+        fields = dict(line.split(":", 1) for line in file)
+    kibibytes = {key: int(fields[key].split()[0]) for key in ("VmRSS", "VmHWM")}
+    return {"rss": 1024 * kibibytes["VmRSS"], "peak": 1024 * kibibytes["VmHWM"]}
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    model, classifier = Unet(), ResNet18().eval()
-    for parameter in classifier.parameters():
-        parameter.requires_grad_(False)
-    teacher = copy.deepcopy(model).eval()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    x0, eps = torch.randn(2, BATCH, 3, SIZE, SIZE).unbind()
-    x0, t = x0.clamp(-1, 1), torch.arange(1, BATCH + 1) % 4 / 4 + 0.25
-
-    def step(loss):
-        optimizer.zero_grad()
-        loss().backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    def forward():
-        with torch.no_grad():
-            model(x0, t)
-
-    print(
-        json.dumps(
-            {
-                "version": torch.__version__,
-                "parameters": sum(p.numel() for p in model.parameters()),
-                "forward": milliseconds(forward, rounds),
-                "base": milliseconds(lambda: step(lambda: base_loss(model, x0, eps, t)), rounds),
-                "progressive": milliseconds(lambda: step(lambda: progressive_loss(model, teacher, x0, eps, t)), rounds),
-                "cfd": milliseconds(lambda: step(lambda: cfd_loss(model, teacher, classifier, x0, eps, t)), rounds),
-            }
-        )
-    )
+    print(json.dumps({"name": f"PyTorch {torch.__version__.split('+')[0]}"}), flush=True)
+    work = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "make" in request:
+            workload = request["make"]
+            work = Work(workload["unet"], workload["batch"], workload["size"])
+            answer = {"parameters": sum(p.numel() for p in work.model.parameters())}
+        elif "step" in request:
+            torch.set_num_threads(request["threads"])
+            start = time.perf_counter()
+            getattr(work, request["step"])()
+            answer = {"ms": 1000 * (time.perf_counter() - start)}
+        else:
+            answer = memory()
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

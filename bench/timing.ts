@@ -1,3 +1,9 @@
+/** The middle value (the upper one of two). */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
+
 /** Median milliseconds of `f` over `rounds` calls, after two that do not count. */
 export function medianTime(f: () => void, rounds: number): number {
   f();
@@ -7,14 +13,37 @@ export function medianTime(f: () => void, rounds: number): number {
     f();
     return performance.now() - start;
   });
-  times.sort((a, b) => a - b);
-  return times[Math.floor(rounds / 2)]!;
+  return median(times);
 }
 
-/** Rows as text, the first column to the left and the others to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const pad = (cell: string, column: number) =>
-    column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!);
-  return rows.map((row) => row.map(pad).join("  ")).join("\n");
+const TURN = 400; // ms
+
+/**
+ * Median milliseconds of several runners that take turns, so that a machine whose clock drifts or that others use is
+ * as slow for one as for the next. A turn is at least two calls, of which the first does not count: it finds the caches
+ * full of another's data. The first round does not count either.
+ */
+export async function takeTurns(
+  runners: readonly (() => Promise<number>)[],
+  rounds: number,
+): Promise<number[]> {
+  const times = runners.map((): number[] => []);
+  for (let round = 0; round <= rounds; round++) {
+    for (const [i, run] of runners.entries()) {
+      const measured = await turn(run);
+      if (round > 0) times[i]!.push(...measured);
+    }
+  }
+  return times.map(median);
+}
+
+async function turn(run: () => Promise<number>): Promise<number[]> {
+  let total = await run();
+  const times: number[] = [];
+  do {
+    const time = await run();
+    times.push(time);
+    total += time;
+  } while (total < TURN);
+  return times;
 }

@@ -1,0 +1,53 @@
+// This library as a contender: answers the requests of contender.ts, as pytorch.py does.
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import * as tf from "@tensorflow/tfjs";
+import { useBackend } from "cfd-distill";
+import type { Request } from "./contender.js";
+import { makeWork, type Work } from "./steps.js";
+
+let work: Work | undefined;
+
+async function answer(request: Request): Promise<object> {
+  if ("make" in request) {
+    work = makeWork(request.make);
+    return { parameters: work.parameters };
+  }
+  if (work === undefined) throw new Error("make a workload first");
+  const made = work;
+  if ("step" in request) {
+    if (request.threads !== 1) throw new Error("one thread only");
+    const start = performance.now();
+    made.run(request.step);
+    return { ms: performance.now() - start };
+  }
+  if ("tensorsOf" in request) {
+    // What is alive after each kernel of one step; what a kernel allocates and frees within itself does not show.
+    const { peakBytes } = await tf.profile(() => {
+      made.run(request.tensorsOf);
+    });
+    return { bytes: peakBytes };
+  }
+  return processMemory();
+}
+
+/** Resident and highest resident bytes of this process, from Linux's /proc. */
+function processMemory(): { rss: number; peak: number } {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const bytes = (field: string) => 1024 * Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]);
+  return { rss: bytes("VmRSS"), peak: bytes("VmHWM") };
+}
+
+const say = (message: object) => {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+};
+
+const { name } = await useBackend(process.argv[2] as "cpu" | "wasm");
+say({ name: `${name}, Node ${process.versions.node}` });
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    say(await answer(JSON.parse(line) as Request));
+  } catch (error) {
+    say({ error: error instanceof Error ? error.message : String(error) });
+  }
+}

@@ -1,0 +1,17 @@
+/** Rows as text, the first column to the left and the others to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const pad = (cell: string, column: number) =>
+    column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!);
+  return rows.map((row) => row.map(pad).join("  ")).join("\n");
+}
+
+/** A number with two significant digits or none after the point; "-" where there is none. */
+export function show(value: number | undefined, digits = 0): string {
+  return value === undefined || Number.isNaN(value) ? "-" : value.toFixed(digits);
+}
+
+/** Bytes as megabytes (10^6). */
+export function megabytes(bytes: number | undefined): string {
+  return show(bytes === undefined ? undefined : bytes / 1e6);
+}
