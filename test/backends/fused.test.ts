@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRng, useBackend } from "../../src/index.js";
+import { attend } from "../../src/models/attention.js";
 import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
 import type { Params } from "../../src/types.js";
 import type { WasmBackend } from "../../src/backends/wasm/heap.js";
@@ -10,7 +11,7 @@ import type { WasmBackend } from "../../src/backends/wasm/heap.js";
 // differences.
 
 const rng = createRng(7);
-const FUSED = ["GroupNorm"];
+const FUSED = ["Attention", "GroupNorm"];
 
 interface Case {
   readonly name: string;
@@ -34,6 +35,14 @@ function groupNormCase(
   };
 }
 
+function attentionCase(...shape: readonly [number, number, number]): Case {
+  return {
+    name: `attention of [${shape.join(", ")}]`,
+    shapes: [shape, shape, shape],
+    f: (q, k, v) => attend(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, shape[2] ** -0.5),
+  };
+}
+
 /** Channels by fours and with a rest, one pixel and more than a block, groups of one channel and of all. */
 const cases: readonly Case[] = [
   groupNormCase([2, 4, 4, 8], 4, true),
@@ -43,6 +52,12 @@ const cases: readonly Case[] = [
   groupNormCase([3, 1, 2, 5], 1, false),
   groupNormCase([1, 3, 1, 1], 1, true),
   groupNormCase([2, 13, 11, 32], 8, true),
+  // Whole panels, a rest of each, blocks of queries and a rest, one pixel, one channel.
+  attentionCase(2, 16, 8),
+  attentionCase(3, 7, 5),
+  attentionCase(2, 131, 12),
+  attentionCase(1, 1, 3),
+  attentionCase(2, 9, 1),
 ];
 
 /** Inputs away from zero mean, and an output gradient. */

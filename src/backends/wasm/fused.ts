@@ -1,8 +1,11 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Cure } from "../engine.js";
+import { attention, attentionGradient } from "./attention.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
 
 const kernels: Readonly<Record<string, tf.KernelFunc>> = {
+  Attention: attention,
+  AttentionGradient: attentionGradient,
   GroupNorm: groupNorm,
   GroupNormGradient: groupNormGradient,
 };

@@ -14,6 +14,10 @@ export type Kernels = Readonly<
     | "correlate"
     | "collect"
     | "addRow"
+    | "packRows"
+    | "weigh"
+    | "normaliseRows"
+    | "weighBackwards"
     | "groupNorm"
     | "groupNormGradient",
     (...values: number[]) => void

@@ -38,30 +38,44 @@ export function multiply(backend: WasmBackend, product: Product, places: Iterabl
     let packed: number | undefined;
     for (const { left, right, out } of places) {
       if (right !== packed) {
-        if (turnRight) kernels.packTurned(right, panels, 1, columns, inner);
+        if (turnRight) kernels.packRows(right, panels, columns, inner);
         else kernels.pack(right, panels, inner, columns);
         packed = right;
       }
       if (turnLeft) {
         kernels.deal(left, dealt, 1, inner, 0, rows, 4, inner * 4 * FLOAT, 0);
         backend.wasm.HEAPU8.fill(0, sums, sums + sumBytes);
-        sumProducts(kernels, [dealt, panels, sums], product);
+        sumProducts(kernels, [dealt, panels, sums], product, inner * 4 * FLOAT);
         kernels.collect(sums, out, 1, rows, columns);
       } else {
-        kernels.convolve(left, panels, out, 1, rows, columns, 1, inner, 0, 0, inner * FLOAT);
+        timesPanels(kernels, [left, panels, out], [rows, inner, columns]);
       }
     }
   });
 }
 
-/** Adds left^T right to the tiles `sums`; both are in panels, of 4 rows of the result and of 8 of its columns. */
-function sumProducts(
+/** out = left times what `pack` made panels of; rows of the left side are `rowBytes` apart. */
+export function timesPanels(
+  kernels: Kernels,
+  [left, panels, out]: readonly [number, number, number],
+  [rows, inner, columns]: readonly [number, number, number],
+  rowBytes = inner * FLOAT,
+): void {
+  kernels.convolve(left, panels, out, 1, rows, columns, 1, inner, 0, 0, rowBytes);
+}
+
+/**
+ * Adds left^T right to the tiles `sums`. Both are in panels, of 4 rows of the result, `leftPanel` bytes apart, and of
+ * 8 of its columns.
+ */
+export function sumProducts(
   kernels: Kernels,
   [left, right, sums]: readonly [number, number, number],
-  { rows, inner, columns }: Product,
+  { rows, inner, columns }: Pick<Product, "rows" | "inner" | "columns">,
+  leftPanel: number,
 ): void {
   const counts = [Math.ceil(rows / 4), Math.ceil(columns / 8)] as const;
-  const sizes = [inner * 4 * FLOAT, inner * 8 * FLOAT, 0, 0, 0, 0, 4 * FLOAT] as const;
+  const sizes = [leftPanel, inner * 8 * FLOAT, 0, 0, 0, 0, 4 * FLOAT] as const;
   for (let first = 0; first < inner; first += BLOCK) {
     const at = [left + first * 4 * FLOAT, right + first * 8 * FLOAT] as const;
     kernels.correlate(...at, sums, 1, 0, 1, Math.min(BLOCK, inner - first), 1, 1, ...counts, ...sizes);

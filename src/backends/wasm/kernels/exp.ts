@@ -35,3 +35,23 @@ export function sigmoid(x: v128): v128 {
   const one = f32x4.splat(1);
   return f32x4.div(one, f32x4.add(one, exp(f32x4.neg(x))));
 }
+
+/**
+ * 2^x for x <= 0, within 2 units in the last place, but never below 2^-100, so that no product with it falls below the
+ * normal numbers, which are slow. Half the instructions of {@link exp}, and a polynomial (coefficients of Moshier's
+ * Cephes, exp2f) whose terms need not wait for each other: it is the wait that costs.
+ */
+@inline
+export function powerOfTwo(x: v128): v128 {
+  const bounded = f32x4.pmax(x, f32x4.splat(-100));
+  const shifted = f32x4.add(bounded, f32x4.splat(12582912));
+  const f = f32x4.sub(bounded, f32x4.sub(shifted, f32x4.splat(12582912)));
+  const f2 = f32x4.mul(f, f);
+  const first = f32x4.add(f32x4.mul(f, f32x4.splat(5.550332471162809e-2)), f32x4.splat(2.402264791363012e-1));
+  const second = f32x4.add(f32x4.mul(f, f32x4.splat(1.339887440266574e-3)), f32x4.splat(9.618437357674640e-3));
+  const rest = f32x4.add(f32x4.mul(f2, f32x4.splat(1.535336188319500e-4)), second);
+  const linear = f32x4.mul(f, f32x4.splat(6.931472028550421e-1));
+  const low = f32x4.add(f32x4.mul(f2, first), linear);
+  const p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(f2, f2), rest), low), f32x4.splat(1));
+  return f32x4.mul(p, i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23));
+}

@@ -2,7 +2,8 @@
 // the linear memory of the engine, at addresses it is given, and owns no memory. Numbers are float32; sizes named
 // bytes are bytes.
 
+export { normaliseRows, weigh, weighBackwards } from "./attention";
 export { convolve, pack, packTurned, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
-export { addRow } from "./rows";
+export { addRow, packRows } from "./rows";
 export { groupNorm, groupNormGradient } from "./group-norm";
