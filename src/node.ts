@@ -1,8 +1,9 @@
 /**
- * What needs Node: files.
+ * What needs Node: files and worker threads.
  *
  * @packageDocumentation
  */
 export { readCifar10 } from "./node/cifar10.js";
 export { writeFileAtomic } from "./node/atomic.js";
 export { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint } from "./node/checkpoint.js";
+export { startWorkers, type ThreadWorker } from "./node/workers.js";

@@ -1,0 +1,7 @@
+// Run by failures.test.ts: connects, and leaves it to Node to end.
+import { connectReplicas } from "../../src/index.js";
+import { startWorkers } from "../../src/node.js";
+
+const workers = startWorkers(new URL("./replica.mjs", import.meta.url), 1);
+const replicas = await connectReplicas(workers, { engine: "cpu", task: "classifier" });
+console.log(`connected ${replicas.count}, then ended`);
