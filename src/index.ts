@@ -114,6 +114,7 @@ export {
   type BackendName,
   type BackendOptions,
   type BackendReport,
+  type KernelBuild,
   type KernelChange,
 } from "./backends/index.js";
 

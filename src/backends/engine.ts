@@ -9,6 +9,9 @@ export interface BackendOptions {
   readonly wasmPaths?: string | Readonly<Record<string, string>>;
 }
 
+/** A build of this library's own kernels; "relaxed" is the faster one, for engines that have relaxed SIMD. */
+export type KernelBuild = "plain" | "relaxed";
+
 /** One kernel of an engine that is added or replaced, and the reason. */
 export interface Cure {
   readonly kernel: string;
@@ -23,6 +26,8 @@ export interface Engine {
   readonly version: string;
   /** Asked once the engine has started: what can be cured, and how, may depend on what started. */
   readonly cures: () => readonly Cure[] | Promise<readonly Cure[]>;
+  /** Which build of this library's own kernels runs, if any do. */
+  readonly build?: () => KernelBuild | undefined;
   /** Runs before the engine starts. */
   readonly prepare?: (options: BackendOptions) => void;
 }

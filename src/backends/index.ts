@@ -1,9 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, fail } from "../check.js";
 import "./cpu.js";
-import { findEngine, installCures, type BackendOptions, type Engine, type KernelChange } from "./engine.js";
+import {
+  findEngine,
+  installCures,
+  type BackendOptions,
+  type Engine,
+  type KernelBuild,
+  type KernelChange,
+} from "./engine.js";
 
-export type { BackendOptions, KernelChange } from "./engine.js";
+export type { BackendOptions, KernelBuild, KernelChange } from "./engine.js";
 
 /** Every engine the library is made for; {@link useBackend} says which of them work in this version. */
 export type BackendName = "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "cuda";
@@ -17,6 +24,12 @@ export interface BackendReport {
   readonly tfjs: string;
   /** Kernels of the engine that this library added or replaced, with the reason for each. */
   readonly kernels: readonly KernelChange[];
+  /**
+   * Which build of this library's own WebAssembly kernels runs: with relaxed SIMD where the JavaScript engine has it
+   * (Node 22 and later), else with plain SIMD; absent where none does. Their numbers differ in the last bits, because
+   * relaxed SIMD rounds a product and its sum once; each build gives the same numbers in every run.
+   */
+  readonly build?: KernelBuild;
 }
 
 const known: readonly string[] = ["cpu", "wasm", "webgl", "webgpu", "node", "cuda"] satisfies BackendName[];
@@ -31,7 +44,7 @@ const available: readonly string[] = ["cpu", "wasm"] satisfies BackendName[];
  *
  * @param name the engine; this version has `cpu` and `wasm`
  * @param options `wasmPaths`: where a page finds the `.wasm` files
- * @returns what runs now, and which of its kernels were added or replaced
+ * @returns what runs now, which of its kernels were added or replaced, and which build of this library's own runs
  * @throws if the engine is unknown, not in this version, not installed, or does not start; what ran before runs on
  * @example
  * ```ts
@@ -52,7 +65,10 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   const engine = findEngine(name) ?? (await load(name));
   engine.prepare?.(options);
   await start(name);
-  return { name, version: engine.version, tfjs: tf.version_core, kernels: await installCures(engine) };
+  const kernels = await installCures(engine);
+  const build = engine.build?.();
+  const report = { name, version: engine.version, tfjs: tf.version_core, kernels };
+  return build === undefined ? report : { ...report, build };
 }
 
 /**

@@ -8,7 +8,7 @@ import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import { fused } from "./wasm/fused.js";
 import type { WasmBackend } from "./wasm/heap.js";
-import { loadKernels } from "./wasm/module.js";
+import { loadKernels, runningBuild } from "./wasm/module.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
 import { cast, identity } from "./wasm/share.js";
@@ -106,6 +106,7 @@ registerEngine({
     const own = await loadKernels(tf.backend() as unknown as WasmBackend);
     return own ? [...direct, ...cures.filter((cure) => !replaced.has(cure.kernel))] : cures;
   },
+  build: runningBuild,
   prepare({ wasmPaths }) {
     if (wasmPaths !== undefined) setPaths(wasmPaths);
   },

@@ -5,8 +5,11 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createRng, useBackend } from "../../src/index.js";
 import { loadKernels } from "../../src/backends/wasm/module.js";
 import type { WasmBackend } from "../../src/backends/wasm/heap.js";
+import { runnableBuilds, useWasm } from "./builds.js";
 
 // The library's own convolutions: against cpu for every kind of size, and what they owe the engine's memory.
+
+const builds = await runnableBuilds();
 
 const rng = createRng(11);
 const normals = (shape: number[]) => rng.normals(tf.util.sizeFromShape(shape));
@@ -18,11 +21,15 @@ const shapes = fc
     width: fc.integer({ min: 1, max: 9 }),
     inputs: fc.integer({ min: 1, max: 20 }),
     outputs: fc.integer({ min: 1, max: 20 }),
-    size: fc.constantFrom(1, 3),
-    stride: fc.constantFrom(1, 2),
-    same: fc.boolean(),
+    size: fc.constantFrom(1, 2, 3, 5),
+    stride: fc.constantFrom(1, 2, 3),
+    // Or so many zeros on every side.
+    pad: fc.constantFrom("same", "valid", 1, 2),
   })
-  .filter(({ same, size, height, width }) => same || Math.min(height, width) >= size);
+  .filter(({ pad, size, height, width }) => {
+    const zeros = typeof pad === "number" ? 2 * pad : 0;
+    return pad === "same" || Math.min(height, width) + zeros >= size;
+  });
 
 type Shape = typeof shapes extends fc.Arbitrary<infer T> ? T : never;
 
@@ -35,17 +42,19 @@ interface Values {
 const draw = ({ batch, height, width, inputs, outputs, size }: Shape): Values => ({
   x: normals([batch, height, width, inputs]),
   w: normals([size, size, inputs, outputs]),
-  dy: normals([batch, height, width, outputs]),
+  dy: normals([batch, height + 4, width + 4, outputs]),
 });
 
 /** A convolution's value and both gradients on the engine that runs. */
 async function evaluate(values: Values, { batch, height, width, inputs, outputs, ...rest }: Shape) {
-  const { size, stride, same } = rest;
+  const { size, stride, pad } = rest;
+  const sides: [number, number] = [Number(pad), Number(pad)];
+  const padding = typeof pad === "number" ? ([[0, 0], sides, sides, [0, 0]] as const) : pad;
   const results = tf.tidy(() => {
     const x = tf.tensor4d(values.x, [batch, height, width, inputs]);
     const w = tf.tensor4d(values.w, [size, size, inputs, outputs]);
     const convolve = (a: tf.Tensor, b: tf.Tensor) =>
-      tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, same ? "same" : "valid");
+      tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, padding as "same");
     const y = convolve(x, w);
     const dy = tf.tensor4d(values.dy.slice(0, y.size), y.shape);
     return [y, ...tf.grads(convolve)([x, w], dy)];
@@ -64,20 +73,24 @@ function expectClose(actual: Float32Array, expected: Float32Array): void {
 
 /** Sizes with full and partial tiles, blocks and panels. */
 const examples: Shape[] = [
-  { batch: 3, height: 1, width: 1, inputs: 9, outputs: 17, size: 3, stride: 1, same: true },
-  { batch: 2, height: 9, width: 7, inputs: 3, outputs: 3, size: 3, stride: 2, same: true },
-  { batch: 3, height: 24, width: 23, inputs: 5, outputs: 12, size: 3, stride: 1, same: true },
-  { batch: 3, height: 9, width: 9, inputs: 20, outputs: 8, size: 1, stride: 2, same: true },
+  { batch: 3, height: 1, width: 1, inputs: 9, outputs: 17, size: 3, stride: 1, pad: "same" },
+  { batch: 2, height: 9, width: 7, inputs: 3, outputs: 3, size: 3, stride: 2, pad: "same" },
+  { batch: 3, height: 24, width: 23, inputs: 5, outputs: 12, size: 3, stride: 1, pad: "same" },
+  { batch: 3, height: 9, width: 9, inputs: 20, outputs: 8, size: 1, stride: 2, pad: "same" },
+  { batch: 27, height: 3, width: 5, inputs: 4, outputs: 9, size: 3, stride: 2, pad: 1 },
+  // Borders wider than the filter; some of the input, and all of it, met by no tap.
+  { batch: 2, height: 5, width: 4, inputs: 2, outputs: 3, size: 1, stride: 3, pad: 2 },
+  { batch: 2, height: 1, width: 1, inputs: 2, outputs: 3, size: 1, stride: 2, pad: 1 },
 ];
 
-describe("the kernels for convolutions on wasm", () => {
+describe.each(builds)("the kernels for convolutions on wasm, %s SIMD", (build) => {
   it("agree with cpu, and with themselves bit for bit", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, async (shape) => {
         const values = draw(shape);
         await useBackend("cpu");
         const expected = await evaluate(values, shape);
-        await useBackend("wasm");
+        await useWasm(build);
         const actual = await evaluate(values, shape);
         actual.forEach((each, i) => {
           expectClose(each, expected[i]!);
@@ -89,7 +102,7 @@ describe("the kernels for convolutions on wasm", () => {
   });
 
   it("compute an image alike in every batch", async () => {
-    await useBackend("wasm");
+    await useWasm(build);
     for (const shape of examples) {
       const values = draw(shape);
       const [y, dx] = await evaluate(values, shape);
@@ -106,7 +119,7 @@ describe("the kernels for convolutions on wasm", () => {
   });
 
   it("keep the engine's memory flat over 1000 calls, and follow it when it grows", async () => {
-    await useBackend("wasm");
+    await useWasm(build);
     const shape = examples[1]!;
     const values = draw(shape);
     const first = await evaluate(values, shape);
@@ -128,7 +141,7 @@ describe("the kernels for convolutions on wasm", () => {
   });
 
   it("leave dilations to the engine", async () => {
-    await useBackend("wasm");
+    await useWasm(build);
     const sums = tf.tidy(() =>
       tf.conv2d(tf.ones<tf.Rank.R4>([1, 5, 5, 1]), tf.ones<tf.Rank.R4>([3, 3, 1, 1]), 1, "valid", "NHWC", 2),
     );
@@ -143,9 +156,10 @@ describe("the module of kernels", () => {
   it("is not used where it cannot be joined to the engine's memory", async () => {
     const maximum = { initial: 1, maximum: 1 };
     const memory = new WebAssembly.Memory({ ...maximum, shared: true });
-    expect(await loadKernels({ wasm: { asm: { memory } } } as unknown as WasmBackend)).toBe(false);
+    expect(await loadKernels({ wasm: { asm: { memory } } } as unknown as WasmBackend)).toBeUndefined();
     const report = await useBackend("wasm");
     expect(report.kernels.map(({ kernel }) => kernel)).toContain("Conv2D");
+    expect(report.build).toBe(builds.at(-1));
   });
 });
 
@@ -155,6 +169,6 @@ it("is done without where SIMD is missing", async () => {
     .spyOn(WebAssembly, "compile")
     .mockRejectedValue(new WebAssembly.CompileError("no SIMD here"));
   const fresh = await import("../../src/backends/wasm/module.js");
-  expect(await fresh.loadKernels(tf.backend() as unknown as WasmBackend)).toBe(false);
+  expect(await fresh.loadKernels(tf.backend() as unknown as WasmBackend)).toBeUndefined();
   compile.mockRestore();
 });

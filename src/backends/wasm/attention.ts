@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { FLOAT, panelBytes } from "./direct.js";
+import { FLOAT, panelBytes } from "./geometry.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
-import { kernelsOf, type Kernels } from "./module.js";
+import { kernelsOf } from "./module.js";
 import { sumProducts, timesPanels } from "./products.js";
 
 // The engine's part of attention: see src/models/attention.ts for what it computes. The scores of a block of queries
@@ -46,9 +46,9 @@ export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
         const rows = Math.min(BLOCK, pixels - first);
         const here = at + first * channels * FLOAT;
         const said = statistics! + (image * pixels + first) * 2 * FLOAT;
-        timesPanels(kernels, [q! + here, keys, scores], [rows, channels, rowBytes / FLOAT]);
+        timesPanels(backend, [q! + here, keys, scores], [rows, channels, rowBytes / FLOAT]);
         kernels.weigh(scores, said, rows, pixels, rowBytes, all.scale);
-        timesPanels(kernels, [scores, values, out! + here], [rows, pixels, channels], rowBytes);
+        timesPanels(backend, [scores, values, out! + here], [rows, pixels, channels], rowBytes);
         kernels.normaliseRows(out! + here, said, rows, channels);
       }
     }
@@ -142,24 +142,25 @@ function imageGradient(backend: WasmBackend, all: Sizes, image: Image, room: Roo
   kernels.packRows(image.v, room.values, pixels, channels);
   kernels.pack(image.k, room.keyRows, pixels, channels);
   for (const sums of [room.sumsK, room.sumsV]) backend.wasm.HEAPU8.fill(0, sums, sums + sumBytes(all));
-  for (let first = 0; first < pixels; first += BLOCK) addBlock(kernels, all, image, room, first);
+  for (let first = 0; first < pixels; first += BLOCK) addBlock(backend, all, image, room, first);
   kernels.collect(room.sumsK, image.dk, 1, pixels, channels);
   kernels.collect(room.sumsV, image.dv, 1, pixels, channels);
 }
 
 /** The queries from `first` on: their own gradients, and what they add to those of the keys and values. */
-function addBlock(kernels: Kernels, all: Sizes, image: Image, room: Room, first: number): void {
+function addBlock(backend: WasmBackend, all: Sizes, image: Image, room: Room, first: number): void {
+  const kernels = kernelsOf(backend);
   const { pixels, channels, rowBytes, scale } = all;
   const rows = Math.min(BLOCK, pixels - first);
   const here = first * channels * FLOAT;
   const columns = rowBytes / FLOAT;
-  timesPanels(kernels, [image.q + here, room.keys, room.scores], [rows, channels, columns]);
-  timesPanels(kernels, [image.dy + here, room.values, room.dWeights], [rows, channels, columns]);
+  timesPanels(backend, [image.q + here, room.keys, room.scores], [rows, channels, columns]);
+  timesPanels(backend, [image.dy + here, room.values, room.dWeights], [rows, channels, columns]);
   const dealt = [room.weightPanels, room.scorePanels] as const;
   const counts = [rows, pixels, rowBytes, BLOCK_BYTES, scale] as const;
   const statistics = image.statistics + first * 2 * FLOAT;
   kernels.weighBackwards(room.scores, room.dWeights, statistics, ...dealt, ...counts);
-  timesPanels(kernels, [room.dWeights, room.keyRows, image.dq + here], [rows, pixels, channels], rowBytes);
+  timesPanels(backend, [room.dWeights, room.keyRows, image.dq + here], [rows, pixels, channels], rowBytes);
   kernels.pack(image.q + here, room.queryPanels, rows, channels);
   kernels.pack(image.dy + here, room.dyPanels, rows, channels);
   const sums = { rows: pixels, inner: rows, columns: channels };

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { FLOAT, fitting, geometry, panelBytes, visited } from "./direct.js";
-import type { Attributes, ConvInfo } from "./geometry.js";
+import { overlap } from "./direct.js";
+import { FLOAT, geometry, panelBytes, visited, type Attributes, type ConvInfo } from "./geometry.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
 
@@ -71,8 +71,8 @@ function deal(
   kernels.deal(
     x + from * inHeight * xRow,
     panels.x + to * xPanel + (top * width + left) * 4 * FLOAT,
-    fitting(inHeight, height, top, 1),
-    fitting(inWidth, width, left, 1),
+    overlap(inHeight, height, top).count,
+    overlap(inWidth, width, left).count,
     xRow,
     inChannels,
     4,

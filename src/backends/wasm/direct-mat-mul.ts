@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { FLOAT } from "./direct.js";
+import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
 import type { FusedAttributes, Transposes } from "./mat-mul.js";
 import { kernelsOf } from "./module.js";

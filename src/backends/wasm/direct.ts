@@ -1,84 +1,13 @@
-import * as tf from "@tensorflow/tfjs";
-import type { Attributes, ConvInfo, Sizes } from "./geometry.js";
+import type * as tf from "@tensorflow/tfjs";
+import { FLOAT, geometry, panelBytes, type Attributes } from "./geometry.js";
 import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
+import { backwards, forwards, type Pass, type Sweep } from "./sweeps.js";
 
 // Convolutions by this library's own kernels (kernels/): direct, without im2col.
 
-/** The geometry of a convolution that the kernels can do, or nothing. */
-export function geometry(
-  inputShape: readonly number[],
-  filterShape: readonly number[],
-  attrs: Readonly<Record<string, unknown>>,
-  tensors: readonly tf.TensorInfo[],
-): ConvInfo | undefined {
-  const { strides, pad, dilations, dimRoundingMode, dataFormat } = attrs as unknown as Attributes;
-  const dilated = ![dilations ?? 1].flat().every((dilation) => dilation === 1);
-  if (dilated || dataFormat === "NCHW" || tensors.some(({ dtype }) => dtype !== "float32")) return undefined;
-  const shapes = [inputShape, filterShape] as [Sizes, Sizes];
-  const info = tf.backend_util.computeConv2DInfo(...shapes, strides, 1, pad, dimRoundingMode);
-  return sizeOf(info.outShape) * sizeOf(inputShape) * sizeOf(filterShape) === 0 ? undefined : info;
-}
-
-/** An image as the kernels visit it: `height` x `width` pixels, the given ones from `top`, `left` on, zeros elsewhere. */
-export interface Canvas {
-  readonly height: number;
-  readonly width: number;
-  readonly top: number;
-  readonly left: number;
-  /** Distances of the given pixels; what does not fit is cut off. */
-  readonly apart: readonly [number, number];
-}
-
-/** How many of `given` pixels fit. */
-export const fitting = (given: number, size: number, start: number, apart: number) =>
-  Math.max(0, Math.min(given, Math.ceil((size - start) / apart)));
-
-interface Pass {
-  /** [batch, height, width, channels] */
-  readonly from: readonly [number, number, number, number];
-  readonly to: readonly [number, number, number, number];
-  readonly filter: readonly [number, number];
-  readonly strides: readonly [number, number];
-  readonly canvas: Canvas;
-}
-
-export const FLOAT = 4;
-export const panelBytes = (channels: number, lanes: number) => Math.ceil(channels / lanes) * lanes * FLOAT;
-
-/** Convolves all images at `x` with what `pack` packs. */
-function convolve(
-  backend: WasmBackend,
-  [x, out]: readonly [number, number],
-  pass: Pass,
-  pack: (kernels: Kernels, panels: number) => void,
-): void {
-  const kernels = kernelsOf(backend);
-  const { from, to, filter, strides, canvas } = pass;
-  const [batch, height, width, channels] = from;
-  const { top, left, apart } = canvas;
-  const pixel = channels * FLOAT;
-  const packed = filter[0] * filter[1] * channels * panelBytes(to[3], 8);
-  const whole = top + left === 0 && canvas.height <= height && canvas.width <= width;
-  const bare = whole && apart[0] * apart[1] === 1;
-  const row = (bare ? width : canvas.width) * pixel;
-  withScratch(backend, [packed, bare ? 0 : canvas.height * row], (panels, padded) => {
-    pack(kernels, panels);
-    if (!bare) backend.wasm.HEAPU8.fill(0, padded, padded + canvas.height * row);
-    const rows = fitting(height, canvas.height, top, apart[0]);
-    const columns = fitting(width, canvas.width, left, apart[1]);
-    for (let i = 0; i < batch; i++) {
-      const image = x + i * height * width * pixel;
-      const inside = padded + top * row + left * pixel;
-      if (!bare) {
-        kernels.pad(image, inside, rows, columns, pixel, width * pixel, apart[0] * row, apart[1] * pixel);
-      }
-      const target = out + i * to[1] * to[2] * to[3] * FLOAT;
-      const run = [filter[0], filter[1] * channels, row, strides[0] * row, strides[1] * pixel] as const;
-      kernels.convolve(bare ? image : padded, panels, target, to[1], to[2], to[3], ...run);
-    }
-  });
-}
+/** Small images are convolved together, so many that they have at least this many pixels: full tiles, hot weights. */
+const PIXELS = 192;
 
 /** tf.conv2d; `stock` does what these kernels do not: dilations, other layouts and types. */
 export function convolution(stock: tf.KernelFunc): tf.KernelFunc {
@@ -86,93 +15,150 @@ export function convolution(stock: tf.KernelFunc): tf.KernelFunc {
     const run = kernel(({ x, filter }, backend, attrs) => {
       const info = geometry(x!.shape, filter!.shape, attrs, [x!, filter!]);
       if (info === undefined) return stock(call);
-      const out = backend.makeOutput(info.outShape, "float32");
-      const { filterHeight, filterWidth, inChannels, outChannels } = info;
-      const pass: Pass = {
-        from: info.inShape,
-        to: info.outShape,
-        filter: [filterHeight, filterWidth],
-        strides: [info.strideHeight, info.strideWidth],
-        canvas: visited(info),
-      };
-      convolve(backend, [address(backend, x!), address(backend, out)], pointwise(pass), (kernels, panels) => {
-        const rows = filterHeight * filterWidth * inChannels;
-        kernels.pack(address(backend, filter!), panels, rows, outChannels);
+      const { inChannels, outChannels } = info;
+      const weights = address(backend, filter!);
+      return convolve(backend, x!, forwards(info), (kernels, panels, { taps }) => {
+        kernels.pack(weights, panels, taps.length * inChannels, outChannels);
       });
-      return out;
     });
     return run(call);
   };
 }
 
-/** What the filter visits of the input and its borders. */
-export function visited(info: ConvInfo): Canvas {
-  return {
-    height: info.strideHeight * (info.outHeight - 1) + info.filterHeight,
-    width: info.strideWidth * (info.outWidth - 1) + info.filterWidth,
-    top: info.padInfo.top,
-    left: info.padInfo.left,
-    apart: [1, 1],
-  };
-}
-
-/** A 1x1 convolution sees one long row of pixels, so that its tiles are full however small the images are. */
-function pointwise(pass: Pass): Pass {
-  const { from, to, filter, canvas } = pass;
-  const { height, width, top, left, apart } = canvas;
-  const moved = top + left > 0 || height !== from[1] || width !== from[2] || apart[0] * apart[1] !== 1;
-  if (filter[0] * filter[1] !== 1 || moved || sizeOf(from.slice(0, 3)) !== sizeOf(to.slice(0, 3)))
-    return pass;
-  const pixels = from[0] * height * width;
-  return {
-    ...pass,
-    from: [1, 1, pixels, from[3]],
-    to: [1, 1, pixels, to[3]],
-    canvas: { ...canvas, height: 1, width: pixels },
-  };
-}
-
-/** dL/dx: dy, spread out by the stride, convolved with the filter turned round and its channels exchanged. */
+/** dL/dx: dy convolved with the filter turned round and its channels exchanged. */
 export function directInputGradient(composed: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
     const run = kernel(({ dy, filter }, backend, attrs) => {
       const inputShape = (attrs as unknown as Attributes).inputShape!;
       const info = geometry(inputShape, filter!.shape, attrs, [dy!, filter!]);
-      const pass = info === undefined ? undefined : backwards(info);
-      if (info === undefined || pass === undefined) return composed(call);
-      const out = backend.makeOutput(info.inShape, "float32");
-      convolve(
-        backend,
-        [address(backend, dy!), address(backend, out)],
-        pointwise(pass),
-        (kernels, panels) => {
-          const taps = info.filterHeight * info.filterWidth;
-          kernels.packTurned(address(backend, filter!), panels, taps, info.inChannels, info.outChannels);
-        },
-      );
-      return out;
+      if (info === undefined) return composed(call);
+      const { inChannels, outChannels } = info;
+      const weights = address(backend, filter!);
+      return convolve(backend, dy!, backwards(info), (kernels, panels, { taps }) => {
+        const inputBytes = outChannels * FLOAT;
+        let panel = panels;
+        for (let input = 0; input < inChannels; input += 8) {
+          for (const tap of taps) {
+            const rows = weights + (tap * inChannels + input) * inputBytes;
+            kernels.packRows(rows, panel, Math.min(8, inChannels - input), outChannels);
+            panel += 8 * inputBytes;
+          }
+        }
+      });
     });
     return run(call);
   };
 }
 
-/**
- * The pass from dy to dx. Not for a 1x1 filter with a stride, where it would mostly multiply zeros, nor for borders
- * wider than the filter.
- */
-function backwards(info: ConvInfo): Pass | undefined {
-  const { filterHeight, filterWidth, strideHeight, strideWidth } = info;
-  const [top, left] = [filterHeight - 1 - info.padInfo.top, filterWidth - 1 - info.padInfo.left];
-  if (top < 0 || left < 0 || (filterHeight * filterWidth === 1 && strideHeight * strideWidth > 1)) {
-    return undefined;
-  }
-  const height = info.inHeight + filterHeight - 1;
-  const width = info.inWidth + filterWidth - 1;
-  return {
-    from: info.outShape,
-    to: info.inShape,
-    filter: [filterHeight, filterWidth],
-    strides: [1, 1],
-    canvas: { height, width, top, left, apart: [strideHeight, strideWidth] },
-  };
+/** Writes the weights of a sweep's filter as the kernels want them. */
+type Pack = (kernels: Kernels, panels: number, sweep: Sweep) => void;
+
+function convolve(backend: WasmBackend, input: tf.TensorInfo, pass: Pass, pack: Pack): tf.TensorInfo {
+  const kernels = kernelsOf(backend);
+  const { from, to } = pass;
+  const out = backend.makeOutput(to, "float32");
+  const target = address(backend, out);
+  const sweeps = pass.sweeps.filter(({ taps }) => taps.length > 0);
+  // Pixels that no tap meets.
+  if (sweeps.length < pass.sweeps.length) backend.wasm.HEAPU8.fill(0, target, target + sizeOf(to) * FLOAT);
+  if (sweeps.length === 0) return out;
+  const images = together(pass);
+  const ground = groundOf(pass);
+  const places = sweeps.map(({ size }) => images * size[0] * size[1]);
+  const sizes = [
+    ground.bare ? 0 : images * ground.imageBytes,
+    ...places.map((pixels) => pixels * 2 * FLOAT),
+    ...sweeps.map(({ taps }) => taps.length * from[3] * panelBytes(to[3], 8)),
+  ];
+  withScratch(backend, sizes, (padded, ...parts) => {
+    const work = sweeps.map((sweep, i) => ({ sweep, list: parts[i]!, panels: parts[sweeps.length + i]! }));
+    for (const { sweep, list, panels } of work) {
+      listPixels(kernels, [pass, sweep, ground], list, images);
+      pack(kernels, panels, sweep);
+    }
+    if (!ground.bare) backend.wasm.HEAPU8.fill(0, padded, padded + sizes[0]!);
+    for (let first = 0; first < from[0]; first += images) {
+      const count = Math.min(images, from[0] - first);
+      const source = address(backend, input) + first * from[1] * from[2] * from[3] * FLOAT;
+      if (!ground.bare) for (let i = 0; i < count; i++) pad(kernels, pass, ground, [source, padded, i]);
+      const start = ground.bare ? source + ground.skip : padded;
+      for (const { sweep, list, panels } of work) {
+        const { filter, size } = sweep;
+        const begin = start + sweep.from[0] * ground.rowBytes + sweep.from[1] * from[3] * FLOAT;
+        const pixel = (first * to[1] + sweep.to[0]) * to[2] + sweep.to[1];
+        const run = [to[3], filter[0], filter[1] * from[3], ground.rowBytes] as const;
+        const pixels = count * size[0] * size[1];
+        kernels.convolveListed(begin, list, pixels, panels, target + pixel * to[3] * FLOAT, ...run);
+      }
+    }
+  });
+  return out;
+}
+
+/** How many images are convolved together. */
+function together({ from, sweeps }: Pass): number {
+  const most = Math.max(...sweeps.map(({ size }) => size[0] * size[1]));
+  const groups = Math.ceil(from[0] / Math.ceil(PIXELS / most));
+  return Math.ceil(from[0] / groups);
+}
+
+/** Where the canvas lies in memory. */
+interface Ground {
+  /** Within the input itself, `skip` bytes from its beginning; otherwise it is copied. */
+  readonly bare: boolean;
+  readonly skip: number;
+  readonly rowBytes: number;
+  readonly imageBytes: number;
+}
+
+function groundOf({ from, canvas }: Pass): Ground {
+  const [, height, width, channels] = from;
+  const { top, left } = canvas;
+  const inside = canvas.height <= height + top && canvas.width <= width + left;
+  const bare = top <= 0 && left <= 0 && inside;
+  const rowBytes = (bare ? width : canvas.width) * channels * FLOAT;
+  const imageBytes = (bare ? height : canvas.height) * rowBytes;
+  return { bare, skip: -top * rowBytes - left * channels * FLOAT, rowBytes, imageBytes };
+}
+
+/** Copies image `i` of those at `source` to its place on the canvas. */
+function pad(
+  kernels: Kernels,
+  { from, canvas }: Pass,
+  { rowBytes, imageBytes }: Ground,
+  [source, padded, i]: readonly [number, number, number],
+): void {
+  const [, height, width, channels] = from;
+  const { top, left } = canvas;
+  const pixelBytes = channels * FLOAT;
+  const rows = overlap(height, canvas.height, top);
+  const columns = overlap(width, canvas.width, left);
+  kernels.pad(
+    source + ((i * height + rows.skipped) * width + columns.skipped) * pixelBytes,
+    padded + i * imageBytes + Math.max(0, top) * rowBytes + Math.max(0, left) * pixelBytes,
+    rows.count,
+    columns.count * pixelBytes,
+    width * pixelBytes,
+    rowBytes,
+  );
+}
+
+/** Which of `given` pixels lie on a canvas of `size`, if the first lies at `start`. */
+export function overlap(given: number, size: number, start: number): { skipped: number; count: number } {
+  const skipped = Math.max(0, -start);
+  return { skipped, count: Math.max(0, Math.min(given - skipped, size - Math.max(0, start))) };
+}
+
+function listPixels(
+  kernels: Kernels,
+  [{ from, to }, sweep, ground]: readonly [Pass, Sweep, Ground],
+  list: number,
+  images: number,
+): void {
+  const { rowBytes, imageBytes } = ground;
+  const { size, by, apart } = sweep;
+  const outPixel = to[3] * FLOAT;
+  const outRow = to[2] * outPixel;
+  const input = [imageBytes, by[0] * rowBytes, by[1] * from[3] * FLOAT] as const;
+  kernels.listPixels(list, images, ...size, ...input, to[1] * outRow, apart[0] * outRow, apart[1] * outPixel);
 }

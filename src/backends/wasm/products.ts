@@ -1,4 +1,4 @@
-import { FLOAT, panelBytes } from "./direct.js";
+import { FLOAT, panelBytes } from "./geometry.js";
 import { withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
 
@@ -6,6 +6,9 @@ import { kernelsOf, type Kernels } from "./module.js";
 
 /** Inner places whose products are summed before they are added to the rest: 16 kB of a panel, half of an L1 cache. */
 const BLOCK = 512;
+
+/** Rows of the left matrix that are listed for the kernel, at most. */
+const LISTED = 1536;
 
 /** left [rows, inner] times right [inner, columns], either of them perhaps stored transposed. */
 export interface Product {
@@ -48,7 +51,7 @@ export function multiply(backend: WasmBackend, product: Product, places: Iterabl
         sumProducts(kernels, [dealt, panels, sums], product, inner * 4 * FLOAT);
         kernels.collect(sums, out, 1, rows, columns);
       } else {
-        timesPanels(kernels, [left, panels, out], [rows, inner, columns]);
+        timesPanels(backend, [left, panels, out], [rows, inner, columns]);
       }
     }
   });
@@ -56,12 +59,22 @@ export function multiply(backend: WasmBackend, product: Product, places: Iterabl
 
 /** out = left times what `pack` made panels of; rows of the left side are `rowBytes` apart. */
 export function timesPanels(
-  kernels: Kernels,
+  backend: WasmBackend,
   [left, panels, out]: readonly [number, number, number],
   [rows, inner, columns]: readonly [number, number, number],
   rowBytes = inner * FLOAT,
 ): void {
-  kernels.convolve(left, panels, out, 1, rows, columns, 1, inner, 0, 0, rowBytes);
+  const kernels = kernelsOf(backend);
+  const outBytes = columns * FLOAT;
+  const listed = Math.min(LISTED, rows);
+  withScratch(backend, [listed * 2 * FLOAT], (list) => {
+    kernels.listPixels(list, 1, 1, listed, 0, 0, rowBytes, 0, 0, outBytes);
+    for (let first = 0; first < rows; first += LISTED) {
+      const [from, to] = [left + first * rowBytes, out + first * outBytes];
+      const count = Math.min(LISTED, rows - first);
+      kernels.convolveListed(from, list, count, panels, to, columns, 1, inner, 0);
+    }
+  });
 }
 
 /**

@@ -1,8 +1,14 @@
-// A direct convolution: a tile of 4 pixels times 8 output channels stays in registers while the filter passes over it.
-// Each output is summed in one fixed order, whatever its tile, so it depends neither on its neighbours nor on the batch.
+// A direct convolution: a tile of 4 or 6 pixels times 8 output channels stays in registers while the filter passes over
+// it. Each output is summed in one fixed order, whatever its tile, so it depends neither on its neighbours nor on the
+// batch.
+
+import { multiplyAdd, TALL } from "./multiply-add";
+
+/** Pixels of a tile. */
+const TILE: i32 = TALL ? 6 : 4;
 
 /** Pixels that all channels visit before the next pixels: their inputs stay in the cache meanwhile. */
-const BLOCK: i32 = 128;
+const BLOCK: i32 = 192;
 
 /** Rows of `columns` weights as panels of 8 columns each, the last one filled up with zeros. */
 export function pack(weights: usize, panels: usize, rows: i32, columns: i32): void {
@@ -25,48 +31,43 @@ export function pack(weights: usize, panels: usize, rows: i32, columns: i32): vo
   }
 }
 
-/** The weights [taps, inputs, outputs], taps backwards and channels exchanged, as panels of 8 inputs each. */
-export function packTurned(weights: usize, panels: usize, taps: i32, inputs: i32, outputs: i32): void {
-  const tapBytes = (<usize>(inputs * outputs)) << 2;
-  const inputBytes = (<usize>outputs) << 2;
-  for (let input = 0; input < inputs; input += 8) {
-    const count = min(8, inputs - input);
-    for (let tap = taps - 1; tap >= 0; tap--) {
-      let from = weights + <usize>tap * tapBytes + <usize>input * inputBytes;
-      for (let output = 0; output < outputs; output++) {
-        let at = from;
-        for (let i = 0; i < 8; i++) {
-          store<f32>(panels + ((<usize>i) << 2), i < count ? load<f32>(at) : 0);
-          at += inputBytes;
-        }
-        from += 4;
-        panels += 32;
-      }
-    }
+/** Copies `height` rows of `bytes` each into a larger image. */
+export function pad(from: usize, to: usize, height: i32, bytes: usize, fromBytes: usize, toBytes: usize): void {
+  for (let row = 0; row < height; row++) {
+    memory.copy(to, from, bytes);
+    from += fromBytes;
+    to += toBytes;
   }
 }
 
-/** Copies the first `width` pixels of `height` rows into a larger image, `rightBytes` and `downBytes` apart. */
-export function pad(
-  from: usize,
-  to: usize,
+/**
+ * Lists the pixels of some images as {@link convolveListed} visits them: of each the distance of its input, and that of its
+ * output, from the first.
+ */
+export function listPixels(
+  list: usize,
+  images: i32,
   height: i32,
   width: i32,
-  pixelBytes: usize,
-  rowBytes: usize,
-  downBytes: usize,
-  rightBytes: usize,
+  imageBytes: i32,
+  downBytes: i32,
+  rightBytes: i32,
+  outImageBytes: i32,
+  outDownBytes: i32,
+  outRightBytes: i32,
 ): void {
-  for (let row = 0; row < height; row++) {
-    if (rightBytes == pixelBytes) {
-      memory.copy(to, from, <usize>width * pixelBytes);
-    } else {
+  for (let image = 0; image < images; image++) {
+    for (let row = 0; row < height; row++) {
+      let from = image * imageBytes + row * downBytes;
+      let to = image * outImageBytes + row * outDownBytes;
       for (let column = 0; column < width; column++) {
-        memory.copy(to + <usize>column * rightBytes, from + <usize>column * pixelBytes, pixelBytes);
+        store<i32>(list, from);
+        store<i32>(list, to, 4);
+        from += rightBytes;
+        to += outRightBytes;
+        list += 8;
       }
     }
-    from += rowBytes;
-    to += downBytes;
   }
 }
 
@@ -83,64 +84,46 @@ export function storeSome(to: usize, value: v128, count: i32): void {
 }
 
 /**
- * One image: out[row, column, channel] = sum over the filter's rows and over `run`, its columns times the input's
- * channels, of image times weights. The image is padded; `panels` are the weights by {@link pack}.
+ * out[pixel, channel] = sum over the filter's rows and over `run`, its columns times the input's channels, of image
+ * times weights, for the pixels of a list by {@link listPixels}. The image is padded; `panels` are the weights by {@link pack}.
  */
-export function convolve(
+export function convolveListed(
   image: usize,
+  list: usize,
+  pixels: i32,
   panels: usize,
   out: usize,
-  height: i32,
-  width: i32,
   channels: i32,
   filterRows: i32,
   run: i32,
   rowBytes: usize,
-  downBytes: usize,
-  rightBytes: usize,
 ): void {
-  const pixels = height * width;
   const panelBytes = (<usize>(filterRows * run)) << 5;
   const runBytes = (<usize>run) << 2;
-  const nextRow = downBytes - <usize>width * rightBytes;
-  const outBytes = (<usize>channels) << 2;
-  let blockColumn: i32 = 0;
-  let blockAt = image;
-  for (let first = 0; first < pixels; first += BLOCK) {
-    const end = min(first + BLOCK, pixels);
+  for (let pixel = 0; pixel < pixels; pixel += BLOCK) {
+    const begin = list + ((<usize>pixel) << 3);
+    const end = list + ((<usize>min(pixel + BLOCK, pixels)) << 3);
+    const last = end - 8;
     let panel = panels;
-    let column = blockColumn;
-    let at = blockAt;
+    let first = out;
     for (let channel = 0; channel < channels; channel += 8) {
       const count = channels - channel;
-      let to = out + <usize>first * outBytes + ((<usize>channel) << 2);
-      column = blockColumn;
-      at = blockAt;
-      for (let pixel = first; pixel < end; pixel += 4) {
-        const some = end - pixel;
-        const p0 = at;
-        at += rightBytes;
-        if (++column == width) {
-          column = 0;
-          at += nextRow;
-        }
-        const p1 = some > 1 ? at : p0;
-        at += rightBytes;
-        if (++column == width) {
-          column = 0;
-          at += nextRow;
-        }
-        const p2 = some > 2 ? at : p0;
-        at += rightBytes;
-        if (++column == width) {
-          column = 0;
-          at += nextRow;
-        }
-        const p3 = some > 3 ? at : p0;
-        at += rightBytes;
-        if (++column == width) {
-          column = 0;
-          at += nextRow;
+      for (let at = begin; at < end; at += TILE << 3) {
+        // The last tile visits the last pixel again and again.
+        const at1 = min(at + 8, last);
+        const at2 = min(at + 16, last);
+        const at3 = min(at + 24, last);
+        const at4 = min(at + 32, last);
+        const at5 = min(at + 40, last);
+        const p0 = image + load<u32>(at);
+        const p1 = image + load<u32>(at1);
+        const p2 = image + load<u32>(at2);
+        const p3 = image + load<u32>(at3);
+        let p4: usize = 0;
+        let p5: usize = 0;
+        if (TALL) {
+          p4 = image + load<u32>(at4);
+          p5 = image + load<u32>(at5);
         }
         let a0 = f32x4.splat(0);
         let a1 = f32x4.splat(0);
@@ -150,6 +133,10 @@ export function convolve(
         let c1 = f32x4.splat(0);
         let d0 = f32x4.splat(0);
         let d1 = f32x4.splat(0);
+        let e0 = f32x4.splat(0);
+        let e1 = f32x4.splat(0);
+        let f0 = f32x4.splat(0);
+        let f1 = f32x4.splat(0);
         let weights = panel;
         let down: usize = 0;
         for (let row = 0; row < filterRows; row++) {
@@ -157,22 +144,34 @@ export function convolve(
           let q1 = p1 + down;
           let q2 = p2 + down;
           let q3 = p3 + down;
-          const last = q0 + runBytes;
-          while (q0 != last) {
+          let q4 = p4 + down;
+          let q5 = p5 + down;
+          const rowEnd = q0 + runBytes;
+          while (q0 != rowEnd) {
             const w0 = v128.load(weights);
             const w1 = v128.load(weights, 16);
             let x = v128.load_splat<f32>(q0);
-            a0 = f32x4.add(a0, f32x4.mul(x, w0));
-            a1 = f32x4.add(a1, f32x4.mul(x, w1));
+            a0 = multiplyAdd(x, w0, a0);
+            a1 = multiplyAdd(x, w1, a1);
             x = v128.load_splat<f32>(q1);
-            b0 = f32x4.add(b0, f32x4.mul(x, w0));
-            b1 = f32x4.add(b1, f32x4.mul(x, w1));
+            b0 = multiplyAdd(x, w0, b0);
+            b1 = multiplyAdd(x, w1, b1);
             x = v128.load_splat<f32>(q2);
-            c0 = f32x4.add(c0, f32x4.mul(x, w0));
-            c1 = f32x4.add(c1, f32x4.mul(x, w1));
+            c0 = multiplyAdd(x, w0, c0);
+            c1 = multiplyAdd(x, w1, c1);
             x = v128.load_splat<f32>(q3);
-            d0 = f32x4.add(d0, f32x4.mul(x, w0));
-            d1 = f32x4.add(d1, f32x4.mul(x, w1));
+            d0 = multiplyAdd(x, w0, d0);
+            d1 = multiplyAdd(x, w1, d1);
+            if (TALL) {
+              x = v128.load_splat<f32>(q4);
+              e0 = multiplyAdd(x, w0, e0);
+              e1 = multiplyAdd(x, w1, e1);
+              x = v128.load_splat<f32>(q5);
+              f0 = multiplyAdd(x, w0, f0);
+              f1 = multiplyAdd(x, w1, f1);
+              q4 += 4;
+              q5 += 4;
+            }
             q0 += 4;
             q1 += 4;
             q2 += 4;
@@ -181,28 +180,29 @@ export function convolve(
           }
           down += rowBytes;
         }
+        let to = first + load<u32>(at, 4);
         storeSome(to, a0, count);
         storeSome(to + 16, a1, count - 4);
-        to += outBytes;
-        if (some > 1) {
-          storeSome(to, b0, count);
-          storeSome(to + 16, b1, count - 4);
+        to = first + load<u32>(at1, 4);
+        storeSome(to, b0, count);
+        storeSome(to + 16, b1, count - 4);
+        to = first + load<u32>(at2, 4);
+        storeSome(to, c0, count);
+        storeSome(to + 16, c1, count - 4);
+        to = first + load<u32>(at3, 4);
+        storeSome(to, d0, count);
+        storeSome(to + 16, d1, count - 4);
+        if (TALL) {
+          to = first + load<u32>(at4, 4);
+          storeSome(to, e0, count);
+          storeSome(to + 16, e1, count - 4);
+          to = first + load<u32>(at5, 4);
+          storeSome(to, f0, count);
+          storeSome(to + 16, f1, count - 4);
         }
-        to += outBytes;
-        if (some > 2) {
-          storeSome(to, c0, count);
-          storeSome(to + 16, c1, count - 4);
-        }
-        to += outBytes;
-        if (some > 3) {
-          storeSome(to, d0, count);
-          storeSome(to + 16, d1, count - 4);
-        }
-        to += outBytes;
       }
       panel += panelBytes;
+      first += 32;
     }
-    blockColumn = column;
-    blockAt = at;
   }
 }

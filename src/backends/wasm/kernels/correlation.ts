@@ -2,6 +2,7 @@
 // pixels of a block pass by. Blocks are summed in one fixed order.
 
 import { storeSome } from "./convolution";
+import { multiplyAdd } from "./multiply-add";
 
 /** Deals the pixels' channels out to panels of `lanes` (4 or 8) channels. Spare lanes and borders are not touched. */
 export function deal(
@@ -91,17 +92,17 @@ export function correlate(
                 const y0 = v128.load(q);
                 const y1 = v128.load(q, 16);
                 let value = v128.load_splat<f32>(p);
-                a0 = f32x4.add(a0, f32x4.mul(value, y0));
-                a1 = f32x4.add(a1, f32x4.mul(value, y1));
+                a0 = multiplyAdd(value, y0, a0);
+                a1 = multiplyAdd(value, y1, a1);
                 value = v128.load_splat<f32>(p, 4);
-                b0 = f32x4.add(b0, f32x4.mul(value, y0));
-                b1 = f32x4.add(b1, f32x4.mul(value, y1));
+                b0 = multiplyAdd(value, y0, b0);
+                b1 = multiplyAdd(value, y1, b1);
                 value = v128.load_splat<f32>(p, 8);
-                c0 = f32x4.add(c0, f32x4.mul(value, y0));
-                c1 = f32x4.add(c1, f32x4.mul(value, y1));
+                c0 = multiplyAdd(value, y0, c0);
+                c1 = multiplyAdd(value, y1, c1);
                 value = v128.load_splat<f32>(p, 12);
-                d0 = f32x4.add(d0, f32x4.mul(value, y0));
-                d1 = f32x4.add(d1, f32x4.mul(value, y1));
+                d0 = multiplyAdd(value, y0, d0);
+                d1 = multiplyAdd(value, y1, d1);
                 p += rightBytes;
                 q += 32;
               }

@@ -3,7 +3,7 @@
 // bytes are bytes.
 
 export { normaliseRows, weigh, weighBackwards } from "./attention";
-export { convolve, pack, packTurned, pad } from "./convolution";
+export { convolveListed, listPixels, pack, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
 export { addRow, packRows } from "./rows";
 export { groupNorm, groupNormGradient } from "./group-norm";
