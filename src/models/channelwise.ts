@@ -15,6 +15,7 @@ export function pixelMean(x: tf.Tensor4D): tf.Tensor4D {
         return width === 1 ? rows.clone() : tf.avgPool(rows, [1, width], 1, "valid");
       },
       backward: (dy) => [tf.mul(tf.div(dy, height * width), tf.ones([1, height, width, 1]))],
+      fused: { kernel: "PixelMean", attrs: { height, width } },
     },
     x,
   );
@@ -36,6 +37,7 @@ export function addPerChannel(x: tf.Tensor4D, values: tf.Tensor): tf.Tensor4D {
         const perImage = tf.mul(tf.reshape(pixelMean(dy), [-1, channels]), height * width);
         return [dy.clone(), perSample ? perImage : tf.sum(perImage, 0)];
       },
+      fused: { kernel: "AddPerChannel", attrs: { perSample } },
     },
     x,
     values,

@@ -50,6 +50,7 @@ export function upsample(x: tf.Tensor4D): tf.Tensor4D {
       },
       // A pixel's gradient is the sum over its four copies.
       backward: (dy) => [tf.mul(tf.avgPool(dy, 2, 2, "valid"), 4)],
+      fused: { kernel: "Upsample", attrs: {} },
     },
     x,
   );

@@ -3,7 +3,9 @@ import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRng, useBackend } from "../../src/index.js";
 import { attend } from "../../src/models/attention.js";
+import { addPerChannel, pixelMean } from "../../src/models/channelwise.js";
 import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
+import { upsample } from "../../src/models/layers.js";
 import type { Params } from "../../src/types.js";
 import type { WasmBackend } from "../../src/backends/wasm/heap.js";
 
@@ -12,6 +14,7 @@ import type { WasmBackend } from "../../src/backends/wasm/heap.js";
 
 const rng = createRng(7);
 const FUSED = ["Attention", "GroupNorm"];
+const FUSED = ["GroupNorm", "AddPerChannel", "PixelMean", "Upsample"];
 
 interface Case {
   readonly name: string;
@@ -42,6 +45,12 @@ function attentionCase(...shape: readonly [number, number, number]): Case {
     f: (q, k, v) => attend(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, shape[2] ** -0.5),
   };
 }
+const imageShapes = [
+  [2, 4, 3, 8],
+  [1, 7, 6, 5],
+  [3, 1, 1, 1],
+  [2, 9, 5, 19],
+] as const;
 
 /** Channels by fours and with a rest, one pixel and more than a block, groups of one channel and of all. */
 const cases: readonly Case[] = [
@@ -58,6 +67,24 @@ const cases: readonly Case[] = [
   attentionCase(2, 131, 12),
   attentionCase(1, 1, 3),
   attentionCase(2, 9, 1),
+  ...imageShapes.flatMap((shape): Case[] => {
+    const [batch, , , channels] = shape;
+    const text = `[${shape.join(", ")}]`;
+    return [
+      {
+        name: `adding one number per channel to ${text}`,
+        shapes: [shape, [channels]],
+        f: (x, row) => addPerChannel(x as tf.Tensor4D, row),
+      },
+      {
+        name: `adding one number per sample and channel to ${text}`,
+        shapes: [shape, [batch, channels]],
+        f: (x, rows) => addPerChannel(x as tf.Tensor4D, rows),
+      },
+      { name: `the mean over the pixels of ${text}`, shapes: [shape], f: (x) => pixelMean(x as tf.Tensor4D) },
+      { name: `upsampling of ${text}`, shapes: [shape], f: (x) => upsample(x as tf.Tensor4D) },
+    ];
+  }),
 ];
 
 /** Inputs away from zero mean, and an output gradient. */

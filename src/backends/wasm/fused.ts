@@ -1,6 +1,14 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Cure } from "../engine.js";
 import { attention, attentionGradient } from "./attention.js";
+import {
+  addPerChannel,
+  addPerChannelGradient,
+  pixelMean,
+  pixelMeanGradient,
+  upsample,
+  upsampleGradient,
+} from "./channelwise.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
 
 const kernels: Readonly<Record<string, tf.KernelFunc>> = {
@@ -8,6 +16,12 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   AttentionGradient: attentionGradient,
   GroupNorm: groupNorm,
   GroupNormGradient: groupNormGradient,
+  AddPerChannel: addPerChannel,
+  AddPerChannelGradient: addPerChannelGradient,
+  PixelMean: pixelMean,
+  PixelMeanGradient: pixelMeanGradient,
+  Upsample: upsample,
+  UpsampleGradient: upsampleGradient,
 };
 
 /** This library's own operations (src/fused.ts), one kernel each. */

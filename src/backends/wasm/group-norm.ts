@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { address, kernel, sizeOf, withScratch } from "./heap.js";
+import { imageSizes } from "./channelwise.js";
+import { address, kernel, withScratch } from "./heap.js";
 import { kernelsOf } from "./module.js";
 
 // The engine's part of group norm with or without SiLU: see src/models/group-norm.ts for what it computes.
@@ -14,7 +15,7 @@ interface Attributes {
 export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
   const { groups, activate, epsilon } = attrs as unknown as Attributes;
-  const { batch, pixels, channels } = sizes(x);
+  const { batch, pixels, channels } = imageSizes(x);
   const outputs = [x.shape, [batch, groups], [batch, groups]].map((shape) =>
     backend.makeOutput(shape, "float32"),
   );
@@ -31,7 +32,7 @@ export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
 export const groupNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
   const { groups, activate } = attrs as unknown as Attributes;
-  const { batch, pixels, channels } = sizes(x);
+  const { batch, pixels, channels } = imageSizes(x);
   const outputs = [x, gamma, beta].map(({ shape }) => backend.makeOutput(shape, "float32"));
   const [dx, ...weights] = outputs;
   const tensors = [x, inputs.dy!, dx!, gamma, beta, inputs.extra0!, inputs.extra1!];
@@ -50,8 +51,3 @@ export const groupNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) 
 });
 
 const FLOAT = 4;
-
-function sizes({ shape }: tf.TensorInfo): { batch: number; pixels: number; channels: number } {
-  const [batch, channels] = [shape[0]!, shape.at(-1)!];
-  return { batch, pixels: sizeOf(shape.slice(1, -1)), channels };
-}

@@ -20,7 +20,12 @@ export type Kernels = Readonly<
     | "normaliseRows"
     | "weighBackwards"
     | "groupNorm"
-    | "groupNormGradient",
+    | "groupNormGradient"
+    | "addRows"
+    | "sumPixels"
+    | "repeatRows"
+    | "double"
+    | "halve",
     (...values: number[]) => void
   >
 >;

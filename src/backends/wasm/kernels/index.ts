@@ -7,3 +7,4 @@ export { convolveListed, listPixels, pack, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
 export { addRow, packRows } from "./rows";
 export { groupNorm, groupNormGradient } from "./group-norm";
+export { addRows, double, halve, repeatRows, sumPixels } from "./pixels";
