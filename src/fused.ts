@@ -23,6 +23,15 @@ export function runFused(
   return [outputs].flat() as [tf.Tensor, ...tf.Tensor[]];
 }
 
+/** Runs the kernel where it can, and else the composition. */
+export function runFusedOr(
+  fused: Fused,
+  inputs: Readonly<Record<string, tf.Tensor>>,
+  composed: () => readonly tf.Tensor[],
+): readonly tf.Tensor[] {
+  return canFuse(fused, Object.values(inputs)) ? runFused(fused, inputs) : composed();
+}
+
 /** Names for a kernel's inputs: `${name}0`, `${name}1` and so on. */
 export function numbered(name: string, tensors: readonly tf.Tensor[]): Record<string, tf.Tensor> {
   return Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor]));

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
+import { runFusedOr } from "../fused.js";
 import { rateAt, type LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
 
@@ -58,21 +59,50 @@ export function adam(options: AdamOptions): Optimizer {
     learningRate,
     update(step, rate) {
       // Bias corrections in float64, folded into two scalars that all weights share.
-      const stepSize = tf.scalar(rate / (1 - beta1 ** (step + 1)));
-      const bias2 = tf.scalar(Math.sqrt(1 - beta2 ** (step + 1)));
-      const [keep2, take1, take2, eps] = [beta2, 1 - beta1, 1 - beta2, epsilon].map((x) => tf.scalar(x));
-      const [shrink, decay] = [tf.scalar(1 - rate * weightDecay), tf.scalar(l2)];
+      // Bias corrections in float64, folded into two numbers that all weights share.
+      const constants = {
+        stepSize: rate / (1 - beta1 ** (step + 1)),
+        bias2: Math.sqrt(1 - beta2 ** (step + 1)),
+        keep2: beta2,
+        take1: 1 - beta1,
+        take2: 1 - beta2,
+        epsilon,
+        shrink: 1 - rate * weightDecay,
+        decay: l2,
+      };
+      const composed = composedStep(constants);
       return (weight, grad, { expAvg, expAvgSq }) => {
-        const g = l2 === 0 ? grad : tf.add(grad, tf.mul(weight, decay));
-        const m = tf.add(expAvg!, tf.mul(tf.sub(g, expAvg!), take1!));
-        const v = tf.add(tf.mul(expAvgSq!, keep2!), tf.mul(tf.square(g), take2!));
-        const step = tf.div(tf.mul(m, stepSize), tf.add(tf.div(tf.sqrt(v), bias2), eps!));
-        weight.assign(tf.sub(weightDecay === 0 ? weight : tf.mul(weight, shrink), step));
-        expAvg!.assign(m);
-        expAvgSq!.assign(v);
+        const inputs = { weight, grad, expAvg: expAvg!, expAvgSq: expAvgSq! };
+        const fused = { kernel: "Adam", attrs: constants };
+        const [w, m, v] = runFusedOr(fused, inputs, () => composed(inputs));
+        weight.assign(w!);
+        expAvg!.assign(m!);
+        expAvgSq!.assign(v!);
       };
     },
   });
+}
+
+type Constants = Readonly<
+  Record<"stepSize" | "bias2" | "keep2" | "take1" | "take2" | "epsilon" | "shrink" | "decay", number>
+>;
+type Inputs = Readonly<Record<"weight" | "grad" | "expAvg" | "expAvgSq", tf.Tensor>>;
+
+/** From a weight, its gradient and its moments to the new weight and moments. */
+function composedStep(constants: Constants): (inputs: Inputs) => tf.Tensor[] {
+  const { stepSize, bias2, keep2, take1, take2, epsilon, shrink, decay } = mapScalars(constants);
+  return ({ weight, grad, expAvg, expAvgSq }) => {
+    const g = constants.decay === 0 ? grad : tf.add(grad, tf.mul(weight, decay));
+    const m = tf.add(expAvg, tf.mul(tf.sub(g, expAvg), take1));
+    const v = tf.add(tf.mul(expAvgSq, keep2), tf.mul(tf.square(g), take2));
+    const step = tf.div(tf.mul(m, stepSize), tf.add(tf.div(tf.sqrt(v), bias2), epsilon));
+    return [tf.sub(constants.shrink === 1 ? weight : tf.mul(weight, shrink), step), m, v];
+  };
+}
+
+function mapScalars<K extends string>(numbers: Readonly<Record<K, number>>): Record<K, tf.Scalar> {
+  const entries = Object.entries<number>(numbers).map(([name, x]) => [name, tf.scalar(x)]);
+  return Object.fromEntries(entries) as Record<K, tf.Scalar>;
 }
 
 /** Whether `rate` can be a learning rate. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
+import { runFusedOr } from "../fused.js";
 import type { Grads } from "../types.js";
 
 /**
@@ -34,8 +35,11 @@ export function clipByGlobalNorm<G extends Grads>(grads: G, maxNorm: number): { 
 
 /** In two stages, last axis first: float32 sums of long rows lose digits on wasm. */
 function sumOfSquares(grad: tf.Tensor): tf.Tensor {
-  const squares = tf.square(grad);
-  return tf.sum(grad.rank > 1 ? tf.sum(squares, -1) : squares);
+  const composed = () => {
+    const squares = tf.square(grad);
+    return [tf.sum(grad.rank > 1 ? tf.sum(squares, -1) : squares)];
+  };
+  return runFusedOr({ kernel: "SumOfSquares", attrs: {} }, { x: grad }, composed)[0]!;
 }
 
 function mapGrads(entries: [string, tf.Tensor][], f: (grad: tf.Tensor) => tf.Tensor): Grads {

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
 import type { Params } from "../types.js";
+import { runFusedOr } from "../fused.js";
 import { checkSameEntries } from "./params.js";
 
 /**
@@ -28,12 +29,13 @@ export function updateEma(ema: Params, params: Params, decay: number): void {
   checkSameEntries(ema, params, "updateEma", "params with the names and shapes of ema");
   tf.tidy(() => {
     const [keep, take] = [tf.scalar(decay), tf.scalar(1 - decay)];
+    const fused = { kernel: "Ema", attrs: { keep: decay, take: 1 - decay } };
     for (const [name, weight] of Object.entries(params)) {
       tf.tidy(() => {
         const average = ema[name]!;
-        average.assign(
-          weight.trainable ? tf.add(tf.mul(average, keep), tf.mul(weight, take)) : weight.clone(),
-        );
+        const composed = () => [tf.add(tf.mul(average, keep), tf.mul(weight, take))];
+        const mixed = () => runFusedOr(fused, { average, weight }, composed)[0]!;
+        average.assign(weight.trainable ? mixed() : weight.clone());
       });
     }
   });

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
+import { runFusedOr } from "../fused.js";
 import { isRate } from "./adam.js";
 import type { LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
@@ -49,12 +50,19 @@ export function sgd(options: SgdOptions): Optimizer {
     learningRate,
     update(_, rate) {
       const [scale, keep, decay] = [rate, momentum, l2].map((x) => tf.scalar(x));
-      return (weight, grad, { momentum: buffer }) => {
+      const composed = (weight: tf.Tensor, grad: tf.Tensor, buffer?: tf.Tensor) => {
         const g = l2 === 0 ? grad : tf.add(grad, tf.mul(weight, decay!));
         // The buffer starts at zero, so the first direction is the gradient itself.
         const direction = buffer ? tf.add(tf.mul(buffer, keep!), g) : g;
-        weight.assign(tf.sub(weight, tf.mul(direction, scale!)));
-        buffer?.assign(direction);
+        return [tf.sub(weight, tf.mul(direction, scale!)), direction];
+      };
+      const fused = { kernel: "Sgd", attrs: { rate, keep: momentum, decay: l2 } };
+      return (weight, grad, { momentum: buffer }) => {
+        const [w, direction] = buffer
+          ? runFusedOr(fused, { weight, grad, momentum: buffer }, () => composed(weight, grad, buffer))
+          : composed(weight, grad);
+        weight.assign(w!);
+        buffer?.assign(direction!);
       };
     },
   });

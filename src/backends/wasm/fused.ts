@@ -10,6 +10,7 @@ import {
   upsampleGradient,
 } from "./channelwise.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
+import { adam, ema, sgd, sumOfSquares } from "./updates.js";
 
 const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   Attention: attention,
@@ -22,6 +23,10 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   PixelMeanGradient: pixelMeanGradient,
   Upsample: upsample,
   UpsampleGradient: upsampleGradient,
+  Adam: adam,
+  Sgd: sgd,
+  Ema: ema,
+  SumOfSquares: sumOfSquares,
 };
 
 /** This library's own operations (src/fused.ts), one kernel each. */

@@ -25,7 +25,11 @@ export type Kernels = Readonly<
     | "sumPixels"
     | "repeatRows"
     | "double"
-    | "halve",
+    | "halve"
+    | "adam"
+    | "sgd"
+    | "mix"
+    | "sumOfSquares",
     (...values: number[]) => void
   >
 >;

@@ -8,3 +8,4 @@ export { collect, correlate, deal } from "./correlation";
 export { addRow, packRows } from "./rows";
 export { groupNorm, groupNormGradient } from "./group-norm";
 export { addRows, double, halve, repeatRows, sumPixels } from "./pixels";
+export { adam, mix, sgd, sumOfSquares } from "./updates";
