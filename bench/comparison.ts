@@ -53,7 +53,7 @@ export async function compareWithPytorch(options: ComparisonOptions): Promise<st
   const python = findPytorch();
   const source = python === undefined ? "PyTorch 2.13, stored" : "PyTorch";
   const times = [["ms", "here", `${source}, 1 thread`, "ratio", "2 threads", "ratio", "target"]];
-  const memory = [["peak memory of a base step, MB", "here", source, "ratio", "target", "of it tensors"]];
+  const memory = [["peak memory of a base step, MB", "here", source, "ratio", "target"]];
   for (const part of PARTS) {
     times.push([part.title, "", "", "", "", "", ""], ...(await timeRows(part, python, options)));
     memory.push(...(await memoryRows(part, python, options)));
@@ -82,7 +82,6 @@ async function timeRows(part: Part, python: string | undefined, options: Compari
 async function memoryRows(part: Part, python: string | undefined, options: ComparisonOptions) {
   const here = await startHere(options.engine, options.node);
   const ours = await memoryOfSteps(here, part.workload);
-  const tensors = await here.tensorBytes("base");
   here.close();
   // PyTorch as it comes: the settings that make it faster hold more memory.
   const pytorch = await startPytorch(python, { tuned: false });
@@ -91,8 +90,7 @@ async function memoryRows(part: Part, python: string | undefined, options: Compa
   return (["peak", "added"] as const).map((kind) => {
     const title = kind === "peak" ? `${part.title}, the whole process` : "  added by the steps";
     const ratio = show(theirs && ours[kind] / theirs[kind], 2);
-    const cells = [megabytes(ours[kind]), megabytes(theirs?.[kind]), ratio, "1.5"];
-    return [title, ...cells, kind === "peak" ? "" : megabytes(tensors)];
+    return [title, megabytes(ours[kind]), megabytes(theirs?.[kind]), ratio, "1.5"];
   });
 }
 

@@ -8,7 +8,6 @@ import type { StepName, Workload } from "./workloads.js";
 export type Request =
   | { readonly make: Workload }
   | { readonly step: StepName; readonly threads: number }
-  | { readonly tensorsOf: StepName }
   | { readonly memory: true };
 
 /** A process that holds a workload and runs its steps when asked, so that contenders can take turns. */
@@ -19,8 +18,6 @@ export interface Contender {
   time(step: StepName, threads: number): Promise<number>;
   /** Resident bytes now and at their highest. */
   memory(): Promise<{ readonly rss: number; readonly peak: number }>;
-  /** The most bytes of tensors alive at once during a step; this library only. */
-  tensorBytes(step: StepName): Promise<number>;
   close(): void;
 }
 
@@ -63,7 +60,6 @@ export async function startContender(
     make: (workload) => ask({ make: workload }),
     time: async (step, threads) => (await ask<{ ms: number }>({ step, threads })).ms,
     memory: () => ask({ memory: true }),
-    tensorBytes: async (step) => (await ask<{ bytes: number }>({ tensorsOf: step })).bytes,
     close: () => {
       child.stdin.end();
     },

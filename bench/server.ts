@@ -1,7 +1,6 @@
 // This library as a contender: answers the requests of contender.ts, as pytorch.py does.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import * as tf from "@tensorflow/tfjs";
 import { useBackend } from "cfd-distill";
 import type { Request } from "./contender.js";
 import { makeWork, type Work } from "./steps.js";
@@ -20,13 +19,6 @@ async function answer(request: Request): Promise<object> {
     const start = performance.now();
     made.run(request.step);
     return { ms: performance.now() - start };
-  }
-  if ("tensorsOf" in request) {
-    // What is alive after each kernel of one step; what a kernel allocates and frees within itself does not show.
-    const { peakBytes } = await tf.profile(() => {
-      made.run(request.tensorsOf);
-    });
-    return { bytes: peakBytes };
   }
   return processMemory();
 }

@@ -1,5 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 
+type Tape = ReturnType<typeof tf.engine>["state"]["activeTape"];
+type Node = Tape[number];
+
 /**
  * Runs `f` without recording it for differentiation, also inside a differentiated closure, and frees its
  * intermediates at once. TensorFlow.js has no stop-gradient; the forward pass of a customGrad is not taped.
@@ -14,4 +17,71 @@ export function untaped<T extends tf.Tensor>(f: () => T): T {
     }));
     return forward(anchor);
   });
+}
+
+/**
+ * y = f() and its gradients for `xs`, undefined for those that y does not depend on; `dy` is the gradient of y where y
+ * is no scalar. Unlike TensorFlow.js's own, it runs within another's backward pass as well, its backward pass frees
+ * as it goes what it no longer needs, and it leaves nothing behind when it fails.
+ */
+export function differentiate<T extends tf.Tensor>(
+  f: () => T,
+  xs: readonly tf.Tensor[],
+  dy?: T,
+): { value: T; grads: (tf.Tensor | undefined)[] } {
+  const engine = tf.engine();
+  const { state } = engine;
+  // An outer gradient that records this one needs all of it later, on its own tape.
+  if (state.gradientDepth > 0) return engine.gradients(f, [...xs], dy, true);
+  const outer = state.activeTape; // of a backward pass that is under way
+  const freeing = () => {
+    const y = f();
+    freeAsServed(state.activeTape);
+    return y;
+  };
+  try {
+    return tf.tidy(() => engine.gradients(freeing, [...xs], dy?.clone(), true));
+  } catch (error) {
+    for (const { saved } of state.activeTape ?? []) tf.dispose(saved ?? []);
+    throw error;
+  } finally {
+    state.activeTape = outer;
+  }
+}
+
+/**
+ * TensorFlow.js goes through the tape from its end and holds every saved activation and every gradient until it has
+ * reached the start. Here a node's are freed once the next node's turn has come.
+ */
+function freeAsServed(tape: Tape): void {
+  let end = tape.length; // of the nodes whose turn is still to come
+  let spent: readonly tf.Tensor[] = [];
+  for (const [index, node] of tape.entries()) {
+    const { gradient } = node;
+    if (gradient === undefined) continue;
+    node.gradient = (dys) => {
+      tf.dispose([...spent]);
+      while (end > index + 1) tf.dispose(tape[--end]!.saved ?? []);
+      spent = dys.filter((dy) => dy !== null);
+      return separate(gradient(dys), [...dys, ...(node.saved ?? [])]);
+    };
+  }
+}
+
+/** Each gradient as a tensor of its own, also where it equals one of `others` or another one. */
+function separate(
+  gradients: ReturnType<NonNullable<Node["gradient"]>>,
+  others: readonly tf.Tensor[],
+): typeof gradients {
+  const known = new Set(others);
+  const entries = Object.entries(gradients).map(([name, compute]) => {
+    const computeNew = () => {
+      const gradient = compute();
+      if (known.has(gradient)) return gradient.clone();
+      known.add(gradient);
+      return gradient;
+    };
+    return [name, computeNew] as const;
+  });
+  return Object.fromEntries(entries);
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, fail, isTensor } from "../check.js";
+import { check, isTensor } from "../check.js";
+import { differentiate } from "../tape.js";
 import type { Grads, LossTerms, Params } from "../types.js";
 
 /** What one training step learns from a batch: the loss's named scalars and one gradient per trainable weight. */
@@ -35,7 +36,9 @@ export function valueAndGrads<T extends LossTerms>(f: () => T, params: Params): 
   try {
     return tf.tidy(() => {
       const { value, grads } = differentiate(() => keepTerms(f(), kept), variables);
-      const byName = trainable.map(([name, v]) => [name, grads[v.name] ?? tf.zerosLike(v)] as const);
+      const expected = "a loss that depends on a trainable entry of params";
+      check(grads.some(Boolean), "valueAndGrads", expected, "one that does not");
+      const byName = trainable.map(([name, v], i) => [name, grads[i] ?? tf.zerosLike(v)] as const);
       const terms = Object.entries(kept).map(([name, term]) => [name, term.clone()] as const);
       return { terms: { ...Object.fromEntries(terms), loss: value } as T, grads: Object.fromEntries(byName) };
     });
@@ -53,30 +56,4 @@ function keepTerms(terms: LossTerms, kept: Record<string, tf.Scalar>): tf.Scalar
     kept[name] = tf.keep(term.clone());
   }
   return terms.loss;
-}
-
-function differentiate(f: () => tf.Scalar, variables: tf.Variable[]) {
-  let connected = false;
-  try {
-    return tf.variableGrads(() => {
-      const loss = f();
-      connected = true;
-      return loss;
-    }, variables);
-  } catch (error) {
-    freeTape();
-    const unreached =
-      connected && error instanceof Error && error.message.startsWith("Cannot find a connection");
-    if (unreached)
-      fail("valueAndGrads", "a loss that depends on a trainable entry of params", "one that does not");
-    throw error;
-  }
-}
-
-/** TensorFlow.js frees what the tape has kept only at the end of a backward pass; after an error nobody does. */
-function freeTape(): void {
-  const { state } = tf.engine();
-  if (state.gradientDepth > 0) return; // an outer gradient still records
-  for (const node of state.activeTape ?? []) tf.dispose(node.saved ?? []);
-  state.activeTape = null as unknown as typeof state.activeTape;
 }
