@@ -7,7 +7,7 @@ import { makeWork, type Work } from "./steps.js";
 
 let work: Work | undefined;
 
-async function answer(request: Request): Promise<object> {
+function answer(request: Request): object {
   if ("make" in request) {
     work = makeWork(request.make);
     return { parameters: work.parameters };
@@ -38,7 +38,7 @@ const { name } = await useBackend(process.argv[2] as "cpu" | "wasm");
 say({ name: `${name}, Node ${process.versions.node}` });
 for await (const line of createInterface({ input: process.stdin })) {
   try {
-    say(await answer(JSON.parse(line) as Request));
+    say(answer(JSON.parse(line) as Request));
   } catch (error) {
     say({ error: error instanceof Error ? error.message : String(error) });
   }
