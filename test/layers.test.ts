@@ -9,7 +9,7 @@ import {
   torchUniform,
   xavierUniform,
 } from "../src/models/initialisers.js";
-import { conv2d, dropout, linear, upsample } from "../src/models/layers.js";
+import { conv2d, dropout, linear, upsampledConv2d } from "../src/models/layers.js";
 import { cloneParams, countParameters, disposeParams, param } from "../src/models/params.js";
 import { encodeTimes } from "../src/models/time-embedding.js";
 import { createRng } from "../src/rng.js";
@@ -325,14 +325,33 @@ describe("attention", () => {
   });
 });
 
-describe("upsample", () => {
-  it("repeats each pixel in both directions, with gradients in a batch", () => {
-    const x = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 2, 2]);
-    const rows = [
-      1, 2, 1, 2, 3, 4, 3, 4, 1, 2, 1, 2, 3, 4, 3, 4, 5, 6, 5, 6, 7, 8, 7, 8, 5, 6, 5, 6, 7, 8, 7, 8,
-    ];
-    expect(values(upsample(x))).toEqual(rows);
-    expectGradients((a) => upsample(a as tf.Tensor4D), [image([2, 2, 3, 2], 50)]);
+describe("upsampledConv2d", () => {
+  it.each([
+    [3, [2, 3, 4, 2]],
+    [3, [1, 1, 1, 3]],
+    [1, [2, 3, 2, 2]],
+    [5, [1, 2, 3, 2]],
+  ] as const)("with a filter of size %i is conv2d of every pixel four times", (size, shape) => {
+    const x = image([...shape], 50);
+    const entries = { "c.weight": random([size, size, shape[3], 3], 51), "c.bias": random([3], 52) };
+    const params = variables(entries);
+    const repeated: tf.Tensor4D = tf.tidy(() => {
+      const rows = tf.stack([x, x], 2).reshape([shape[0], 2 * shape[1], shape[2], shape[3]]);
+      return tf.stack([rows, rows], 3).reshape([shape[0], 2 * shape[1], 2 * shape[2], shape[3]]);
+    });
+    const expected = conv2d(repeated, params, "c");
+    const actual = upsampledConv2d(x, params, "c");
+    expect(actual.shape).toEqual(expected.shape);
+    expectClose(values(actual), values(expected), 1e-5);
+    disposeParams(params);
+  });
+
+  it("has the right gradients, in a batch", () => {
+    expectGradients(
+      (x, weight, bias) =>
+        upsampledConv2d(x as tf.Tensor4D, { "c.weight": weight, "c.bias": bias } as unknown as Params, "c"),
+      [image([2, 2, 3, 2], 50), random([3, 3, 2, 3], 51), random([3], 52)],
+    );
   });
 });
 

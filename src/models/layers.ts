@@ -3,7 +3,6 @@ import { check } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
 import { addPerChannel } from "./channelwise.js";
-import { differentiable } from "./custom-gradient.js";
 import { param } from "./params.js";
 
 /**
@@ -16,17 +15,29 @@ export function conv2d(
   name: string,
   options: { readonly stride?: 1 | 2 } = {},
 ): tf.Tensor4D {
-  const weight = param(params, `${name}.weight`) as tf.Tensor as tf.Tensor4D;
-  const kernel = weight.shape[0];
-  check(kernel % 2 === 1 && weight.rank === 4, "conv2d", `${name}.weight to be HWIO of odd size`, weight);
+  const weight = filter(params, name);
   const stride = options.stride ?? 1;
-  const border = (kernel - 1) / 2;
+  const border = (weight.shape[0] - 1) / 2;
   const symmetric = stride === 1 || border === 0;
   const both: [number, number] = [border, border];
   const padded = symmetric ? x : tf.pad(x, [[0, 0], both, both, [0, 0]]);
-  const convolved = tf.conv2d(padded, weight, stride, symmetric ? "same" : "valid");
+  return biased(tf.conv2d(padded, weight, stride, symmetric ? "same" : "valid"), params, name);
+}
+
+function filter(params: Params, name: string): tf.Tensor4D {
+  const weight = param(params, `${name}.weight`) as tf.Tensor as tf.Tensor4D;
+  check(
+    weight.rank === 4 && weight.shape[0] % 2 === 1,
+    "conv2d",
+    `${name}.weight to be HWIO of odd size`,
+    weight,
+  );
+  return weight;
+}
+
+function biased(x: tf.Tensor4D, params: Params, name: string): tf.Tensor4D {
   const bias = params[`${name}.bias`];
-  return bias === undefined ? convolved : addPerChannel(convolved, bias);
+  return bias === undefined ? x : addPerChannel(x, bias);
 }
 
 /** x [batch, in] times `${name}.weight` [in, out], plus `${name}.bias` [out] if there is one. */
@@ -37,23 +48,27 @@ export function linear(x: tf.Tensor2D, params: Params, name: string): tf.Tensor2
   return tf.fused.matMul({ a: x, b: weight, bias }) as tf.Tensor2D;
 }
 
-/** Every pixel four times: [B, H, W, C] to [B, 2H, 2W, C] (nearest neighbour). Keeps nothing for the gradient. */
-export function upsample(x: tf.Tensor4D): tf.Tensor4D {
-  const [batch, height, width, channels] = x.shape;
-  return differentiable(
-    {
-      keep: "nothing",
-      forward: (input: tf.Tensor4D): tf.Tensor4D => {
-        const spread = tf.reshape(input, [batch, height, 1, width, 1, channels]);
-        const doubled = tf.mul(spread, tf.ones([1, 1, 2, 1, 2, 1]));
-        return tf.reshape(doubled, [batch, 2 * height, 2 * width, channels]);
-      },
-      // A pixel's gradient is the sum over its four copies.
-      backward: (dy) => [tf.mul(tf.avgPool(dy, 2, 2, "valid"), 4)],
-      fused: { kernel: "Upsample", attrs: {} },
-    },
-    x,
-  );
+/**
+ * {@link conv2d} of x with every pixel four times (nearest neighbour): [B, H, W, C] to [B, 2H, 2W, C'].
+ * Taps that meet copies of one pixel are summed first, which leaves (k + 1)^2 / 4 products of k^2, and no large x for
+ * the gradient to keep: a transposed convolution with stride 2 (Dumoulin & Visin 2016, sec. 4), whose filter is the
+ * sums of neighbouring taps, backwards.
+ */
+export function upsampledConv2d(x: tf.Tensor4D, params: Params, name: string): tf.Tensor4D {
+  const weight = filter(params, name);
+  const [batch, height, width] = x.shape;
+  const summed = tf.transpose(pairSums(pairSums(weight, 0), 1), [0, 1, 3, 2]);
+  const shape: [number, number, number, number] = [batch, 2 * height, 2 * width, weight.shape[3]];
+  return biased(tf.conv2dTranspose(x, summed, shape, 2, "same"), params, name);
+}
+
+/** The sums of each two neighbours along an axis, and its ends alone, from the last to the first. */
+function pairSums(x: tf.Tensor4D, axis: number): tf.Tensor4D {
+  // In a new array: the tape has the one that tf.split returns.
+  const parts = [...tf.split<tf.Tensor4D>(x, x.shape[axis]!, axis)].reverse();
+  const sums = parts.slice(1).map((part, i) => tf.add<tf.Tensor4D>(part, parts[i]!));
+  const all = [parts[0]!, ...sums, parts.at(-1)!];
+  return tf.concat(all, axis);
 }
 
 /**

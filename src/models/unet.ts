@@ -5,7 +5,7 @@ import type { Labels, Params, Times } from "../types.js";
 import { attention } from "./attention.js";
 import { addPerChannel, addSame } from "./channelwise.js";
 import { groupNormSilu, silu } from "./group-norm.js";
-import { conv2d, dropout, linear, upsample } from "./layers.js";
+import { conv2d, dropout, linear, upsampledConv2d } from "./layers.js";
 import type { ApplyOptions, DenoiserInput, Network } from "./network.js";
 import { checkParams, initParams } from "./params.js";
 import { timeEmbedding } from "./time-embedding.js";
@@ -118,7 +118,7 @@ function applyStep(step: UnetStep, h: tf.Tensor4D, context: Context, skip?: tf.T
       case "halve":
         return conv2d(h, params, `${step.name}.main`, { stride: 2 });
       case "double":
-        return conv2d(upsample(h), params, `${step.name}.main`);
+        return upsampledConv2d(h, params, `${step.name}.main`);
     }
   });
 }

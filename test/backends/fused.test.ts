@@ -5,7 +5,6 @@ import { createRng, useBackend } from "../../src/index.js";
 import { attend } from "../../src/models/attention.js";
 import { addPerChannel, pixelMean } from "../../src/models/channelwise.js";
 import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
-import { upsample } from "../../src/models/layers.js";
 import type { Params } from "../../src/types.js";
 import type { WasmBackend } from "../../src/backends/wasm/heap.js";
 
@@ -14,7 +13,7 @@ import type { WasmBackend } from "../../src/backends/wasm/heap.js";
 
 const rng = createRng(7);
 
-const FUSED = ["Attention", "GroupNorm", "AddPerChannel", "PixelMean", "Upsample"];
+const FUSED = ["Attention", "GroupNorm", "AddPerChannel", "PixelMean"];
 
 interface Case {
   readonly name: string;
@@ -82,7 +81,6 @@ const cases: readonly Case[] = [
         f: (x, rows) => addPerChannel(x as tf.Tensor4D, rows),
       },
       { name: `the mean over the pixels of ${text}`, shapes: [shape], f: (x) => pixelMean(x as tf.Tensor4D) },
-      { name: `upsampling of ${text}`, shapes: [shape], f: (x) => upsample(x as tf.Tensor4D) },
     ];
   }),
 ];

@@ -3,7 +3,7 @@ import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.j
 import { kernelsOf } from "./module.js";
 import { share } from "./share.js";
 
-// The engine's part of src/models/channelwise.ts and of upsampling.
+// The engine's part of src/models/channelwise.ts.
 
 const FLOAT = 4;
 
@@ -56,19 +56,3 @@ function sumPixels(backend: WasmBackend, x: tf.TensorInfo, shape: number[], fact
   });
   return out;
 }
-
-export const upsample: tf.KernelFunc = kernel(({ input0: x }, backend) => {
-  const [batch, height, width, channels] = x!.shape as [number, number, number, number];
-  const y = backend.makeOutput([batch, 2 * height, 2 * width, channels], "float32");
-  const addresses = [address(backend, x!), address(backend, y)];
-  kernelsOf(backend).double(...addresses, batch * height, width, channels * FLOAT);
-  return y;
-});
-
-export const upsampleGradient: tf.KernelFunc = kernel(({ dy }, backend) => {
-  const [batch, height, width, channels] = dy!.shape as [number, number, number, number];
-  const dx = backend.makeOutput([batch, height / 2, width / 2, channels], "float32");
-  const addresses = [address(backend, dy!), address(backend, dx)];
-  kernelsOf(backend).halve(...addresses, (batch * height) / 2, width / 2, channels * FLOAT);
-  return dx;
-});

@@ -28,7 +28,8 @@ export function directFusedMatMul(composed: tf.KernelFunc): tf.KernelFunc {
       if (!biased || fused.activation !== "linear" || !feasible(a!, b!, fused)) return composed(call);
       const out = product(backend, a!, b!, fused);
       const rows = sizeOf(out.shape) / columns;
-      kernelsOf(backend).addRow(address(backend, out), address(backend, bias), rows, columns);
+      const at = address(backend, out);
+      kernelsOf(backend).addRows(at, address(backend, bias), at, 1, rows, columns, 0);
       return out;
     });
     return run(call);

@@ -1,14 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Cure } from "../engine.js";
 import { attention, attentionGradient } from "./attention.js";
-import {
-  addPerChannel,
-  addPerChannelGradient,
-  pixelMean,
-  pixelMeanGradient,
-  upsample,
-  upsampleGradient,
-} from "./channelwise.js";
+import { addPerChannel, addPerChannelGradient, pixelMean, pixelMeanGradient } from "./channelwise.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
 import { adam, ema, sgd, sumOfSquares } from "./updates.js";
 
@@ -21,8 +14,6 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   AddPerChannelGradient: addPerChannelGradient,
   PixelMean: pixelMean,
   PixelMeanGradient: pixelMeanGradient,
-  Upsample: upsample,
-  UpsampleGradient: upsampleGradient,
   Adam: adam,
   Sgd: sgd,
   Ema: ema,

@@ -5,7 +5,7 @@
 export { normaliseRows, weigh, weighBackwards } from "./attention";
 export { convolveListed, listPixels, pack, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
-export { addRow, packRows } from "./rows";
+export { packRows } from "./transpose";
 export { groupNorm, groupNormGradient } from "./group-norm";
-export { addRows, double, halve, repeatRows, sumPixels } from "./pixels";
+export { addRows, repeatRows, sumPixels } from "./pixels";
 export { adam, mix, sgd, sumOfSquares } from "./updates";
