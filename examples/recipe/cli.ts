@@ -18,6 +18,7 @@ interface Flags {
   readonly resume?: true;
   readonly force?: true;
   readonly stepsScale: number;
+  readonly parallel?: number;
   readonly preset: keyof typeof presets;
   readonly data?: string;
 }
@@ -31,6 +32,11 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
     )
     .option("--seed <integer>", "all random numbers follow from it", integer, 0)
     .addOption(new Option("--engine <name>", "what computes").choices(["wasm", "cpu"]).default("wasm"))
+    .option(
+      "--parallel <workers>",
+      "threads that share every batch, 1 for none (default: the preset's)",
+      count,
+    )
     .option("--resume", "go on with the run in the directory")
     .addOption(
       new Option("--force", "start anew although the directory holds a run, which is removed").conflicts(
@@ -64,7 +70,12 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
   const preset = scaleSteps({ ...presets[flags.preset], recipe }, flags.stepsScale);
   const name = flags.preset === recipe ? recipe : `${recipe}-${flags.preset}`;
   return {
-    config: { ...preset, engine: flags.engine, seed: flags.seed },
+    config: {
+      ...preset,
+      engine: flags.engine,
+      seed: flags.seed,
+      parallel: flags.parallel ?? preset.parallel,
+    },
     out: flags.out ?? `runs/${name}`,
     resume: flags.resume ?? false,
     force: flags.force ?? false,
@@ -76,6 +87,12 @@ function integer(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isSafeInteger(value))
     throw new InvalidArgumentError("It must be an integer.");
+  return value;
+}
+
+function count(text: string): number {
+  const value = integer(text);
+  if (value < 1) throw new InvalidArgumentError("It must be at least 1.");
   return value;
 }
 

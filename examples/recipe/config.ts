@@ -6,6 +6,8 @@ export interface RecipeConfig {
   readonly preset: "quickstart" | "tiny" | "smoke";
   readonly engine: "wasm" | "cpu";
   readonly seed: number;
+  /** Worker threads that share every batch; 1 for none. The count is part of the result: sums round differently. */
+  readonly parallel: number;
   /** Steps T of the teacher, on whose grid everybody is trained. */
   readonly teacherSteps: number;
   readonly unet: {
@@ -83,6 +85,7 @@ export function halvings(config: RecipeConfig): Halving[] {
 const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
   recipe: "quickstart",
   preset: "quickstart",
+  parallel: 2,
   teacherSteps: 16,
   unet: { channels: 16, multipliers: [1, 2, 2], attention: [2], blocks: 1, groups: 8 },
   base: { steps: 1000, batch: 8, rate: 2e-3, warmup: 30, emaDecay: 0.995, weighting: "x0" },
@@ -119,6 +122,7 @@ function smaller(config: Omit<RecipeConfig, "engine" | "seed">): Omit<RecipeConf
   const { base, classifier, distillation } = config;
   return {
     ...config,
+    parallel: 1,
     teacherSteps: 8,
     unet: { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4 },
     base: { ...base, steps: 6, batch: 4, warmup: 2 },

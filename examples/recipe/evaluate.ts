@@ -1,19 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import {
-  disposeParams,
-  frechetDistance,
-  imageBatch,
-  noise,
-  sampleDdim,
-  statistics,
-  type Classifier,
-  type Denoiser,
-  type ImageSet,
-} from "cfd-distill";
+import { disposeParams, frechetDistance, statistics, type ImageSet, type Params } from "cfd-distill";
 import { halvings, inSteps } from "./config.js";
+import type { Job } from "./crew.js";
+import { loadClassifier, loadModel } from "./models.js";
 import { progress } from "./progress.js";
 import type { Run } from "./stage.js";
-import { loadClassifier, loadModel, scheduleOf } from "./stages.js";
+import type { JudgeInput } from "./tasks.js";
 
 /** A model and the number of steps to sample it with. */
 export interface Method {
@@ -68,42 +60,41 @@ async function sampleMethod(
   method: Method,
   input: { readonly seeds: readonly number[]; readonly labels: readonly number[] },
 ): Promise<{ images: tf.Tensor4D; millisecondsPerImage: number }> {
-  const { model, params } = await loadModel(run, method.stage);
+  const { params } = await loadModel(run, method.stage);
+  const job = await run.crew.open({ kind: "sampler" }, params);
+  const bar = progress(method.label, input.seeds.length, 0);
+  const parts: tf.Tensor[] = [];
   const started = performance.now();
   try {
-    const images = await sampleInBatches(run, model, { ...input, ...method });
+    for (const { from, to } of batches(run, input.seeds.length)) {
+      run.signal.throwIfAborted();
+      const [seeds, labels] = [input.seeds.slice(from, to), input.labels.slice(from, to)];
+      parts.push(await job.outputs(params, { seeds, labels, steps: method.steps }, to - from));
+      bar.update(to, "");
+    }
     const milliseconds = performance.now() - started;
-    return { images, millisecondsPerImage: milliseconds / input.seeds.length };
+    return {
+      images: tf.concat(parts) as tf.Tensor4D,
+      millisecondsPerImage: milliseconds / input.seeds.length,
+    };
   } finally {
+    bar.stop();
+    tf.dispose(parts);
+    await job.close();
     disposeParams(params);
   }
 }
 
+/** Samples that one thread computes at a time. */
 const BATCH = 20;
 
-async function sampleInBatches(
-  run: Run,
-  model: Denoiser,
-  { seeds, labels, steps, label }: Method & { seeds: readonly number[]; labels: readonly number[] },
-): Promise<tf.Tensor4D> {
-  const bar = progress(label, seeds.length, 0);
-  const parts: tf.Tensor4D[] = [];
-  try {
-    for (let start = 0; start < seeds.length; start += BATCH) {
-      const zT = noise(seeds.slice(start, start + BATCH), run.data.train.shape);
-      const batch = { steps, labels: labels.slice(start, start + BATCH), signal: run.signal };
-      parts.push(
-        await sampleDdim(model, scheduleOf(run), zT, batch).finally(() => {
-          zT.dispose();
-        }),
-      );
-      bar.update(Math.min(start + BATCH, seeds.length), "");
-    }
-    return tf.concat(parts);
-  } finally {
-    bar.stop();
-    tf.dispose(parts);
-  }
+/** 0 ... count - 1 in pieces of a batch for each thread. */
+function batches({ crew }: Run, count: number): { from: number; to: number }[] {
+  const size = BATCH * crew.count;
+  return Array.from({ length: Math.ceil(count / size) }, (_, i) => ({
+    from: i * size,
+    to: Math.min((i + 1) * size, count),
+  }));
 }
 
 /** Which noise and classes every method starts from: first those of the picture, then those that are measured. */
@@ -124,10 +115,11 @@ function startsOf(run: Run): { seeds: number[]; labels: number[]; drawn: number 
  */
 export async function measure(run: Run): Promise<{ measurements: Measurements; drawn: tf.Tensor4D[] }> {
   const { train, test } = run.data;
-  const judge = await loadClassifier(run);
+  const { params } = await loadClassifier(run);
+  const judge: Judge = { run, params, job: await run.crew.open({ kind: "judge" }, params) };
   const [shown, held] = [evenly(train, run.config.reference), evenly(test, run.config.reference)];
-  const real = await statistics(realFeatures(judge.model, train, shown));
-  const fresh = await statistics(realFeatures(judge.model, test, held));
+  const real = await statistics(featuresOf(judge, "train", shown));
+  const fresh = await statistics(featuresOf(judge, "test", held));
   const starts = startsOf(run);
   const rows: Row[] = [];
   const drawn: tf.Tensor4D[] = [];
@@ -143,13 +135,13 @@ export async function measure(run: Run): Promise<{ measurements: Measurements; d
         method: method.label,
         networkCalls: method.steps,
         millisecondsPerImage,
-        frechet: frechetDistance(await statistics(features(judge.model, measured)), real),
+        frechet: frechetDistance(await statistics(featuresOfImages(judge, measured)), real),
         toTeacher: await meanAbsoluteDifference(measured, reference),
       });
       measured.dispose();
     }
     const measurements = {
-      classifierAccuracy: await accuracy(judge.model, test, held),
+      classifierAccuracy: await accuracy(judge, test, held),
       trainingImages: real.count,
       testImages: fresh.count,
       samplesPerMethod: run.config.measured,
@@ -159,7 +151,8 @@ export async function measure(run: Run): Promise<{ measurements: Measurements; d
     return { measurements, drawn };
   } finally {
     reference?.dispose();
-    disposeParams(judge.params);
+    await judge.job.close();
+    disposeParams(params);
   }
 }
 
@@ -169,39 +162,56 @@ function evenly(set: ImageSet, most: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((i * set.labels.length) / count));
 }
 
-/** Features of samples, a batch at a time; each is freed when the next is asked for. */
-function* features(judge: Classifier, images: tf.Tensor4D): Generator<tf.Tensor2D> {
-  for (let start = 0; start < images.shape[0]; start += BATCH) {
-    const size = Math.min(BATCH, images.shape[0] - start);
-    const batch = tf.tidy(() => judge(tf.slice(images, start, size)).features);
+/** The run's classifier at work. */
+interface Judge {
+  readonly run: Run;
+  readonly params: Params;
+  readonly job: Job<JudgeInput>;
+}
+
+/** Features and logits of `count` images, a batch at a time; each is freed when the next is asked for. */
+async function* judged(
+  { run, params, job }: Judge,
+  count: number,
+  inputOf: (from: number, to: number) => JudgeInput,
+): AsyncGenerator<{ features: tf.Tensor2D; logits: tf.Tensor2D }> {
+  const classes = run.data.train.classes.length;
+  for (const { from, to } of batches(run, count)) {
+    const rows = (await job.outputs(params, inputOf(from, to), to - from)) as tf.Tensor2D;
+    const [features, logits] = tf.split(rows, [rows.shape[1] - classes, classes], 1) as [
+      tf.Tensor2D,
+      tf.Tensor2D,
+    ];
+    rows.dispose();
     try {
-      yield batch;
+      yield { features, logits };
     } finally {
-      batch.dispose();
+      tf.dispose([features, logits]);
     }
   }
 }
 
-function* realFeatures(judge: Classifier, set: ImageSet, indices: readonly number[]): Generator<tf.Tensor2D> {
-  for (let start = 0; start < indices.length; start += BATCH) {
-    const { x0 } = imageBatch(set, indices.slice(start, start + BATCH));
-    try {
-      yield* features(judge, x0);
-    } finally {
-      x0.dispose();
-    }
-  }
+async function* featuresOf(judge: Judge, split: "train" | "test", indices: readonly number[]) {
+  const input = (from: number, to: number) => ({ split, indices: indices.slice(from, to) });
+  for await (const { features } of judged(judge, indices.length, input)) yield features;
 }
 
-async function accuracy(judge: Classifier, set: ImageSet, indices: readonly number[]): Promise<number> {
-  let right = 0;
-  for (let start = 0; start < indices.length; start += BATCH) {
-    const { x0, labels } = imageBatch(set, indices.slice(start, start + BATCH));
-    const guesses = tf.tidy(() => tf.argMax(judge(x0).logits, -1));
-    const read = Array.from(await guesses.data());
-    right += read.filter((guess, i) => guess === labels[i]).length;
-    tf.dispose([x0, guesses]);
+async function* featuresOfImages(judge: Judge, images: tf.Tensor4D) {
+  const values = Float32Array.from(await images.data());
+  const size = values.length / images.shape[0];
+  const input = (from: number, to: number) => ({ images: values.slice(from * size, to * size) });
+  for await (const { features } of judged(judge, images.shape[0], input)) yield features;
+}
+
+async function accuracy(judge: Judge, test: ImageSet, indices: readonly number[]): Promise<number> {
+  const input = (from: number, to: number) => ({ split: "test", indices: indices.slice(from, to) }) as const;
+  const guesses: number[] = [];
+  for await (const { logits } of judged(judge, indices.length, input)) {
+    const best = tf.argMax(logits, -1);
+    guesses.push(...(await best.data()));
+    best.dispose();
   }
+  const right = guesses.filter((guess, i) => guess === test.labels[indices[i]!]).length;
   return right / indices.length;
 }
 

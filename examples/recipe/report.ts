@@ -6,7 +6,8 @@ import { writeFileAtomic } from "cfd-distill/node";
 import { halvings } from "./config.js";
 import { measure, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
-import { checkpointPath, type Run } from "./stage.js";
+import type { Run } from "./stage.js";
+import { checkpointPath } from "./workplace.js";
 
 const GAP = 6;
 

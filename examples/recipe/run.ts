@@ -2,6 +2,7 @@ import "cfd-distill/backends/wasm";
 import { createRng, useBackend } from "cfd-distill";
 import type { CliChoice } from "./cli.js";
 import { halvings } from "./config.js";
+import { hire, shared } from "./crew.js";
 import type { Data } from "./data.js";
 import { openDirectory } from "./directory.js";
 import { duration } from "./progress.js";
@@ -13,23 +14,32 @@ import { halve, trainClassifier, trainTeacher } from "./stages.js";
  * The whole pipeline: teacher, classifier, halvings by PD and CFD, measurements and picture. Stages that are finished
  * are passed over, one that was interrupted goes on.
  */
-export async function runRecipe(choice: CliChoice, data: Data, signal: AbortSignal): Promise<void> {
+export async function runRecipe(choice: CliChoice, loaded: Data, signal: AbortSignal): Promise<void> {
   const { config, out } = choice;
   const started = performance.now();
   await openDirectory(out, config, choice);
   const engine = await useBackend(config.engine);
-  const run: Run = { out, config, data, rng: createRng(config.seed), signal };
+  const data = config.parallel === 1 ? loaded : shared(loaded);
+  const place = { out, config, data };
+  const run: Run = { ...place, rng: createRng(config.seed), signal, crew: hire(place) };
   const { train, test } = data;
+  const threads = run.crew.count === 1 ? "" : ` in ${run.crew.count} threads`;
   console.log(
     `${train.labels.length} training and ${test.labels.length} test images of ${train.shape.join("x")}, ` +
-      `engine ${engine.name}, results in ${out}/`,
+      `engine ${engine.name}${threads}, results in ${out}/`,
   );
   log(run, { event: choice.resume ? "resume" : "start", engine });
-  await trainTeacher(run);
-  await trainClassifier(run);
-  for (const halving of halvings(config)) await halve(run, halving);
-  const files = await report(run);
-  console.log(`Picture ${files.picture}, table ${files.table}, student ${files.student} (for loadGenerator)`);
+  try {
+    await trainTeacher(run);
+    await trainClassifier(run);
+    for (const halving of halvings(config)) await halve(run, halving);
+    const files = await report(run);
+    console.log(
+      `Picture ${files.picture}, table ${files.table}, student ${files.student} (for loadGenerator)`,
+    );
+  } finally {
+    await run.crew.end();
+  }
   console.log(`Done in ${duration((performance.now() - started) / 1000)}.`);
 }
 

@@ -8,24 +8,22 @@ import {
   readTerms,
   restoreRng,
   updateEma,
-  valueAndGrads,
   type Checkpoint,
-  type LossTerms,
   type NetworkCheckpoint,
   type Optimizer,
   type Params,
   type Rng,
 } from "cfd-distill";
 import { loadNetworkCheckpoint, saveCheckpoint } from "cfd-distill/node";
-import type { RecipeConfig } from "./config.js";
-import type { Data } from "./data.js";
+import type { Crew, Job } from "./crew.js";
 import { progress } from "./progress.js";
+import type { StepInput, Task } from "./tasks.js";
+import { checkpointPath, type Workplace } from "./workplace.js";
 
 /** What every stage of a run shares. */
-export interface Run {
-  readonly out: string;
-  readonly config: RecipeConfig;
-  readonly data: Data;
+export interface Run extends Workplace {
+  /** Who computes. */
+  readonly crew: Crew;
   /** Each stage forks its own stream from this one. */
   readonly rng: Rng;
   /** Stops the run at the next step, after a checkpoint. */
@@ -46,13 +44,9 @@ export interface Stage {
   readonly optimizer: Optimizer;
   /** Gradients are scaled down to this global norm. */
   readonly maxNorm: number;
-  /** The loss of one batch, all of whose randomness comes from `rng`. Runs in a tidy. */
-  readonly terms: (rng: Rng) => LossTerms;
-}
-
-/** Where the checkpoint of a stage is. */
-export function checkpointPath(run: Run, name: string): string {
-  return join(run.out, "checkpoints", `${name}.safetensors`);
+  /** What is computed of a batch, and of how many samples. */
+  readonly task: Extract<Task, { kind: "teacher" | "classifier" | "halving" }>;
+  readonly batch: number;
 }
 
 /** One line of the run's log. */
@@ -78,12 +72,13 @@ export async function train(run: Run, stage: Stage): Promise<void> {
     await saveCheckpoint(checkpointPath(run, stage.name), { ...stage.describe, ...weights, ...state });
     saved = step;
   };
+  const job = await run.crew.open(stage.task, stage.params);
   const bar = progress(stage.title, stage.steps, step);
   try {
     while (step < stage.steps) {
       if (run.signal.aborted) await save();
       run.signal.throwIfAborted();
-      const terms = await trainStep(stage, step, rng);
+      const terms = await trainStep(stage, job, step, rng);
       step++;
       log(run, { stage: stage.name, step, ...rounded(terms) });
       bar.update(step, `loss ${terms.loss!.toPrecision(3)}`);
@@ -92,21 +87,29 @@ export async function train(run: Run, stage: Stage): Promise<void> {
     }
   } finally {
     bar.stop();
+    await job.close();
   }
 }
 
-async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<string, number>> {
-  const { terms, norm } = tf.tidy(() => {
-    const { terms, grads } = valueAndGrads(() => stage.terms(rng), stage.params);
+/** One step, whose random numbers come from a stream of its own. */
+async function trainStep(
+  stage: Stage,
+  job: Job<StepInput>,
+  step: number,
+  rng: Rng,
+): Promise<Record<string, number>> {
+  const input = { rng: rng.fork(step).state() };
+  const { terms, grads } = await job.valueAndGrads(stage.params, input, stage.batch);
+  const norm = tf.tidy(() => {
     const clipped = clipByGlobalNorm(grads, stage.maxNorm);
     stage.optimizer.apply(stage.params, clipped.grads);
     if (stage.ema) updateEma(stage.ema.params, stage.params, stage.ema.decay(step));
-    return { terms: { ...terms }, norm: clipped.norm };
+    return clipped.norm;
   });
   try {
     return await readTerms({ ...terms, gradientNorm: norm }, { step });
   } finally {
-    tf.dispose([terms, norm]);
+    tf.dispose([terms, grads, norm]);
   }
 }
 

@@ -138,6 +138,7 @@ describe("the command line", () => {
     });
     expect(chosen.base.steps).toBe(Math.round(presets.quickstart.base.steps / 2));
     expect(parse("--preset", "smoke").out).toBe("runs/quickstart-smoke");
+    expect([chosen, parse("--parallel", "3").config].map(({ parallel }) => parallel)).toEqual([2, 3]);
     const cifar = parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--data", "DIR"]);
     expect([cifar.config.recipe, cifar.config.preset, cifar.data]).toEqual(["cifar10-cfd", "tiny", "DIR"]);
   });
@@ -146,6 +147,7 @@ describe("the command line", () => {
     [["--resum"], "unknown option '--resum'\n(Did you mean --resume?)"],
     [["--seed", "1.5"], "It must be an integer."],
     [["--steps-scale", "0"], "It must be a positive number."],
+    [["--parallel", "0"], "It must be at least 1."],
     [["--engine", "gpu"], "Allowed choices are wasm, cpu."],
     [["--force", "--resume"], "cannot be used with option '--resume'"],
     [["extra"], "too many arguments"],

@@ -20,7 +20,7 @@ function quickstart(
   words: readonly string[],
   stop?: { stage: string; lines: number; signal: NodeJS.Signals },
 ): Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }> {
-  const program = ["--import", "tsx", "examples/quickstart.ts", "--preset", "smoke", "--steps-scale", "2"];
+  const program = ["--import", "tsx", "examples/quickstart.ts", "--preset", "smoke"];
   const child = spawn(process.execPath, [...program, "--out", out, ...words]);
   let output = "";
   const gather = (text: Buffer) => (output += text.toString());
@@ -44,36 +44,69 @@ function linesOf(out: string, stage: string): number {
   return existsSync(path) ? readFileSync(path, "utf8").split(`{"stage":"${stage}","step"`).length - 1 : 0;
 }
 
+/** The checkpoints of two runs are the same files. */
+function expectSame(a: string, b: string): void {
+  for (const stage of stages) {
+    const bytes = (out: string) => readFileSync(join(out, "checkpoints", `${stage}.safetensors`));
+    expect(bytes(a).equals(bytes(b)), `the checkpoint of ${stage}`).toBe(true);
+  }
+}
+
+/** What the log says of each step of a stage. */
+function lossesOf(out: string, stage: string): number[] {
+  const lines = readFileSync(join(out, "log.jsonl"), "utf8").trim().split("\n");
+  const entries = lines.map((line) => JSON.parse(line) as { stage?: string; loss?: number });
+  return entries.flatMap((entry) => (entry.stage === stage && entry.loss !== undefined ? [entry.loss] : []));
+}
+
 describe("the quickstart at smoke size, on wasm", () => {
-  it(
-    "stopped, killed and resumed gives the bits of a run that went through",
-    { timeout: 120_000 },
-    async () => {
-      const [whole, broken] = [join(home, "whole"), join(home, "broken")];
-      const through = await quickstart(whole, []);
-      expect(through).toMatchObject({ code: 0 });
-      expect(through.output).toContain("Frechet distance");
+  const [whole, pair] = [join(home, "whole"), join(home, "pair")];
+  const two = ["--parallel", "2"];
 
-      const stopped = await quickstart(broken, [], { stage: "teacher", lines: 3, signal: "SIGINT" });
-      expect(stopped.output).toMatch(/To go on: npm run quickstart -- .*--resume/);
-      expect(stopped.code).toBe(130);
-      const killed = await quickstart(broken, ["--resume"], { stage: "pd-4", lines: 2, signal: "SIGKILL" });
-      expect(killed.signal).toBe("SIGKILL");
-      expect(existsSync(join(broken, "student.safetensors"))).toBe(false);
-      expect(await quickstart(broken, ["--resume"])).toMatchObject({ code: 0 });
+  it("stopped and resumed gives the bits of a run that went through", { timeout: 120_000 }, async () => {
+    const broken = join(home, "broken");
+    const through = quickstart(whole, []);
+    const stopped = await quickstart(broken, [], { stage: "teacher", lines: 3, signal: "SIGINT" });
+    expect(stopped.output).toMatch(/To go on: npm run quickstart -- .*--resume/);
+    expect(stopped.code).toBe(130);
+    expect(existsSync(join(broken, "student.safetensors"))).toBe(false);
+    expect(await quickstart(broken, ["--resume"])).toMatchObject({ code: 0 });
+    expect(await through).toMatchObject({ code: 0 });
+    expect((await through).output).toContain("Frechet distance");
 
-      for (const stage of stages) {
-        const bytes = (out: string) => readFileSync(join(out, "checkpoints", `${stage}.safetensors`));
-        expect(bytes(broken).equals(bytes(whole)), `the checkpoint of ${stage}`).toBe(true);
-      }
-      expect(readdirSync(join(whole, "checkpoints")).length).toBe(stages.length); // no temporary file is left
-      const repeated = await quickstart(whole, []);
-      expect(repeated).toMatchObject({ code: 1 });
-      expect(repeated.output).toContain("already holds a run");
+    expectSame(broken, whole);
+    expect(readdirSync(join(whole, "checkpoints")).length).toBe(stages.length); // no temporary file is left
+    const repeated = await quickstart(whole, []);
+    expect(repeated).toMatchObject({ code: 1 });
+    expect(repeated.output).toContain("already holds a run");
+    await checkResults(whole);
+  });
 
-      await checkResults(whole);
-    },
-  );
+  it("does so in two threads too, also when stopped and killed", { timeout: 120_000 }, async () => {
+    const broken = join(home, "broken pair");
+    const through = quickstart(pair, two);
+    const stopped = await quickstart(broken, two, { stage: "classifier", lines: 2, signal: "SIGINT" });
+    expect(stopped).toMatchObject({ code: 130 });
+    const resume = [...two, "--resume"];
+    const killed = await quickstart(broken, resume, { stage: "pd-4", lines: 2, signal: "SIGKILL" });
+    expect(killed.signal).toBe("SIGKILL");
+    expect(await quickstart(broken, resume)).toMatchObject({ code: 0 });
+    expect(await through).toMatchObject({ code: 0 });
+    expect((await through).output).toContain("in 2 threads");
+    expectSame(broken, pair);
+    await checkResults(pair);
+
+    const alone = await quickstart(pair, ["--resume"]);
+    expect(alone.output).toContain("parallel was 2 and is now 1");
+  });
+
+  it("trains on the same batches in one thread and in two", () => {
+    const [one, both] = [lossesOf(whole, "teacher"), lossesOf(pair, "teacher")];
+    expect(both.length).toBe(6);
+    both.forEach((loss, step) => {
+      expect(Math.abs(loss / one[step]! - 1)).toBeLessThan(1e-3); // from 1e-7 up, a little more with each step
+    });
+  });
 });
 
 /** The picture shows something, the numbers are numbers, and the student draws. */
