@@ -48,14 +48,17 @@ const PARTS: readonly Part[] = [
   },
 ];
 
+const THREADS = [1, 2];
+
 /** Steps and memory of this library beside PyTorch's, which take turns; the issue's table. */
 export async function compareWithPytorch(options: ComparisonOptions): Promise<string> {
   const python = findPytorch();
-  const source = python === undefined ? "PyTorch 2.13, stored" : "PyTorch";
-  const times = [["ms", "here", `${source}, 1 thread`, "ratio", "2 threads", "ratio", "target"]];
-  const memory = [["peak memory of a base step, MB", "here", source, "ratio", "target"]];
+  const theirs = python === undefined ? "PyTorch, stored" : "PyTorch";
+  const times = [["ms", "1 worker", theirs, "ratio", "2 workers", theirs, "ratio", "target"]];
+  const memory = [["peak memory of a base step, MB", ...times[0]!.slice(1)]];
   for (const part of PARTS) {
-    times.push([part.title, "", "", "", "", "", ""], ...(await timeRows(part, python, options)));
+    times.push([part.title, ...Array.from({ length: 7 }, () => "")]);
+    times.push(...(await timeRows(part, python, options)));
     memory.push(...(await memoryRows(part, python, options)));
   }
   return `${table(times)}\n\n${table(memory)}`;
@@ -67,37 +70,52 @@ async function timeRows(part: Part, python: string | undefined, options: Compari
   await Promise.all([here.make(part.workload), pytorch?.make(part.workload)]);
   const rows: string[][] = [];
   for (const { title, step, target } of part.rows) {
-    const runners = [() => here.time(step, 1)];
-    if (pytorch) runners.push(...[1, 2].map((threads) => () => pytorch.time(step, threads)));
-    const [ours = NaN, one, two = part.stored[step]] = await takeTurns(runners, options.rounds);
-    const ratio = (theirs = NaN) => show(ours / theirs, 2);
-    rows.push([`  ${title}`, show(ours), show(one), ratio(one), show(two), ratio(two), target]);
+    const runners = THREADS.flatMap((threads) =>
+      [here, pytorch].map((contender) => contender && (() => contender.time(step, threads))),
+    );
+    const medians = await takeTurns(runners, options.rounds);
+    if (!pytorch) medians[3] = part.stored[step] ?? NaN; // stored with two threads only
+    rows.push([`  ${title}`, ...pairs(medians, (ms) => show(ms)), target]);
   }
   here.close();
   pytorch?.close();
   return rows;
 }
 
-/** Each in a fresh process: the highest resident memory of three base steps, all of it and what the steps added. */
-async function memoryRows(part: Part, python: string | undefined, options: ComparisonOptions) {
-  const here = await startHere(options.engine, options.node);
-  const ours = await memoryOfSteps(here, part.workload);
-  here.close();
-  // PyTorch as it comes: the settings that make it faster hold more memory.
-  const pytorch = await startPytorch(python, { tuned: false });
-  const theirs = pytorch && (await memoryOfSteps(pytorch, part.workload));
-  pytorch?.close();
-  return (["peak", "added"] as const).map((kind) => {
-    const title = kind === "peak" ? `${part.title}, the whole process` : "  added by the steps";
-    const ratio = show(theirs && ours[kind] / theirs[kind], 2);
-    return [title, megabytes(ours[kind]), megabytes(theirs?.[kind]), ratio, "1.5"];
-  });
+/** Ours, theirs and their ratio, for one thread and for two. */
+function pairs([a = NaN, b = NaN, c = NaN, d = NaN]: readonly number[], format: (x: number) => string) {
+  return [format(a), format(b), show(a / b, 2), format(c), format(d), show(c / d, 2)];
 }
 
-async function memoryOfSteps(contender: Contender, workload: Workload) {
+/** The highest resident memory of three base steps, each contender in a fresh process; and what the steps added. */
+async function memoryRows(part: Part, python: string | undefined, options: ComparisonOptions) {
+  const measured: { peak: number; added: number }[] = [];
+  for (const threads of THREADS) {
+    const here = await startHere(options.engine, options.node);
+    // PyTorch as it comes: the settings that make it faster hold more memory.
+    const pytorch = await startPytorch(python, { tuned: false });
+    for (const contender of [here, pytorch])
+      measured.push(await peakMemory(contender, part.workload, threads));
+  }
+  const row = (title: string, kind: "peak" | "added") => {
+    return [
+      title,
+      ...pairs(
+        measured.map((memory) => memory[kind]),
+        megabytes,
+      ),
+      "1.5",
+    ];
+  };
+  return [row(`${part.title}, the process`, "peak"), row("  of it added by the steps", "added")];
+}
+
+async function peakMemory(contender: Contender | undefined, workload: Workload, threads: number) {
+  if (contender === undefined) return { peak: NaN, added: NaN };
   await contender.make(workload);
   const { rss } = await contender.memory();
-  for (let step = 0; step < 3; step++) await contender.time("base", 2).catch(() => contender.time("base", 1));
+  for (let step = 0; step < 3; step++) await contender.time("base", threads);
   const { peak } = await contender.memory();
+  contender.close();
   return { peak, added: peak - rss };
 }

@@ -61,7 +61,7 @@ export async function startContender(
     time: async (step, threads) => (await ask<{ ms: number }>({ step, threads })).ms,
     memory: () => ask({ memory: true }),
     close: () => {
-      child.stdin.end();
+      child.kill();
     },
   };
 }

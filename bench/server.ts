@@ -5,22 +5,19 @@ import { useBackend } from "cfd-distill";
 import type { Request } from "./contender.js";
 import { makeWork, type Work } from "./steps.js";
 
+const engine = process.argv[2] as "cpu" | "wasm";
 let work: Work | undefined;
 
-function answer(request: Request): object {
+async function answer(request: Request): Promise<object> {
   if ("make" in request) {
-    work = makeWork(request.make);
+    work = makeWork(engine, request.make);
     return { parameters: work.parameters };
   }
+  if ("memory" in request) return processMemory();
   if (work === undefined) throw new Error("make a workload first");
-  const made = work;
-  if ("step" in request) {
-    if (request.threads !== 1) throw new Error("one thread only");
-    const start = performance.now();
-    made.run(request.step);
-    return { ms: performance.now() - start };
-  }
-  return processMemory();
+  const start = performance.now();
+  await work.run(request.step, request.threads);
+  return { ms: performance.now() - start };
 }
 
 /** Resident and highest resident bytes of this process, from Linux's /proc. */
@@ -34,11 +31,11 @@ const say = (message: object) => {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 };
 
-const { name } = await useBackend(process.argv[2] as "cpu" | "wasm");
+const { name } = await useBackend(engine);
 say({ name: `${name}, Node ${process.versions.node}` });
 for await (const line of createInterface({ input: process.stdin })) {
   try {
-    say(answer(JSON.parse(line) as Request));
+    say(await answer(JSON.parse(line) as Request));
   } catch (error) {
     say({ error: error instanceof Error ? error.message : String(error) });
   }

@@ -1,61 +1,60 @@
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
+import { startWorkers } from "cfd-distill/node";
+import type { Setup } from "./replica.js";
+import { makeTask, type TrainingStep } from "./task.js";
 import type { StepName, Workload } from "./workloads.js";
 
-const STUDENT_STEPS = 4;
-
-/** A workload's networks, batch and optimiser, as the steps that are timed. What a step needs is made once. */
+/** A workload's steps, in this thread or on workers. */
 export interface Work {
   readonly parameters: number;
-  run(step: StepName): void;
+  run(step: StepName, threads: number): Promise<void>;
 }
 
-export function makeWork({ unet, batch, size }: Workload): Work {
-  const rng = cfd.createRng(1);
-  const network = cfd.unet({ ...unet, timeScale: 1024 });
-  const params = network.init(rng.fork("student"));
-  const student = cfd.denoiser(network, params, "x0");
-  const teacher = once(() => cfd.denoiser(network, cfd.cloneParams(params), "x0"));
-  const classifier = once(() => {
-    const residual = cfd.resnet({ depth: 18, classes: 10 });
-    return cfd.classifier(residual, residual.init(rng.fork("classifier")));
-  });
-  const images = () => tf.tensor4d(rng.normals(batch * size * size * 3), [batch, size, size, 3]);
-  const times = Array.from({ length: batch }, (_, i) => ((i % STUDENT_STEPS) + 1) / STUDENT_STEPS);
-  const data = { schedule: cfd.cosineSchedule(), x0: tf.clipByValue(images(), -1, 1), eps: images(), times };
-  const distilled = () => ({ ...data, student, teacher: teacher(), studentSteps: STUDENT_STEPS });
+export function makeWork(engine: Setup["engine"], workload: Workload): Work {
+  const { batch } = workload;
+  const task = makeTask(workload);
+  const { params } = task;
   const optimizer = cfd.adam({ learningRate: 1e-4 });
-  const train = (loss: () => cfd.LossTerms) => {
+  const update = ({ grads }: cfd.ValueAndGrads) => {
     tf.tidy(() => {
-      const { grads } = cfd.valueAndGrads(loss, params);
       optimizer.apply(params, cfd.clipByGlobalNorm(grads, 1).grads);
     });
   };
-  const steps: Record<StepName, () => void> = {
-    forward: () => {
-      tf.dispose(student(data.x0, times));
-    },
-    base: () => {
-      train(() => cfd.denoisingLoss({ ...data, denoiser: student }));
-    },
-    progressive: () => {
-      const input = distilled();
-      train(() => cfd.progressiveLoss(input));
-    },
-    cfd: () => {
-      const input = { ...distilled(), classifier: classifier() };
-      train(() => cfd.cfdLoss({ ...input, temperature: 0.95, beta: 0.003, gamma: 0.75 }));
-    },
+  const whole = { start: 0, end: batch };
+  const alone = (step: StepName) => {
+    tf.tidy(() => {
+      if (step === "forward") task.outputs(whole);
+      else update(cfd.valueAndGrads(() => task.terms(step, whole), params));
+    });
+  };
+  const connect = onceEach((threads) => {
+    const workers = startWorkers(new URL("replica.mjs", import.meta.url), threads);
+    return cfd.connectReplicas<TrainingStep | "forward">(workers, { engine, workload } satisfies Setup);
+  });
+  const together = async (step: StepName, threads: number) => {
+    const replicas = await connect(threads);
+    if (step === "forward") {
+      tf.dispose(await replicas.outputs(params, step, batch));
+    } else {
+      const result = await replicas.valueAndGrads(params, step, batch);
+      update(result);
+      tf.dispose([result.terms, result.grads]);
+    }
   };
   return {
     parameters: cfd.countParameters(params),
-    run: (step) => {
-      steps[step]();
+    run: async (step, threads) => {
+      if (threads === 1) alone(step);
+      else await together(step, threads);
     },
   };
 }
 
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
+function onceEach<T>(make: (key: number) => T): (key: number) => T {
+  const made = new Map<number, T>();
+  return (key) => {
+    if (!made.has(key)) made.set(key, make(key));
+    return made.get(key)!;
+  };
 }

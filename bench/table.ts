@@ -6,12 +6,12 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map(pad).join("  ")).join("\n");
 }
 
-/** A number with two significant digits or none after the point; "-" where there is none. */
-export function show(value: number | undefined, digits = 0): string {
-  return value === undefined || Number.isNaN(value) ? "-" : value.toFixed(digits);
+/** A number with `digits` after the point; "-" where there is none. */
+export function show(value: number, digits = 0): string {
+  return Number.isNaN(value) ? "-" : value.toFixed(digits);
 }
 
 /** Bytes as megabytes (10^6). */
-export function megabytes(bytes: number | undefined): string {
-  return show(bytes === undefined ? undefined : bytes / 1e6);
+export function megabytes(bytes: number): string {
+  return show(bytes / 1e6);
 }

@@ -21,16 +21,16 @@ const TURN = 400; // ms
 /**
  * Median milliseconds of several runners that take turns, so that a machine whose clock drifts or that others use is
  * as slow for one as for the next. A turn is at least two calls, of which the first does not count: it finds the caches
- * full of another's data. The first round does not count either.
+ * full of another's data. The first round does not count either. NaN stands for a runner that is absent.
  */
 export async function takeTurns(
-  runners: readonly (() => Promise<number>)[],
+  runners: readonly ((() => Promise<number>) | undefined)[],
   rounds: number,
 ): Promise<number[]> {
   const times = runners.map((): number[] => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [i, run] of runners.entries()) {
-      const measured = await turn(run);
+      const measured = run ? await turn(run) : [];
       if (round > 0) times[i]!.push(...measured);
     }
   }

@@ -6,6 +6,8 @@ export interface Workload {
   readonly batch: number;
   /** Height and width of the images. */
   readonly size: number;
+  /** Whether this library computes blocks again instead of keeping their intermediates. */
+  readonly recompute?: boolean;
 }
 
 /** A forward pass, or a training step: loss, gradients, clipping, Adam. */
