@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
+import { canFuse } from "../fused.js";
 import type { Params } from "../types.js";
-import { addPerChannel, pixelMean } from "./channelwise.js";
-import { differentiable } from "./custom-gradient.js";
+import { addPerChannel, addSame, pixelMean } from "./channelwise.js";
+import { differentiable, fusedOr } from "./custom-gradient.js";
 import { ones, zeros } from "./initialisers.js";
 import type { ApplyOptions } from "./network.js";
 import { param, type ParamSpecs } from "./params.js";
@@ -42,56 +43,97 @@ export function batchNorm(
   name: string,
   options: ApplyOptions = {},
 ): tf.Tensor4D {
-  return tf.tidy(() => {
-    const { scaled, shift } = scaleChannels(x, params, name, options);
-    return addPerChannel(scaled, shift);
-  });
+  return normalise(x, params, name, { ...options, relu: false });
 }
 
-/** ReLU of batch normalisation. Of the values in between the tape keeps x and the result, nothing else. */
+/** ReLU of batch normalisation. Of the values in between the tape keeps x and the result at most. */
 export function batchNormRelu(
   x: tf.Tensor4D,
   params: Params,
   name: string,
   options: ApplyOptions = {},
 ): tf.Tensor4D {
+  return normalise(x, params, name, { ...options, relu: true });
+}
+
+/** ReLU of the sum of `other` and the batch normalisation of x. */
+export function batchNormAddRelu(
+  [x, other]: readonly [tf.Tensor4D, tf.Tensor4D],
+  params: Params,
+  name: string,
+  options: ApplyOptions = {},
+): tf.Tensor4D {
+  if (options.train) return tf.tidy(() => tf.relu(addSame(batchNorm(x, params, name, options), other)));
+  const { gamma, beta, mean, variance } = weightsOf(params, name);
+  const composed = (input: tf.Tensor4D, ...[g, b, m, v, o]: [...Weights, tf.Tensor4D]) =>
+    tf.relu(addSame(fixed(input, [g, b, m, v], false), o));
+  return tf.tidy(() => fusedOr(composed, fusedFixed(true), x, gamma, beta, mean, variance, other));
+}
+
+interface Options extends ApplyOptions {
+  readonly relu: boolean;
+}
+
+function normalise(x: tf.Tensor4D, params: Params, name: string, { train, relu }: Options): tf.Tensor4D {
+  const { gamma, beta, mean, variance } = weightsOf(params, name);
+  if (!train) {
+    const composed = (input: tf.Tensor4D, ...weights: Weights) => fixed(input, weights, relu);
+    return tf.tidy(() => fusedOr(composed, fusedFixed(relu), x, gamma, beta, mean, variance));
+  }
+  const count = x.size / x.shape[3];
+  check(count > 1, "batchNorm", `more than one value per channel in ${name}, in training mode`, x);
+  const observe = (batchMean: tf.Tensor, batchVariance: tf.Tensor) => {
+    update(mean, batchMean);
+    // Alg. 2: the running variance is the unbiased one, unlike the one that normalises.
+    update(variance, tf.mul(batchVariance, count / (count - 1)));
+  };
   return tf.tidy(() => {
-    const { scaled, shift } = scaleChannels(x, params, name, options);
-    return shiftRelu(scaled, shift);
+    const fused = { kernel: "BatchNorm", attrs: { relu, epsilon: EPSILON } };
+    const composed = (seen?: typeof observe) => (input: tf.Tensor4D, g: tf.Tensor, b: tf.Tensor) =>
+      shifted(standardise(input, g, seen), b, relu);
+    // The gradient of a gradient runs the composition again, which must not count as a forward pass.
+    return canFuse(fused, [x, gamma, beta])
+      ? fusedOr(composed(), { ...fused, observe }, x, gamma, beta)
+      : composed(observe)(x, gamma, beta);
   });
 }
 
-/** Batch normalisation is scaled + shift. */
-function scaleChannels(x: tf.Tensor4D, params: Params, name: string, options: ApplyOptions) {
-  const gamma = param(params, `${name}.weight`);
-  const beta = param(params, `${name}.bias`);
-  const mean = param(params, `${name}.running_mean`);
-  const variance = param(params, `${name}.running_var`);
-  if (options.train) {
-    const count = x.size / x.shape[3];
-    check(count > 1, "batchNorm", `more than one value per channel in ${name}, in training mode`, x);
-    return { scaled: standardise(x, gamma, { mean, variance }), shift: beta };
-  }
+function weightsOf(params: Params, name: string) {
+  return {
+    gamma: param(params, `${name}.weight`),
+    beta: param(params, `${name}.bias`),
+    mean: param(params, `${name}.running_mean`),
+    variance: param(params, `${name}.running_var`),
+  };
+}
+
+type Weights = [gamma: tf.Tensor, beta: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor];
+
+const fusedFixed = (relu: boolean) => ({ kernel: "FixedBatchNorm", attrs: { relu, epsilon: EPSILON } });
+
+/** With given statistics it is x scale + shift. */
+function fixed(x: tf.Tensor4D, [gamma, beta, mean, variance]: Weights, relu: boolean): tf.Tensor4D {
   const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, EPSILON)));
   // `tf.mul` computes the scale's gradient only if somebody asks for it; with a frozen classifier nobody does.
-  return { scaled: tf.mul<tf.Tensor4D>(x, scale), shift: tf.sub(beta, tf.mul(mean, scale)) };
+  return shifted(tf.mul<tf.Tensor4D>(x, scale), tf.sub(beta, tf.mul(mean, scale)), relu);
 }
 
-interface Running {
-  readonly mean: tf.Variable;
-  readonly variance: tf.Variable;
+function shifted(x: tf.Tensor4D, shift: tf.Tensor, relu: boolean): tf.Tensor4D {
+  return relu ? shiftRelu(x, shift) : addPerChannel(x, shift);
 }
 
-/** gamma (x - mean) / sqrt(variance + epsilon) with the batch's statistics, which also update `running`. */
-function standardise(x: tf.Tensor4D, gamma: tf.Tensor, running: Running): tf.Tensor4D {
+/** gamma (x - mean) / sqrt(variance + epsilon) with the batch's statistics, which `observe` sees. */
+function standardise(
+  x: tf.Tensor4D,
+  gamma: tf.Tensor,
+  observe?: (mean: tf.Tensor, variance: tf.Tensor) => void,
+): tf.Tensor4D {
   const count = x.size / x.shape[3];
   const operation = {
     keep: "inputs",
     forward: (input: tf.Tensor4D, weight: tf.Tensor) => {
       const { mean, variance, centred, inverse } = moments(input);
-      update(running.mean, tf.reshape(mean, [-1]));
-      // Alg. 2: the running variance is the unbiased one, unlike the one that normalises.
-      update(running.variance, tf.mul(tf.reshape(variance, [-1]), count / (count - 1)));
+      observe?.(tf.reshape(mean, [-1]), tf.reshape(variance, [-1]));
       return tf.mul<tf.Tensor4D>(centred, tf.mul(inverse, weight));
     },
     backward: (dy: tf.Tensor4D, input: tf.Tensor4D, weight: tf.Tensor) => {

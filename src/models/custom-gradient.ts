@@ -17,6 +17,8 @@ export interface Operation<I extends readonly tf.Tensor[], O extends tf.Tensor> 
    * `input0`, ..., the rest as `extra0`, ..., and gives one gradient per input.
    */
   readonly fused?: Fused;
+  /** Sees what the fused kernel gives besides the value. */
+  readonly observe?: (...extras: tf.Tensor[]) => void;
 }
 
 /** Applies an operation; `tf.customGrad` with types, and with backward's intermediates freed. */
@@ -29,6 +31,7 @@ export function differentiable<I extends readonly tf.Tensor[], O extends tf.Tens
   const run = tf.customGrad<O>((...parts) => {
     const save = parts[inputs.length] as (tensors: tf.Tensor[]) => void;
     const [value, ...extras] = fused ? runFused(fused, numbered("input", inputs)) : [forward(...inputs)];
+    if (fused) operation.observe?.(...extras);
     // What arrives in `parts` are the inputs themselves; naming them keeps their types.
     const kept = keep === "inputs" ? inputs : [];
     save([...kept, ...extras]);
@@ -45,6 +48,26 @@ export function differentiable<I extends readonly tf.Tensor[], O extends tf.Tens
     };
   });
   return run(...inputs);
+}
+
+/**
+ * An operation whose gradients the engine knows; in its place the kernels of `fused`, which keep all inputs, where the
+ * engine has them.
+ */
+export function fusedOr<I extends readonly tf.Tensor[], O extends tf.Tensor>(
+  composed: (...inputs: I) => O,
+  { observe, ...fused }: Fused & Pick<Operation<I, O>, "observe">,
+  ...inputs: I
+): O {
+  if (!canFuse(fused, inputs)) return composed(...inputs);
+  const operation: Operation<I, O> = {
+    keep: "inputs",
+    forward: composed,
+    backward: (dy, ...at) => tf.grads((...parts) => composed(...(parts as unknown as I)))([...at], dy),
+    fused,
+    ...(observe && { observe }),
+  };
+  return differentiable(operation, ...inputs);
 }
 
 /** Whether operations are being recorded: during a backward pass, for a gradient of that gradient. */

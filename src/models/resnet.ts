@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
-import { batchNorm, batchNormRelu, batchNormSpecs } from "./batch-norm.js";
-import { addSame } from "./channelwise.js";
+import { batchNorm, batchNormAddRelu, batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
   blocksOfDepth,
   checkBlocks,
@@ -173,13 +172,12 @@ function residual(
   const { name, stride } = block;
   const last = config.bottleneck ? 3 : 2;
   const strided = config.bottleneck ? 2 : 1;
+  const conv = (x: tf.Tensor4D, i: number) =>
+    conv2d(x, params, `${name}.conv${i}`, { stride: i === strided ? stride : 1 });
   let inner = h;
-  for (let i = 1; i <= last; i++) {
-    const convolved = conv2d(inner, params, `${name}.conv${i}`, { stride: i === strided ? stride : 1 });
-    const normalise = i === last ? batchNorm : batchNormRelu;
-    inner = normalise(convolved, params, `${name}.bn${i}`, options);
-  }
-  return tf.relu(addSame(inner, shortcut(block, config, params, { h, options })));
+  for (let i = 1; i < last; i++) inner = batchNormRelu(conv(inner, i), params, `${name}.bn${i}`, options);
+  const parts = [conv(inner, last), shortcut(block, config, params, { h, options })] as const;
+  return batchNormAddRelu(parts, params, `${name}.bn${last}`, options);
 }
 
 function shortcut(

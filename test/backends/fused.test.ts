@@ -3,6 +3,7 @@ import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRng, useBackend } from "../../src/index.js";
 import { attend } from "../../src/models/attention.js";
+import { batchNorm, batchNormAddRelu, batchNormRelu } from "../../src/models/batch-norm.js";
 import { addPerChannel, pixelMean } from "../../src/models/channelwise.js";
 import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
 import type { Params } from "../../src/types.js";
@@ -14,11 +15,22 @@ import type { WasmBackend } from "../../src/backends/wasm/heap.js";
 const rng = createRng(7);
 
 const FUSED = ["Attention", "GroupNorm", "AddPerChannel", "PixelMean"];
+const FUSED = [
+  "BatchNorm",
+  "FixedBatchNorm",
+  "Attention",
+  "GroupNorm",
+  "AddPerChannel",
+  "PixelMean",
+  "Upsample",
+];
 
 interface Case {
   readonly name: string;
   readonly shapes: readonly (readonly number[])[];
   readonly f: (...inputs: tf.Tensor[]) => tf.Tensor;
+  /** Of finite differences: smaller where the slope jumps. */
+  readonly step?: number;
 }
 
 const asParams = (entries: Record<string, tf.Tensor>) => entries as unknown as Params;
@@ -44,6 +56,60 @@ function attentionCase(...shape: readonly [number, number, number]): Case {
     f: (q, k, v) => attend(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, shape[2] ** -0.5),
   };
 }
+const statistics = new Map<number, tf.Variable>();
+
+/** Running statistics of as many channels, which a training step changes. */
+function running(channels: number): tf.Variable {
+  const known = statistics.get(channels) ?? tf.tidy(() => tf.variable(tf.ones([channels]), false));
+  statistics.set(channels, known);
+  return known;
+}
+
+function batchNormCases(shape: readonly [number, number, number, number]): Case[] {
+  const row = [shape[3]];
+  const text = `[${shape.join(", ")}]`;
+  return [batchNorm, batchNormRelu].flatMap((normalise): Case[] => [
+    {
+      name: `${normalise.name} of ${text} by given statistics`,
+      step: 3e-4,
+      shapes: [shape, row, row, row, row],
+      f: (x, weight, bias, running_mean, raw) =>
+        normalise(
+          x as tf.Tensor4D,
+          bn({ weight, bias, running_mean, running_var: tf.add(tf.square(raw), 0.3) }),
+          "n",
+        ),
+    },
+    {
+      name: `${normalise.name} of ${text} in training`,
+      step: 3e-4,
+      shapes: [shape, row, row],
+      f: (x, weight, bias) => {
+        const statistic = running(shape[3]);
+        const params = bn({ weight, bias, running_mean: statistic, running_var: statistic });
+        return normalise(x as tf.Tensor4D, params, "n", { train: { rng } });
+      },
+    },
+  ]);
+}
+
+function addReluCase(shape: readonly [number, number, number, number]): Case {
+  const row = [shape[3]];
+  return {
+    name: `batchNormAddRelu of [${shape.join(", ")}]`,
+    step: 3e-4,
+    shapes: [shape, shape, row, row],
+    f: (x, other, weight, bias) => {
+      const [running_mean, running_var] = [tf.fill(row, 0.1), tf.fill(row, 1.3)];
+      const params = bn({ weight, bias, running_mean, running_var });
+      return batchNormAddRelu([x as tf.Tensor4D, other as tf.Tensor4D], params, "n");
+    },
+  };
+}
+
+const bn = (entries: Record<string, tf.Tensor | undefined>) =>
+  asParams(Object.fromEntries(Object.entries(entries).map(([key, value]) => [`n.${key}`, value!])));
+
 const imageShapes = [
   [2, 4, 3, 8],
   [1, 7, 6, 5],
@@ -66,6 +132,8 @@ const cases: readonly Case[] = [
   attentionCase(2, 131, 12),
   attentionCase(1, 1, 3),
   attentionCase(2, 9, 1),
+  ...imageShapes.flatMap(batchNormCases),
+  ...imageShapes.map((shape) => addReluCase(shape)),
   ...imageShapes.flatMap((shape): Case[] => {
     const [batch, , , channels] = shape;
     const text = `[${shape.join(", ")}]`;
@@ -149,7 +217,7 @@ describe.each(cases)("$name", (fusedCase) => {
         const at = inputs.map((each, i) => (i === which ? each.map((x, k) => x + by * direction[k]!) : each));
         return sum((await evaluate(fusedCase, at, dy))[0]!, dy);
       };
-      const step = 3e-3;
+      const step = fusedCase.step ?? 3e-3;
       const numeric = ((await moved(step)) - (await moved(-step))) / (2 * step);
       const exact = sum(gradients[which]!, direction);
       expect(Math.abs(exact - numeric), `input ${which}`).toBeLessThan(1e-2 * Math.max(1, Math.abs(exact)));
@@ -177,6 +245,27 @@ describe("SiLU in a kernel", () => {
         expect(Math.abs(values[i]! - exact), `${x}`).toBeLessThanOrEqual(tolerance);
       }
     });
+  });
+});
+
+describe("batch norm in a kernel", () => {
+  it("moves the running statistics by 0.1, once a forward pass, whatever gradients follow", async () => {
+    await useBackend("wasm");
+    const names = ["weight", "bias", "running_mean", "running_var"] as const;
+    const params = bn(
+      Object.fromEntries(names.map((name) => [name, tf.tidy(() => tf.variable(tf.tensor1d([0.5, 2])))])),
+    );
+    // Channel 0 holds 1, 3: mean 2, unbiased variance 2. Channel 1 holds 4, 4: mean 4, variance 0.
+    const x = tf.tensor4d([1, 4, 3, 4], [1, 2, 1, 2]);
+    const f = (at: tf.Tensor) =>
+      tf.sum(tf.square(batchNormRelu(at as tf.Tensor4D, params, "n", { train: { rng } })));
+    tf.tidy(() => tf.grad((at) => tf.sum(tf.square(tf.grad(f)(at))))(x));
+    const [mean, variance] = [params["n.running_mean"]!, params["n.running_var"]!];
+    expect(distance(await mean.data<"float32">(), [0.9 * 0.5 + 0.1 * 2, 0.9 * 2 + 0.1 * 4])).toBeLessThan(
+      1e-6,
+    );
+    expect(distance(await variance.data<"float32">(), [0.9 * 0.5 + 0.1 * 2, 0.9 * 2])).toBeLessThan(1e-6);
+    tf.dispose([x, params]);
   });
 });
 

@@ -2,6 +2,15 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Cure } from "../engine.js";
 import { attention, attentionGradient } from "./attention.js";
 import { addPerChannel, addPerChannelGradient, pixelMean, pixelMeanGradient } from "./channelwise.js";
+import { batchNorm, batchNormGradient, fixedBatchNorm, fixedBatchNormGradient } from "./batch-norm.js";
+import {
+  addPerChannel,
+  addPerChannelGradient,
+  pixelMean,
+  pixelMeanGradient,
+  upsample,
+  upsampleGradient,
+} from "./channelwise.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
 import { adam, ema, sgd, sumOfSquares } from "./updates.js";
 
@@ -10,6 +19,10 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   AttentionGradient: attentionGradient,
   GroupNorm: groupNorm,
   GroupNormGradient: groupNormGradient,
+  BatchNorm: batchNorm,
+  BatchNormGradient: batchNormGradient,
+  FixedBatchNorm: fixedBatchNorm,
+  FixedBatchNormGradient: fixedBatchNormGradient,
   AddPerChannel: addPerChannel,
   AddPerChannelGradient: addPerChannelGradient,
   PixelMean: pixelMean,

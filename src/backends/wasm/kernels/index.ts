@@ -9,3 +9,4 @@ export { packRows } from "./transpose";
 export { groupNorm, groupNormGradient } from "./group-norm";
 export { addRows, repeatRows, sumPixels } from "./pixels";
 export { adam, mix, sgd, sumOfSquares } from "./updates";
+export { batchNorm, batchNormGradient, channelMoments } from "./batch-norm";
