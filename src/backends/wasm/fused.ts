@@ -3,14 +3,6 @@ import type { Cure } from "../engine.js";
 import { attention, attentionGradient } from "./attention.js";
 import { addPerChannel, addPerChannelGradient, pixelMean, pixelMeanGradient } from "./channelwise.js";
 import { batchNorm, batchNormGradient, fixedBatchNorm, fixedBatchNormGradient } from "./batch-norm.js";
-import {
-  addPerChannel,
-  addPerChannelGradient,
-  pixelMean,
-  pixelMeanGradient,
-  upsample,
-  upsampleGradient,
-} from "./channelwise.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
 import { adam, ema, sgd, sumOfSquares } from "./updates.js";
 
