@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { FLOAT, panelBytes } from "./geometry.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
-import { kernelsOf } from "./module.js";
-import { sumProducts, timesPanels } from "./products.js";
+import { kernelsOf, type Kernels } from "./module.js";
+import { listBytes, listRows, sumProducts, timesPanels, type Rows } from "./products.js";
 
 // The engine's part of attention: see src/models/attention.ts for what it computes. The scores of a block of queries
 // stay in the cache between the products.
@@ -36,8 +36,10 @@ export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const outputs = shapes.map((shape) => backend.makeOutput(shape, "float32"));
   const kernels = kernelsOf(backend);
   const [q, k, v, out, statistics] = addresses(backend, [...given, ...outputs]);
-  const room = [(rowBytes / FLOAT) * channels * FLOAT, pixels * panelBytes(channels, 8), BLOCK * rowBytes];
-  withScratch(backend, room, (keys, values, scores) => {
+  const panels = [rowBytes * channels, pixels * panelBytes(channels, 8)] as const;
+  const room = [...panels, BLOCK * rowBytes, listBytes(BLOCK), listBytes(BLOCK)];
+  withScratch(backend, room, (keys, values, scores, scoreList, mixList) => {
+    const { toScores, toChannels } = listBoth(kernels, all, [scoreList, mixList]);
     for (let image = 0; image < images; image++) {
       const at = image * matrixBytes;
       kernels.packRows(k! + at, keys, pixels, channels);
@@ -46,9 +48,9 @@ export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
         const rows = Math.min(BLOCK, pixels - first);
         const here = at + first * channels * FLOAT;
         const said = statistics! + (image * pixels + first) * 2 * FLOAT;
-        timesPanels(backend, [q! + here, keys, scores], [rows, channels, rowBytes / FLOAT]);
+        timesPanels(kernels, toScores, [q! + here, keys, scores], [rows, channels, rowBytes / FLOAT]);
         kernels.weigh(scores, said, rows, pixels, rowBytes, all.scale);
-        timesPanels(backend, [scores, values, out! + here], [rows, pixels, channels], rowBytes);
+        timesPanels(kernels, toChannels, [scores, values, out! + here], [rows, pixels, channels]);
         kernels.normaliseRows(out! + here, said, rows, channels);
       }
     }
@@ -58,6 +60,20 @@ export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
 
 const addresses = (backend: WasmBackend, tensors: readonly tf.TensorInfo[]) =>
   tensors.map((tensor) => address(backend, tensor));
+
+/** The rows of products from queries to scores, and back to channels. */
+interface Lists {
+  readonly toScores: Rows;
+  readonly toChannels: Rows;
+}
+
+function listBoth(kernels: Kernels, { channels, rowBytes }: Sizes, lists: readonly [number, number]): Lists {
+  const query = channels * FLOAT;
+  return {
+    toScores: listRows(kernels, BLOCK, { list: lists[0], leftBytes: query, outBytes: rowBytes }),
+    toChannels: listRows(kernels, BLOCK, { list: lists[1], leftBytes: rowBytes, outBytes: query }),
+  };
+}
 
 /** Addresses of one image's matrices and of what is worked out of them. */
 interface Image {
@@ -72,7 +88,7 @@ interface Image {
 }
 
 /** Scratch; the names are those of what it holds. */
-interface Room {
+interface Room extends Lists {
   readonly keys: number;
   readonly values: number;
   readonly keyRows: number;
@@ -130,8 +146,10 @@ function withRoom(backend: WasmBackend, all: Sizes, use: (room: Room) => void): 
     sumsV: sumBytes(all),
   };
   const names = Object.keys(bytes);
-  withScratch(backend, Object.values(bytes), (...parts) => {
-    use(Object.fromEntries(names.map((name, i) => [name, parts[i]!])) as unknown as Room);
+  const lists = [listBytes(BLOCK), listBytes(BLOCK)];
+  withScratch(backend, [...lists, ...Object.values(bytes)], (scoreList, mixList, ...parts) => {
+    const places = Object.fromEntries(names.map((name, i) => [name, parts[i]!]));
+    use({ ...(places as typeof bytes), ...listBoth(kernelsOf(backend), all, [scoreList, mixList]) });
   });
 }
 
@@ -142,25 +160,34 @@ function imageGradient(backend: WasmBackend, all: Sizes, image: Image, room: Roo
   kernels.packRows(image.v, room.values, pixels, channels);
   kernels.pack(image.k, room.keyRows, pixels, channels);
   for (const sums of [room.sumsK, room.sumsV]) backend.wasm.HEAPU8.fill(0, sums, sums + sumBytes(all));
-  for (let first = 0; first < pixels; first += BLOCK) addBlock(backend, all, image, room, first);
+  for (let first = 0; first < pixels; first += BLOCK) addBlock(kernels, all, image, room, first);
   kernels.collect(room.sumsK, image.dk, 1, pixels, channels);
   kernels.collect(room.sumsV, image.dv, 1, pixels, channels);
 }
 
 /** The queries from `first` on: their own gradients, and what they add to those of the keys and values. */
-function addBlock(backend: WasmBackend, all: Sizes, image: Image, room: Room, first: number): void {
-  const kernels = kernelsOf(backend);
+function addBlock(kernels: Kernels, all: Sizes, image: Image, room: Room, first: number): void {
   const { pixels, channels, rowBytes, scale } = all;
   const rows = Math.min(BLOCK, pixels - first);
   const here = first * channels * FLOAT;
   const columns = rowBytes / FLOAT;
-  timesPanels(backend, [image.q + here, room.keys, room.scores], [rows, channels, columns]);
-  timesPanels(backend, [image.dy + here, room.values, room.dWeights], [rows, channels, columns]);
+  timesPanels(kernels, room.toScores, [image.q + here, room.keys, room.scores], [rows, channels, columns]);
+  timesPanels(
+    kernels,
+    room.toScores,
+    [image.dy + here, room.values, room.dWeights],
+    [rows, channels, columns],
+  );
   const dealt = [room.weightPanels, room.scorePanels] as const;
   const counts = [rows, pixels, rowBytes, BLOCK_BYTES, scale] as const;
   const statistics = image.statistics + first * 2 * FLOAT;
   kernels.weighBackwards(room.scores, room.dWeights, statistics, ...dealt, ...counts);
-  timesPanels(backend, [room.dWeights, room.keyRows, image.dq + here], [rows, pixels, channels], rowBytes);
+  timesPanels(
+    kernels,
+    room.toChannels,
+    [room.dWeights, room.keyRows, image.dq + here],
+    [rows, pixels, channels],
+  );
   kernels.pack(image.q + here, room.queryPanels, rows, channels);
   kernels.pack(image.dy + here, room.dyPanels, rows, channels);
   const sums = { rows: pixels, inner: rows, columns: channels };

@@ -35,7 +35,10 @@ export function multiply(backend: WasmBackend, product: Product, places: Iterabl
   const turnRight = transposeB && columns > 1 && inner > 1;
   const dealtBytes = turnLeft ? inner * panelBytes(rows, 4) : 0;
   const sumBytes = turnLeft ? (panelBytes(rows, 4) * panelBytes(columns, 8)) / FLOAT : 0;
-  withScratch(backend, [inner * panelBytes(columns, 8), dealtBytes, sumBytes], (panels, dealt, sums) => {
+  const room = [inner * panelBytes(columns, 8), dealtBytes, sumBytes, turnLeft ? 0 : listBytes(rows)];
+  withScratch(backend, room, (panels, dealt, sums, list) => {
+    const apart = { leftBytes: inner * FLOAT, outBytes: columns * FLOAT };
+    const listed = listRows(kernels, turnLeft ? 0 : rows, { list, ...apart });
     // Spare lanes stay zero.
     backend.wasm.HEAPU8.fill(0, dealt, dealt + dealtBytes);
     let packed: number | undefined;
@@ -51,30 +54,39 @@ export function multiply(backend: WasmBackend, product: Product, places: Iterabl
         sumProducts(kernels, [dealt, panels, sums], product, inner * 4 * FLOAT);
         kernels.collect(sums, out, 1, rows, columns);
       } else {
-        timesPanels(backend, [left, panels, out], [rows, inner, columns]);
+        timesPanels(kernels, listed, [left, panels, out], [rows, inner, columns]);
       }
     }
   });
 }
 
-/** out = left times what `pack` made panels of; rows of the left side are `rowBytes` apart. */
+/** Rows of left sides in a list for the kernel, and how far they and those of the products are apart. */
+export interface Rows {
+  readonly list: number;
+  readonly leftBytes: number;
+  readonly outBytes: number;
+}
+
+export const listBytes = (rows: number) => Math.min(LISTED, rows) * 2 * FLOAT;
+
+/** Lists `rows` rows, in {@link listBytes} at `list`. */
+export function listRows(kernels: Kernels, rows: number, { list, leftBytes, outBytes }: Rows): Rows {
+  kernels.listPixels(list, 1, 1, Math.min(LISTED, rows), 0, 0, leftBytes, 0, 0, outBytes);
+  return { list, leftBytes, outBytes };
+}
+
+/** out = left times what `pack` made panels of, for at most as many rows as were listed. */
 export function timesPanels(
-  backend: WasmBackend,
+  kernels: Kernels,
+  { list, leftBytes, outBytes }: Rows,
   [left, panels, out]: readonly [number, number, number],
   [rows, inner, columns]: readonly [number, number, number],
-  rowBytes = inner * FLOAT,
 ): void {
-  const kernels = kernelsOf(backend);
-  const outBytes = columns * FLOAT;
-  const listed = Math.min(LISTED, rows);
-  withScratch(backend, [listed * 2 * FLOAT], (list) => {
-    kernels.listPixels(list, 1, 1, listed, 0, 0, rowBytes, 0, 0, outBytes);
-    for (let first = 0; first < rows; first += LISTED) {
-      const [from, to] = [left + first * rowBytes, out + first * outBytes];
-      const count = Math.min(LISTED, rows - first);
-      kernels.convolveListed(from, list, count, panels, to, columns, 1, inner, 0);
-    }
-  });
+  for (let first = 0; first < rows; first += LISTED) {
+    const [from, to] = [left + first * leftBytes, out + first * outBytes];
+    const count = Math.min(LISTED, rows - first);
+    kernels.convolveListed(from, list, count, panels, to, columns, 1, inner, 0);
+  }
 }
 
 /**

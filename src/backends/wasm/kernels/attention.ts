@@ -2,9 +2,19 @@
 // `rowBytes`, is a multiple of 32 bytes.
 
 import { powerOfTwo } from "./exp";
+import { multiplyAdd } from "./multiply-add";
 
 /** The weights are powers of 2: log2 e is part of the scale. */
 const LOG2_E: f32 = 1.44269504088896341;
+
+/**
+ * 2^(base (score - most)), but never below 2^-100, a share of the sum that float32 does not see: so no product with it
+ * falls below the normal numbers, which are slow.
+ */
+@inline
+function weightOf(score: v128, most: v128, base: v128): v128 {
+  return powerOfTwo(f32x4.pmax(f32x4.mul(base, f32x4.sub(score, most)), f32x4.splat(-100)));
+}
 
 @inline
 function sumOf(x: v128): f32 {
@@ -15,7 +25,7 @@ function sumOf(x: v128): f32 {
   );
 }
 
-/** Gives the spare columns of a row the weight 0. */
+/** Gives the spare columns of a row as good as no weight. */
 @inline
 function hideSpare(row: usize, columns: i32, rowBytes: usize): void {
   for (let at = (<usize>columns) << 2; at < rowBytes; at += 4) store<f32>(row + at, -Infinity);
@@ -33,7 +43,7 @@ export function weigh(
   rowBytes: usize,
   scale: f32,
 ): void {
-  const factor = f32x4.splat(scale * LOG2_E);
+  const base = f32x4.splat(scale * LOG2_E);
   for (let row = 0; row < rows; row++) {
     hideSpare(scores, columns, rowBytes);
     let most = v128.load(scores);
@@ -41,10 +51,12 @@ export function weigh(
     most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
     most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 1, 0, 3, 2));
     let sum = f32x4.splat(0);
-    for (let at: usize = 0; at < rowBytes; at += 16) {
-      const weight = powerOfTwo(f32x4.mul(factor, f32x4.sub(v128.load(scores + at), most)));
-      v128.store(scores + at, weight);
-      sum = f32x4.add(sum, weight);
+    for (let at: usize = 0; at < rowBytes; at += 32) {
+      const left = weightOf(v128.load(scores + at), most, base);
+      const right = weightOf(v128.load(scores + at, 16), most, base);
+      v128.store(scores + at, left);
+      v128.store(scores + at, right, 16);
+      sum = f32x4.add(sum, f32x4.add(left, right));
     }
     store<f32>(statistics, f32x4.extract_lane(most, 0));
     store<f32>(statistics, 1 / sumOf(sum), 4);
@@ -91,10 +103,13 @@ export function weighBackwards(
     const most = v128.load_splat<f32>(statistics);
     const inverse = v128.load_splat<f32>(statistics, 4);
     let sum = f32x4.splat(0);
-    for (let at: usize = 0; at < rowBytes; at += 16) {
-      const weight = f32x4.mul(powerOfTwo(f32x4.mul(base, f32x4.sub(v128.load(scores + at), most))), inverse);
-      v128.store(scores + at, weight);
-      sum = f32x4.add(sum, f32x4.mul(weight, v128.load(dWeights + at)));
+    for (let at: usize = 0; at < rowBytes; at += 32) {
+      const left = f32x4.mul(weightOf(v128.load(scores + at), most, base), inverse);
+      const right = f32x4.mul(weightOf(v128.load(scores + at, 16), most, base), inverse);
+      v128.store(scores + at, left);
+      v128.store(scores + at, right, 16);
+      sum = multiplyAdd(left, v128.load(dWeights + at), sum);
+      sum = multiplyAdd(right, v128.load(dWeights + at, 16), sum);
     }
     const mean = f32x4.splat(sumOf(sum));
     let panel = (<usize>row) << 4;

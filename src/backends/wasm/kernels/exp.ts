@@ -1,6 +1,8 @@
 // Elementary functions of four float32 at once. Polynomials are minimax fits of the relative error, summed by pairs
 // rather than by Horner's rule: the processor waits for the longest chain of operations, not for their number.
 
+import { multiplyAdd } from "./multiply-add";
+
 /** Added to a number it rounds that to a whole one, which then stands in the last bits: 1.5 * 2^23. */
 const ROUNDING: f32 = 12582912;
 
@@ -34,43 +36,32 @@ export function exp(x: v128): v128 {
 }
 
 /**
+ * 2^x for |x| <= 126, within 2e-7 of itself; NaN for NaN. With x = y / ln 2, which float32 rounds, it is e^y within
+ * 1e-7 |y| more, at half the instructions of {@link exp}.
+ */
+@inline
+export function powerOfTwo(x: v128): v128 {
+  const shifted = f32x4.add(x, f32x4.splat(ROUNDING));
+  const f = f32x4.sub(x, f32x4.sub(shifted, f32x4.splat(ROUNDING)));
+  const square = f32x4.mul(f, f);
+  // 2^f = 1 + f (c1 + c2 f + f^2 (c3 + c4 f + c5 f^2)), exact to 1e-7
+  const low = multiplyAdd(f, f32x4.splat(0.24022241), f32x4.splat(0.693147));
+  let p = multiplyAdd(f, f32x4.splat(0.009671619), f32x4.splat(0.05550735));
+  p = multiplyAdd(square, f32x4.splat(0.0013264591), p);
+  p = multiplyAdd(square, p, low);
+  p = multiplyAdd(f, p, f32x4.splat(1));
+  // Times 2^n: n is added to the exponent.
+  return i32x4.add(p, i32x4.shl(shifted, 23));
+}
+
+/**
  * 1 / (1 + e^-x), within 2e-7 of itself for small x and 1e-7 |x| for large ones. It needs e^-x less exactly than
- * {@link exp} gives it: 2^t with t = -x / ln 2 as float32 rounds it.
+ * {@link exp} gives it.
  */
 @inline
 export function sigmoid(x: v128): v128 {
   const one = f32x4.splat(1);
   const scaled = f32x4.mul(x, f32x4.splat(-1.4426950408889634));
-  const t = f32x4.pmin(f32x4.pmax(scaled, f32x4.splat(-126)), f32x4.splat(126));
-  const shifted = f32x4.add(t, f32x4.splat(ROUNDING));
-  const f = f32x4.sub(t, f32x4.sub(shifted, f32x4.splat(ROUNDING)));
-  const square = f32x4.mul(f, f);
-  // 2^f = 1 + f (c1 + c2 f + f^2 (c3 + c4 f + c5 f^2)), exact to 1e-7
-  const low = f32x4.add(f32x4.mul(f, f32x4.splat(0.24022241)), f32x4.splat(0.693147));
-  let p = f32x4.add(f32x4.mul(f, f32x4.splat(0.009671619)), f32x4.splat(0.05550735));
-  p = f32x4.add(f32x4.mul(square, f32x4.splat(0.0013264591)), p);
-  p = f32x4.add(f32x4.mul(square, p), low);
-  p = f32x4.add(f32x4.mul(f, p), one);
-  // Times 2^n: n is added to the exponent.
-  return f32x4.div(one, f32x4.add(one, i32x4.add(p, i32x4.shl(shifted, 23))));
-}
-
-/**
- * 2^x for x <= 0, within 2 units in the last place, but never below 2^-100, so that no product with it falls below the
- * normal numbers, which are slow. Half the instructions of {@link exp}, and a polynomial (coefficients of Moshier's
- * Cephes, exp2f) whose terms need not wait for each other: it is the wait that costs.
- */
-@inline
-export function powerOfTwo(x: v128): v128 {
-  const bounded = f32x4.pmax(x, f32x4.splat(-100));
-  const shifted = f32x4.add(bounded, f32x4.splat(12582912));
-  const f = f32x4.sub(bounded, f32x4.sub(shifted, f32x4.splat(12582912)));
-  const f2 = f32x4.mul(f, f);
-  const first = f32x4.add(f32x4.mul(f, f32x4.splat(5.550332471162809e-2)), f32x4.splat(2.402264791363012e-1));
-  const second = f32x4.add(f32x4.mul(f, f32x4.splat(1.339887440266574e-3)), f32x4.splat(9.618437357674640e-3));
-  const rest = f32x4.add(f32x4.mul(f2, f32x4.splat(1.535336188319500e-4)), second);
-  const linear = f32x4.mul(f, f32x4.splat(6.931472028550421e-1));
-  const low = f32x4.add(f32x4.mul(f2, first), linear);
-  const p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(f2, f2), rest), low), f32x4.splat(1));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23));
+  const bounded = f32x4.pmin(f32x4.pmax(scaled, f32x4.splat(-126)), f32x4.splat(126));
+  return f32x4.div(one, f32x4.add(one, powerOfTwo(bounded)));
 }
