@@ -30,6 +30,10 @@ export interface Engine {
   readonly build?: () => KernelBuild | undefined;
   /** Runs before the engine starts. */
   readonly prepare?: (options: BackendOptions) => void;
+  /** A float32 tensor in the engine's own memory, if it is there: lost as soon as the engine computes anything. */
+  readonly view?: (tensor: tf.Tensor) => Float32Array | undefined;
+  /** Whether `tf.tensor(values)` copies them at once; other engines may keep the array that they are given. */
+  readonly copies?: true;
 }
 
 /** A kernel as the report of useBackend lists it. */
@@ -48,6 +52,20 @@ export function registerEngine(engine: Engine): void {
 
 export function findEngine(name: string): Engine | undefined {
   return engines.get(name);
+}
+
+/**
+ * Lends `use` the numbers of a float32 tensor. Where the engine's memory can be looked at they are not copied, which for
+ * large weights is most of the cost of reading; so `use` must neither change nor keep them, nor compute.
+ */
+export async function withValues<T>(tensor: tf.Tensor, use: (values: Float32Array) => T): Promise<T> {
+  return use(engines.get(tf.getBackend())?.view?.(tensor) ?? (await tensor.data<"float32">()));
+}
+
+/** A float32 tensor of `values` that does not change when they do. */
+export function copyOf(values: Float32Array, shape: readonly number[]): tf.Tensor {
+  const { copies = false } = engines.get(tf.getBackend()) ?? {};
+  return tf.tensor(copies ? values : values.slice(), [...shape]);
 }
 
 // TensorFlow.js keeps its kernels in one global map, so the mark must be known to every copy of this package.

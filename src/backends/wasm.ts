@@ -7,7 +7,7 @@ import { convolution, directInputGradient } from "./wasm/direct.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import { fused } from "./wasm/fused.js";
-import type { WasmBackend } from "./wasm/heap.js";
+import { viewOf, type WasmBackend } from "./wasm/heap.js";
 import { loadKernels, runningBuild } from "./wasm/module.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
@@ -107,6 +107,8 @@ registerEngine({
     return own ? [...direct, ...cures.filter((cure) => !replaced.has(cure.kernel))] : cures;
   },
   build: runningBuild,
+  copies: true,
+  view: (tensor) => viewOf(tf.backend() as unknown as WasmBackend, tensor),
   prepare({ wasmPaths }) {
     if (wasmPaths !== undefined) setPaths(wasmPaths);
   },

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
 import type { ValueAndGrads } from "../training/value-and-grads.js";
 import type { Params } from "../types.js";
-import { joinRows, meanGrads, meanTerms } from "./join.js";
+import { joinRows, sumGrads, sumTerms } from "./join.js";
 import { checkSameLayout, layoutOf, type Layout } from "./layout.js";
 import { linkTo, type Link } from "./link.js";
 import { checkPort, type ReplicaPort } from "./ports.js";
@@ -144,11 +144,8 @@ function openGroup<Input>({ group, links, layout, memory }: Group): Replicas<Inp
         const shares = await prepare("step", params, batch);
         const terms = await compute("step", input, shares);
         for (const entry of layout) if (!entry.trainable) assign(params[entry.name]!, results[0]!, entry);
-        const parts = shares.map((share) => sizeOfShare(share) / batch);
-        return tf.tidy(() => ({
-          terms: meanTerms(terms, parts),
-          grads: meanGrads(layout, params, results.slice(0, parts.length), parts),
-        }));
+        const parts = results.slice(0, shares.length);
+        return tf.tidy(() => ({ terms: sumTerms(terms), grads: sumGrads(layout, params, parts) }));
       }),
     outputs: (params, input, samples) =>
       run("Replicas.outputs", async () => {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { copyOf } from "../backends/engine.js";
 import { check } from "../check.js";
 import { trainableEntries } from "../training/params.js";
 import type { Grads, LossTerms, Params } from "../types.js";
@@ -7,55 +8,31 @@ import type { Rows } from "./protocol.js";
 
 type Numbers = Readonly<Record<string, number>>;
 
-/** Means of the workers' terms, with weights `parts` that sum to 1, in the workers' order. */
-export function meanTerms(terms: readonly Numbers[], parts: readonly number[]): LossTerms {
-  const names = Object.keys(terms[0]!);
-  for (const other of terms) {
-    const got = Object.keys(other);
+/** The batch's terms: what the workers' parts of them add up to, in the workers' order. */
+export function sumTerms(parts: readonly Numbers[]): LossTerms {
+  const names = Object.keys(parts[0]!);
+  for (const part of parts) {
+    const got = Object.keys(part);
     const same = got.length === names.length && got.every((name) => names.includes(name));
     check(same, "Replicas.valueAndGrads", `every worker to report the terms ${names.join(", ")}`, got);
   }
-  const mean = (name: string) => terms.reduce((sum, other, i) => sum + parts[i]! * other[name]!, 0);
-  return Object.fromEntries(names.map((name) => [name, tf.scalar(mean(name))])) as LossTerms;
+  const sum = (name: string) => parts.reduce((total, part) => total + part[name]!, 0);
+  return Object.fromEntries(names.map((name) => [name, tf.scalar(sum(name))])) as LossTerms;
 }
 
-/** Means of the workers' gradients, likewise, in the order of `params`; summed in float64 and rounded once. */
-export function meanGrads(
-  layout: Layout,
-  params: Params,
-  results: readonly Float32Array[],
-  parts: readonly number[],
-): Grads {
+/** The batch's gradients likewise, in the order of `params`. */
+export function sumGrads(layout: Layout, params: Params, parts: readonly Float32Array[]): Grads {
   const entries = new Map(layout.map((entry) => [entry.name, entry]));
   return Object.fromEntries(
     Object.keys(trainableEntries(params)).map((name) => {
       const { shape, offset, size } = entries.get(name)!;
-      const of = results.map((result) => result.subarray(offset, offset + size));
-      return [name, tf.tensor(weightedSum(of, parts, size), shape)];
+      const sum = tf.tidy(() => {
+        const [first, ...others] = parts.map((all) => copyOf(all.subarray(offset, offset + size), shape));
+        return others.reduce((a, b) => tf.add(a, b), first!);
+      });
+      return [name, sum];
     }),
   );
-}
-
-/** sum over i of weights[i] * arrays[i] */
-function weightedSum(
-  arrays: readonly Float32Array[],
-  weights: readonly number[],
-  size: number,
-): Float32Array {
-  const sum = new Float32Array(size);
-  if (arrays.length === 2) {
-    // The common case without an inner loop: four times as fast.
-    const [a, b] = [arrays[0]!, arrays[1]!];
-    const [p, q] = [weights[0]!, weights[1]!];
-    for (let i = 0; i < size; i++) sum[i] = p * a[i]! + q * b[i]!;
-    return sum;
-  }
-  for (let i = 0; i < size; i++) {
-    let total = 0;
-    for (let k = 0; k < arrays.length; k++) total += weights[k]! * arrays[k]![i]!;
-    sum[i] = total;
-  }
-  return sum;
 }
 
 /** The workers' rows below one another. */

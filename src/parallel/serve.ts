@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { withValues } from "../backends/engine.js";
 import { check, describe, fail, isTensor } from "../check.js";
 import { valueAndGrads } from "../training/value-and-grads.js";
 import type { Grads, LossTerms, Params } from "../types.js";
@@ -158,7 +159,7 @@ async function step(one: Served, input: unknown, share: Share): Promise<Answers[
   const terms = replica.terms ?? fail("serveReplica", "a replica with `terms` for valueAndGrads", "none");
   const result = update(one);
   try {
-    const learnt = valueAndGrads(() => terms(input, share), params);
+    const learnt = valueAndGrads(() => partOf(terms(input, share), share), params);
     try {
       await write(layout, { ...params, ...learnt.grads }, result);
       return await numbers(learnt.terms);
@@ -171,9 +172,19 @@ async function step(one: Served, input: unknown, share: Share): Promise<Answers[
   }
 }
 
+/** The share's part of the batch's means: all shares' parts add up to those, and so do their gradients. */
+function partOf(terms: LossTerms, { start, end, batch }: Share): LossTerms {
+  const part = (term: tf.Scalar) => (isTensor(term) ? tf.mul<tf.Scalar>(term, (end - start) / batch) : term);
+  return Object.fromEntries(Object.entries(terms).map(([name, term]) => [name, part(term)])) as LossTerms;
+}
+
 /** Gradients, and the values of what is not trained, to where the main thread reads them. */
 async function write(layout: Layout, tensors: Grads, result: Float32Array): Promise<void> {
-  for (const { name, offset } of layout) result.set(await tensors[name]!.data<"float32">(), offset);
+  for (const { name, offset } of layout) {
+    await withValues(tensors[name]!, (values) => {
+      result.set(values, offset);
+    });
+  }
 }
 
 async function numbers(terms: LossTerms): Promise<Record<string, number>> {

@@ -1,4 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
+import { copyOf, withValues } from "../backends/engine.js";
 import { fail } from "../check.js";
 import type { Params } from "../types.js";
 import { totalSize, type Layout } from "./layout.js";
@@ -50,11 +51,12 @@ export function viewWeights(layout: Layout, weights: SharedArrayBuffer): Weights
  */
 export async function publish(layout: Layout, view: WeightsView, params: Params): Promise<void> {
   for (const [i, { name, offset, size }] of layout.entries()) {
-    const values = await params[name]!.data<"float32">();
     const shared = view.values.subarray(offset, offset + size);
-    if (view.versions[i] !== 0 && sameBits(shared, values)) continue;
-    shared.set(values);
-    view.versions[i]!++;
+    await withValues(params[name]!, (values) => {
+      if (view.versions[i] !== 0 && sameBits(shared, values)) return;
+      shared.set(values);
+      view.versions[i]!++;
+    });
   }
 }
 
@@ -83,7 +85,7 @@ export function assign(
   values: Float32Array,
   { offset, size, shape }: Layout[number],
 ): void {
-  tf.tidy(() => {
-    variable.assign(tf.tensor(values.slice(offset, offset + size), shape)); // the cpu engine keeps the array it gets
-  });
+  const tensor = copyOf(values.subarray(offset, offset + size), shape);
+  variable.assign(tensor);
+  tensor.dispose();
 }

@@ -6,6 +6,7 @@ import {
   splitBatch,
   useBackend,
   valueAndGrads,
+  type LossTerms,
   type Params,
   type Replicas,
 } from "../../src/index.js";
@@ -52,25 +53,26 @@ function largestDifference(a: Record<string, number[]>, b: Record<string, number
   return Math.max(...each);
 }
 
-/** The weighted mean that valueAndGrads of each share gives, computed here. */
+/** What the parts of the batch's means add up to, computed here. */
 async function byHand(params: Params, count: number, batch: number, task: keyof typeof tasks) {
-  const sum: Record<string, number[]> = {};
-  const terms: Record<string, number[]> = {};
+  const sum: { terms: Record<string, number[]>; grads: Record<string, number[]> } = { terms: {}, grads: {} };
   for (const share of splitBatch(batch, count)) {
     const part = (share.end - share.start) / batch;
-    if (part === 0) continue;
-    const one = valueAndGrads(() => tasks[task].terms(params, { seed: 5 }, share), params);
-    for (const [name, numbers] of Object.entries(await values(one.grads))) {
-      sum[name] = numbers.map((v, i) => (sum[name]?.[i] ?? 0) + part * v);
-    }
-    for (const [name, [v]] of Object.entries(await values(one.terms))) {
-      terms[name] = [(terms[name]?.[0] ?? 0) + part * v!];
+    const scaled = () => {
+      const terms = tasks[task].terms(params, { seed: 5 }, share);
+      return Object.fromEntries(
+        Object.entries(terms).map(([name, x]) => [name, tf.mul(x, part)]),
+      ) as LossTerms;
+    };
+    const one = valueAndGrads(scaled, params);
+    for (const kind of ["terms", "grads"] as const) {
+      for (const [name, numbers] of Object.entries(await values(one[kind]))) {
+        sum[kind][name] = numbers.map((v, i) => Math.fround((sum[kind][name]?.[i] ?? 0) + v));
+      }
     }
     tf.dispose([one.terms, one.grads]);
   }
-  const rounded = (all: Record<string, number[]>) =>
-    Object.fromEntries(Object.entries(all).map(([name, numbers]) => [name, numbers.map(Math.fround)]));
-  return { grads: rounded(sum), terms: rounded(terms) };
+  return sum;
 }
 
 beforeEach(() => {

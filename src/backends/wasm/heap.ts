@@ -14,7 +14,10 @@ export interface WasmBackend {
     _free(offset: number): void;
     cwrap(name: string, result: null, parameters: readonly string[]): (...values: unknown[]) => void;
   };
-  readonly dataIdMap: { get(dataId: object): { readonly id: number; readonly memoryOffset: number } };
+  readonly dataIdMap: {
+    get(dataId: object): { readonly id: number; readonly memoryOffset: number };
+    has(dataId: object): boolean;
+  };
   /** One more tensor has this data. */
   incRef(dataId: object): void;
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
@@ -36,6 +39,12 @@ export function kernel(run: WasmKernel): tf.KernelFunc {
 /** The address of a tensor's first byte. It does not move; views of the heap are lost when the heap grows. */
 export function address(backend: WasmBackend, tensor: tf.TensorInfo): number {
   return backend.dataIdMap.get(tensor.dataId).memoryOffset;
+}
+
+/** A float32 tensor's place in the heap; none if another engine holds it. */
+export function viewOf(backend: WasmBackend, tensor: tf.Tensor): Float32Array | undefined {
+  if (tensor.dtype !== "float32" || !backend.dataIdMap.has(tensor.dataId)) return undefined;
+  return new Float32Array(backend.wasm.HEAPU8.buffer, address(backend, tensor) >>> 0, tensor.size);
 }
 
 export function sizeOf(shape: readonly number[]): number {
