@@ -18,26 +18,38 @@ export function deal(
 ): void {
   const pixelBytes = (<usize>channels) << 2;
   const laneBytes = (<usize>lanes) << 2;
-  for (let channel = 0; channel < channels; channel += lanes) {
-    const count = min(lanes, channels - channel);
-    for (let row = 0; row < height; row++) {
-      let source = from + <usize>row * rowBytes + ((<usize>channel) << 2);
-      let target = to + <usize>row * downBytes;
-      for (let column = 0; column < width; column++) {
-        if (count == lanes) {
-          v128.store(target, v128.load(source));
-          if (lanes == 8) v128.store(target, v128.load(source, 16), 16);
-        } else {
+  // Row by row, so that the cache holds a row until all of its channels are dealt out.
+  for (let row = 0; row < height; row++) {
+    let panel = to;
+    for (let channel = 0; channel < channels; channel += lanes) {
+      const count = channels - channel;
+      let source = from + ((<usize>channel) << 2);
+      let target = panel;
+      const end = panel + <usize>width * laneBytes;
+      if (count < lanes) {
+        for (; target < end; target += laneBytes) {
           for (let i = 0; i < count; i++) {
             const at = (<usize>i) << 2;
             store<f32>(target + at, load<f32>(source + at));
           }
+          source += pixelBytes;
         }
-        source += pixelBytes;
-        target += laneBytes;
+      } else if (lanes == 8) {
+        for (; target < end; target += 32) {
+          v128.store(target, v128.load(source));
+          v128.store(target, v128.load(source, 16), 16);
+          source += pixelBytes;
+        }
+      } else {
+        for (; target < end; target += 16) {
+          v128.store(target, v128.load(source));
+          source += pixelBytes;
+        }
       }
+      panel += panelBytes;
     }
-    to += panelBytes;
+    from += rowBytes;
+    to += downBytes;
   }
 }
 
