@@ -16,11 +16,11 @@ export interface Task {
 export type TrainingStep = Exclude<StepName, "forward">;
 type Rows = Pick<cfd.Share, "start" | "end">;
 
-export function makeTask({ unet, batch, size }: Workload): Task {
+export function makeTask({ unet, batch, size, recompute = false }: Workload): Task {
   const rng = cfd.createRng(1);
   const network = cfd.unet({ ...unet, timeScale: 1024 });
   const params = network.init(rng.fork("student"));
-  const student = cfd.denoiser(network, params, "x0");
+  const student = cfd.denoiser(network, params, "x0", { recompute });
   const teacher = once(() => cfd.denoiser(network, cfd.cloneParams(params), "x0"));
   const classifier = once(() => {
     const residual = cfd.resnet({ depth: 18, classes: 10 });

@@ -68,6 +68,7 @@ export {
 } from "./models/adapters.js";
 export { networkFromConfig } from "./models/network-config.js";
 export { cloneParams, countParameters, disposeParams } from "./models/params.js";
+export { recompute, type RecomputeOptions } from "./models/recompute.js";
 
 export { valueAndGrads, type ValueAndGrads } from "./training/value-and-grads.js";
 export { accumulateGrads } from "./training/accumulate.js";

@@ -4,7 +4,7 @@ import type { Params } from "../types.js";
 import { pixelMean } from "./channelwise.js";
 import { torchUniform } from "./initialisers.js";
 import { linear } from "./layers.js";
-import type { ClassifierOutput } from "./network.js";
+import type { ApplyOptions, ClassifierOutput } from "./network.js";
 import type { ParamSpec, ParamSpecs } from "./params.js";
 
 /** The members of {@link ClassifierOutput}, as a type that `tf.tidy` accepts. */
@@ -41,7 +41,14 @@ export function head(activations: tf.Tensor4D, params: Params): Head {
 }
 
 /** Throws unless `images` fit the network. */
-export function checkClassifierInput(images: tf.Tensor4D, channels: number, where: string): void {
+export function checkClassifierInput(
+  images: tf.Tensor4D,
+  channels: number,
+  where: string,
+  options?: ApplyOptions,
+): void {
+  // A second run of a block would update batch norm's statistics twice.
+  check(options?.recompute !== true, where, "no `recompute`, which U-Nets have", options);
   checkImages(images, where, "images");
   check(images.shape[3] === channels, where, `images of ${channels} channels`, images);
 }

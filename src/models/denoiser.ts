@@ -12,6 +12,7 @@ const PREDICTION_TYPES: readonly PredictionType[] = ["x0", "eps", "v"];
  * @param params its weights; the denoiser reads them at each call and never disposes them
  * @param predictionType what the network's output stands for: "x0", "eps" or "v"
  * @param options.train training mode, in which `rng` draws the dropout masks; inference mode without it
+ * @param options.recompute true for the backward pass to compute the blocks again instead of keeping their intermediates
  * @returns (zt [B, H, W, C], times, labels?) => prediction of zt's shape, with `predictionType`
  * @throws if `predictionType` is none; the denoiser if times, labels or shapes do not fit
  * @example

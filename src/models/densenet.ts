@@ -86,7 +86,7 @@ export function densenet(options: DenseNetOptions): DenseNet {
     config,
     init: (rng) => initParams(specs, rng),
     apply: (params, images, applyOptions) => {
-      checkClassifierInput(images, config.imageChannels, "densenet.apply");
+      checkClassifierInput(images, config.imageChannels, "densenet.apply", applyOptions);
       checkParams(params, specs, "densenet.apply");
       const large = images.shape[1] >= smallest && images.shape[2] >= smallest;
       check(large, "densenet.apply", `images of at least ${smallest}x${smallest} pixels`, images);

@@ -6,6 +6,11 @@ import type { Labels, Params, Times } from "../types.js";
 export interface ApplyOptions {
   /** Training mode. `rng` draws the dropout masks. Batch norm then updates its running statistics in place. */
   readonly train?: { readonly rng: Rng };
+  /**
+   * Whether the backward pass computes each residual block again instead of keeping its intermediates (see `recompute`):
+   * less memory, a third more time, the same bits. U-Nets only; the classifiers refuse it.
+   */
+  readonly recompute?: boolean;
 }
 
 /**

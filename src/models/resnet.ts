@@ -88,7 +88,7 @@ export function resnet(options: ResNetOptions): ResNet {
     config,
     init: (rng) => initParams(specs, rng),
     apply: (params, images, applyOptions) => {
-      checkClassifierInput(images, config.imageChannels, "resnet.apply");
+      checkClassifierInput(images, config.imageChannels, "resnet.apply", applyOptions);
       checkParams(params, specs, "resnet.apply");
       return tf.tidy(() => forward(config, params, images, applyOptions));
     },

@@ -8,6 +8,7 @@ import { groupNormSilu, silu } from "./group-norm.js";
 import { conv2d, dropout, linear, upsampledConv2d } from "./layers.js";
 import type { ApplyOptions, DenoiserInput, Network } from "./network.js";
 import { checkParams, initParams } from "./params.js";
+import { recompute } from "./recompute.js";
 import { timeEmbedding } from "./time-embedding.js";
 import { unetConfig, type UnetConfig, type UnetOptions } from "./unet-config.js";
 import { unetPlan, unetSpecs, type UnetPlan, type UnetStep } from "./unet-plan.js";
@@ -20,7 +21,7 @@ export type Unet = Network<DenoiserInput | readonly [zt: tf.Tensor4D, times: Tim
  * residual blocks with group norm and SiLU, self-attention at chosen levels, a sinusoidal time embedding.
  * Weights carry the names of the authors' state dict; layouts are HWIO and [in, out].
  *
- * `apply(params, zt, times, labels?, { train? }?)` maps images [B, H, W, C] and one time in [0, 1] per sample to
+ * `apply(params, zt, times, labels?, { train?, recompute? }?)` maps images [B, H, W, C] and one time in [0, 1] per sample to
  * a tensor of zt's shape. H and W must be divisible by 2 ** (multipliers.length - 1). Labels left out, or -1,
  * stand for no class (a zero one-hot vector).
  *
@@ -50,14 +51,16 @@ export function unet(options: UnetOptions): Unet {
     init: (rng) => initParams(specs, rng),
     apply(params, ...input) {
       const [zt, times] = input;
-      const { labels, train } = readRest(input.slice(2) as readonly (Labels | ApplyOptions | undefined)[]);
+      const { labels, train, recompute } = readRest(
+        input.slice(2) as readonly (Labels | ApplyOptions | undefined)[],
+      );
       checkInput(zt, config);
       checkTimes(times, zt.shape[0], WHERE);
       checkClasses(labels, zt.shape[0], config.classes);
       checkParams(params, specs, WHERE);
       return tf.tidy(() => {
         const embedding = embed(params, times, labels, config);
-        return run(plan, zt, { params, config, rng: train?.rng, embedding });
+        return run(plan, zt, { params, config, rng: train?.rng, embedding, recompute });
       });
     },
   };
@@ -73,6 +76,8 @@ interface Context {
   readonly rng: Rng | undefined;
   /** SiLU of the time (and class) embedding, [B, 4 channels]. */
   readonly embedding: tf.Tensor2D;
+  /** Whether the backward pass computes the blocks again. */
+  readonly recompute: boolean | undefined;
 }
 
 /** Labels may be left out before the options. */
@@ -80,8 +85,8 @@ function readRest(rest: readonly (Labels | ApplyOptions | undefined)[]): ApplyOp
   const isLabels = (value: unknown) => Array.isArray(value);
   const labels = rest.find((value): value is Labels => isLabels(value));
   const options = rest.find((value): value is ApplyOptions => value !== undefined && !isLabels(value));
-  const unknown = Object.keys(options ?? {}).find((key) => key !== "train");
-  check(unknown === undefined, WHERE, "labels to be an array and options { train? }", options);
+  const unknown = Object.keys(options ?? {}).find((key) => !["train", "recompute"].includes(key));
+  check(unknown === undefined, WHERE, "labels to be an array and options { train?, recompute? }", options);
   return { ...options, ...(labels && { labels }) };
 }
 
@@ -114,7 +119,7 @@ function applyStep(step: UnetStep, h: tf.Tensor4D, context: Context, skip?: tf.T
   return tf.tidy(() => {
     switch (step.kind) {
       case "block":
-        return residualBlock(step, skip === undefined ? h : tf.concat([h, skip], 3), context);
+        return block(step, skip === undefined ? [h] : [h, skip], context);
       case "halve":
         return conv2d(h, params, `${step.name}.main`, { stride: 2 });
       case "double":
@@ -123,11 +128,29 @@ function applyStep(step: UnetStep, h: tf.Tensor4D, context: Context, skip?: tf.T
   });
 }
 
+type Block = Extract<UnetStep, { kind: "block" }>;
+
+/** A residual block of the channels of all `parts`. */
+function block(step: Block, parts: readonly tf.Tensor4D[], context: Context): tf.Tensor4D {
+  const { embedding, rng } = context;
+  if (!context.recompute) return residualBlock(step, parts, context);
+  const params = Object.fromEntries(
+    Object.entries(context.params).filter(([name]) => name.startsWith(`${step.name}.`)),
+  );
+  return recompute(
+    ([time, ...images], stream) =>
+      residualBlock(step, images, { ...context, params, embedding: time, rng: stream }),
+    { inputs: [embedding, ...parts], params, rng },
+  );
+}
+
 function residualBlock(
-  { name, from, to, attention: attends }: Extract<UnetStep, { kind: "block" }>,
-  x: tf.Tensor4D,
+  { name, from, to, attention: attends }: Block,
+  parts: readonly tf.Tensor4D[],
   { params, config, rng, embedding }: Context,
 ): tf.Tensor4D {
+  // The copy of a single part sums the block's own gradients before a skip's join them, as a recomputed block does.
+  const x = parts.length > 1 ? tf.concat([...parts], 3) : parts[0]!.clone();
   let h = conv2d(groupNormSilu(x, params, `${name}.block1.0`, config.groups), params, `${name}.block1.2`);
   h = addPerChannel(h, linear(embedding, params, `${name}.temb_proj.1`));
   h = groupNormSilu(h, params, `${name}.block2.0`, config.groups);
