@@ -30,10 +30,11 @@ const products = fc.record({
 });
 type Product = typeof products extends fc.Arbitrary<infer T> ? T : never;
 
-/** More inner places than one block, rows beyond one block of pixels, and sums of both. */
+/** More inner places than one block, rows beyond one block of pixels and one list of them, vectors. */
 const examples: Product[] = [
   { rows: 5, inner: 1030, columns: 9, transposeA: true, transposeB: true, batches: [[2], [2]] },
   { rows: 131, inner: 7, columns: 12, transposeA: false, transposeB: true, batches: [[2], [2]] },
+  { rows: 3101, inner: 3, columns: 5, transposeA: false, transposeB: false, batches: [[], []] },
   { rows: 1, inner: 300, columns: 11, transposeA: true, transposeB: false, batches: [[], []] },
   { rows: 300, inner: 1, columns: 1, transposeA: false, transposeB: true, batches: [[3], [3]] },
 ];

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it } from "vitest";
+import { concat } from "../../src/backends/wasm/copy.js";
 import { createRng, useBackend } from "../../src/index.js";
 
 const rng = createRng(5);
@@ -195,6 +196,25 @@ describe("copies on wasm", () => {
     const words = tf.tensor2d(["a", "b", "c", "d"], [2, 2]);
     expect(await tf.slice(words, [0, 1], [2, 1]).data()).toEqual(["b", "d"]);
     expect(await tf.concat([words, words], 1).data()).toEqual(["a", "b", "a", "b", "c", "d", "c", "d"]);
+  });
+
+  it("are the same where the library's own kernels cannot run", async () => {
+    // An engine that no module was joined to, on the same memory.
+    const bare = Object.create(tf.backend()) as tf.KernelBackend;
+    for (const channels of [1, 3, 4, 17, 70, 300]) {
+      const [a, b] = [normal<tf.Rank.R3>(5, 2, channels), normal<tf.Rank.R3>(5, 2, 33)];
+      const stock = () => expect.unreachable();
+      const info = concat(stock)({ inputs: [a, b] as unknown as tf.NamedTensorMap, backend: bare, attrs: { axis: 2 } }); // prettier-ignore
+      const [own, other] = [
+        tf.concat([a, b], 2),
+        tf.engine().makeTensorFromTensorInfo(info as tf.TensorInfo),
+      ];
+      expect(await other.data()).toEqual(await own.data());
+      const rows = own.arraySync();
+      const parts = [a.arraySync(), b.arraySync()];
+      expect(rows).toEqual(parts[0]!.map((x, i) => x.map((row, j) => [...row, ...parts[1]![i]![j]!])));
+      tf.dispose([a, b, own, other]);
+    }
   });
 
   it("refuse a slice outside the tensor", () => {

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
+import { loadedKernels } from "./module.js";
 
 // The stock Slice copies its whole input out of the heap before it takes its part, and Concat, SplitV, Unpack and
 // Tile go element by element or row by row. Here all of them are block copies within the heap.
@@ -15,6 +16,11 @@ interface Copies {
 /** Copies `rows` blocks between addresses in the heap; `width` is the bytes of one element. */
 function copyRows(backend: WasmBackend, from: number, to: number, width: number, copies: Copies): void {
   const { rows, block, fromStride, toStride } = copies;
+  const kernels = loadedKernels(backend);
+  if (kernels !== undefined) {
+    kernels.copyRows(from, to, rows, block * width, fromStride * width, toStride * width);
+    return;
+  }
   const heap = backend.wasm.HEAPU8;
   if (width === 4 && block <= 16) {
     const words = new Int32Array(heap.buffer); // words, not floats: they keep every bit of a NaN

@@ -15,6 +15,7 @@ export type Kernels = Readonly<
     | "correlate"
     | "collect"
     | "packRows"
+    | "copyRows"
     | "weigh"
     | "normaliseRows"
     | "weighBackwards"
@@ -68,6 +69,9 @@ export async function loadKernels(backend: WasmBackend, build?: Build): Promise<
 
 /** The build that runs, once {@link loadKernels} has found one. */
 export const runningBuild = (): Build | undefined => running;
+
+/** The kernels, where {@link loadKernels} found that they can run in this engine. */
+export const loadedKernels = (backend: WasmBackend): Kernels | undefined => instances.get(backend);
 
 export function kernelsOf(backend: WasmBackend): Kernels {
   const known = instances.get(backend);

@@ -5,6 +5,7 @@
 export { normaliseRows, weigh, weighBackwards } from "./attention";
 export { convolveListed, listPixels, pack, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
+export { copyRows } from "./copy";
 export { packRows } from "./transpose";
 export { groupNorm, groupNormGradient } from "./group-norm";
 export { addRows, repeatRows, sumPixels } from "./pixels";
