@@ -29,7 +29,7 @@ export function clipByGlobalNorm<G extends Grads>(grads: G, maxNorm: number): { 
     const norm = tf.sqrt(tf.addN(entries.map(([, grad]) => sumOfSquares(grad)))).asScalar();
     if (maxNorm === Infinity) return { grads: mapGrads(entries, (grad) => grad.clone()) as G, norm };
     const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
-    return { grads: mapGrads(entries, (grad) => tf.mul(grad, factor)) as G, norm };
+    return { grads: mapGrads(entries, (grad) => scale(grad, factor)) as G, norm };
   });
 }
 
@@ -40,6 +40,10 @@ function sumOfSquares(grad: tf.Tensor): tf.Tensor {
     return [tf.sum(grad.rank > 1 ? tf.sum(squares, -1) : squares)];
   };
   return runFusedOr({ kernel: "SumOfSquares", attrs: {} }, { x: grad }, composed)[0]!;
+}
+
+function scale(grad: tf.Tensor, factor: tf.Tensor): tf.Tensor {
+  return runFusedOr({ kernel: "Scale", attrs: {} }, { x: grad, factor }, () => [tf.mul(grad, factor)])[0]!;
 }
 
 function mapGrads(entries: [string, tf.Tensor][], f: (grad: tf.Tensor) => tf.Tensor): Grads {

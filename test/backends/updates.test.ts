@@ -7,7 +7,7 @@ import type { Optimizer } from "../../src/index.js";
 // What training does to weights, in one kernel each on wasm: the same bits as the composed formulas on the same engine.
 
 const SHAPES = [[], [1], [3], [4], [7, 3], [3, 3, 5, 8], [1001]];
-const KERNELS = ["Adam", "Sgd", "Ema", "SumOfSquares"];
+const KERNELS = ["Adam", "Sgd", "Ema", "SumOfSquares", "Scale"];
 
 const draw = (seed: number): Float32Array[] =>
   SHAPES.map((shape, i) => createRng(seed + i).normals(tf.util.sizeFromShape(shape)));

@@ -4,7 +4,7 @@ import { attention, attentionGradient } from "./attention.js";
 import { addPerChannel, addPerChannelGradient, pixelMean, pixelMeanGradient } from "./channelwise.js";
 import { batchNorm, batchNormGradient, fixedBatchNorm, fixedBatchNormGradient } from "./batch-norm.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
-import { adam, ema, sgd, sumOfSquares } from "./updates.js";
+import { adam, ema, scale, sgd, sumOfSquares } from "./updates.js";
 
 const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   Attention: attention,
@@ -22,6 +22,7 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   Adam: adam,
   Sgd: sgd,
   Ema: ema,
+  Scale: scale,
   SumOfSquares: sumOfSquares,
 };
 

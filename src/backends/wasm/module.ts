@@ -28,6 +28,7 @@ export type Kernels = Readonly<
     | "sumPixels"
     | "repeatRows"
     | "adam"
+    | "scale"
     | "sgd"
     | "mix"
     | "sumOfSquares",

@@ -44,3 +44,10 @@ export const sumOfSquares: tf.KernelFunc = kernel(({ x }, backend) => {
   kernelsOf(backend).sumOfSquares(address(backend, x!), address(backend, out), sizeOf(x!.shape));
   return out;
 });
+
+/** x times a scalar. */
+export const scale: tf.KernelFunc = kernel(({ x, factor }, backend) => {
+  const [out] = like(backend, x!, 1);
+  kernelsOf(backend).scale(...addresses(backend, [x!, factor!, out!]), sizeOf(x!.shape));
+  return out!;
+});

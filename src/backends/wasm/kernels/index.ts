@@ -9,5 +9,5 @@ export { copyRows } from "./copy";
 export { packRows } from "./transpose";
 export { groupNorm, groupNormGradient } from "./group-norm";
 export { addRows, repeatRows, sumPixels } from "./pixels";
-export { adam, mix, sgd, sumOfSquares } from "./updates";
+export { adam, mix, scale, sgd, sumOfSquares } from "./updates";
 export { batchNorm, batchNormGradient, channelMoments } from "./batch-norm";

@@ -147,3 +147,13 @@ export function sumOfSquares(x: usize, to: usize, size: i32): void {
   }
   store<f32>(to, <f32>sum);
 }
+
+/** x times the number at `factor`. */
+export function scale(x: usize, factor: usize, to: usize, size: i32): void {
+  const end = (<usize>size) << 2;
+  const fours = end & ~15;
+  const by = v128.load32_splat(factor);
+  let at: usize = 0;
+  for (; at < fours; at += 16) write(to + at, f32x4.mul(read(x + at, true), by), true);
+  for (; at < end; at += 4) write(to + at, f32x4.mul(read(x + at, false), by), false);
+}
