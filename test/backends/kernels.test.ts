@@ -77,6 +77,13 @@ const examples: Shape[] = [
   { batch: 2, height: 9, width: 7, inputs: 3, outputs: 3, size: 3, stride: 2, pad: "same" },
   { batch: 3, height: 24, width: 23, inputs: 5, outputs: 12, size: 3, stride: 1, pad: "same" },
   { batch: 3, height: 9, width: 9, inputs: 20, outputs: 8, size: 1, stride: 2, pad: "same" },
+  // By Winograd's tiles: odd sizes, several and parts of images at a time, all borders.
+  { batch: 3, height: 9, width: 12, inputs: 16, outputs: 20, size: 3, stride: 1, pad: "same" },
+  { batch: 7, height: 10, width: 10, inputs: 20, outputs: 16, size: 3, stride: 1, pad: "valid" },
+  { batch: 2, height: 23, width: 24, inputs: 16, outputs: 16, size: 3, stride: 1, pad: 2 },
+  { batch: 1, height: 7, width: 40, inputs: 36, outputs: 24, size: 3, stride: 1, pad: 1 },
+  // The gradient cuts off a border of dy.
+  { batch: 2, height: 9, width: 9, inputs: 16, outputs: 16, size: 3, stride: 1, pad: 3 },
   { batch: 27, height: 3, width: 5, inputs: 4, outputs: 9, size: 3, stride: 2, pad: 1 },
   // Borders wider than the filter; some of the input, and all of it, met by no tap.
   { batch: 2, height: 5, width: 4, inputs: 2, outputs: 3, size: 1, stride: 3, pad: 2 },

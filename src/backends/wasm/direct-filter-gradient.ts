@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { overlap } from "./direct.js";
 import { FLOAT, geometry, panelBytes, visited, type Attributes, type ConvInfo } from "./geometry.js";
+import { overlap } from "./ground.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
 

@@ -1,8 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
 import { FLOAT, geometry, panelBytes, type Attributes } from "./geometry.js";
 import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
+import { groundOf, pad, type Ground } from "./ground.js";
 import { kernelsOf, type Kernels } from "./module.js";
 import { backwards, forwards, type Pass, type Sweep } from "./sweeps.js";
+import { backward, forward, suits, winograd } from "./winograd.js";
 
 // Convolutions by this library's own kernels (kernels/): direct, without im2col.
 
@@ -17,6 +19,7 @@ export function convolution(stock: tf.KernelFunc): tf.KernelFunc {
       if (info === undefined) return stock(call);
       const { inChannels, outChannels } = info;
       const weights = address(backend, filter!);
+      if (suits(info)) return winograd(backend, x!, filter!, forward(info));
       return convolve(backend, x!, forwards(info), (kernels, panels, { taps }) => {
         kernels.pack(weights, panels, taps.length * inChannels, outChannels);
       });
@@ -34,6 +37,7 @@ export function directInputGradient(composed: tf.KernelFunc): tf.KernelFunc {
       if (info === undefined) return composed(call);
       const { inChannels, outChannels } = info;
       const weights = address(backend, filter!);
+      if (suits(info)) return winograd(backend, dy!, filter!, backward(info));
       return convolve(backend, dy!, backwards(info), (kernels, panels, { taps }) => {
         const inputBytes = outChannels * FLOAT;
         let panel = panels;
@@ -100,53 +104,6 @@ function together({ from, sweeps }: Pass): number {
   const most = Math.max(...sweeps.map(({ size }) => size[0] * size[1]));
   const groups = Math.ceil(from[0] / Math.ceil(PIXELS / most));
   return Math.ceil(from[0] / groups);
-}
-
-/** Where the canvas lies in memory. */
-interface Ground {
-  /** Within the input itself, `skip` bytes from its beginning; otherwise it is copied. */
-  readonly bare: boolean;
-  readonly skip: number;
-  readonly rowBytes: number;
-  readonly imageBytes: number;
-}
-
-function groundOf({ from, canvas }: Pass): Ground {
-  const [, height, width, channels] = from;
-  const { top, left } = canvas;
-  const inside = canvas.height <= height + top && canvas.width <= width + left;
-  const bare = top <= 0 && left <= 0 && inside;
-  const rowBytes = (bare ? width : canvas.width) * channels * FLOAT;
-  const imageBytes = (bare ? height : canvas.height) * rowBytes;
-  return { bare, skip: -top * rowBytes - left * channels * FLOAT, rowBytes, imageBytes };
-}
-
-/** Copies image `i` of those at `source` to its place on the canvas. */
-function pad(
-  kernels: Kernels,
-  { from, canvas }: Pass,
-  { rowBytes, imageBytes }: Ground,
-  [source, padded, i]: readonly [number, number, number],
-): void {
-  const [, height, width, channels] = from;
-  const { top, left } = canvas;
-  const pixelBytes = channels * FLOAT;
-  const rows = overlap(height, canvas.height, top);
-  const columns = overlap(width, canvas.width, left);
-  kernels.pad(
-    source + ((i * height + rows.skipped) * width + columns.skipped) * pixelBytes,
-    padded + i * imageBytes + Math.max(0, top) * rowBytes + Math.max(0, left) * pixelBytes,
-    rows.count,
-    columns.count * pixelBytes,
-    width * pixelBytes,
-    rowBytes,
-  );
-}
-
-/** Which of `given` pixels lie on a canvas of `size`, if the first lies at `start`. */
-export function overlap(given: number, size: number, start: number): { skipped: number; count: number } {
-  const skipped = Math.max(0, -start);
-  return { skipped, count: Math.max(0, Math.min(given - skipped, size - Math.max(0, start))) };
 }
 
 function listPixels(

@@ -9,6 +9,9 @@ export type Kernels = Readonly<
   Record<
     | "pack"
     | "pad"
+    | "spreadFilters"
+    | "spreadTiles"
+    | "gatherTiles"
     | "listPixels"
     | "convolveListed"
     | "deal"

@@ -1,0 +1,183 @@
+// Winograd's minimal filtering F(2x2, 3x3): Lavin and Gray 2016, "Fast algorithms for convolutional neural networks",
+// sec. 4.1. A tile of 4 x 4 inputs gives 2 x 2 outputs by 16 products where the direct sum takes 36. Everything is in 16
+// matrices, one for each place in a tile, `matrixBytes` apart; channels come in fours.
+
+/** Filters [3, 3, inputs, outputs], turned or not, as 16 matrices [inputs, outputs]: G g G^T. */
+export function spreadFilters(
+  weights: usize,
+  to: usize,
+  inputs: i32,
+  outputs: i32,
+  turned: i32,
+  matrixBytes: usize,
+): void {
+  const tapBytes = (<usize>(inputs * outputs)) << 2;
+  const half = f32x4.splat(0.5);
+  const begin = turned ? weights + 8 * tapBytes : weights;
+  const step = turned ? 0 - tapBytes : tapBytes;
+  for (let at: usize = 0; at < tapBytes; at += 16) {
+    let from = begin + at;
+    // Row by row of the filter: its rows times G^T, kept where their sums will be.
+    for (let row: usize = 0; row < 3; row++) {
+      const a = v128.load(from);
+      const b = v128.load(from + step);
+      const c = v128.load(from + 2 * step);
+      from += 3 * step;
+      const target = to + at + row * 4 * matrixBytes;
+      const outer = f32x4.mul(half, f32x4.add(a, c));
+      const inner = f32x4.mul(half, b);
+      v128.store(target, a);
+      v128.store(target + matrixBytes, f32x4.add(outer, inner));
+      v128.store(target + 2 * matrixBytes, f32x4.sub(outer, inner));
+      v128.store(target + 3 * matrixBytes, c);
+    }
+    for (let column: usize = 0; column < 4; column++) {
+      const target = to + at + column * matrixBytes;
+      const a = v128.load(target);
+      const b = v128.load(target + 4 * matrixBytes);
+      const c = v128.load(target + 8 * matrixBytes);
+      const outer = f32x4.mul(half, f32x4.add(a, c));
+      const inner = f32x4.mul(half, b);
+      v128.store(target + 4 * matrixBytes, f32x4.add(outer, inner));
+      v128.store(target + 8 * matrixBytes, f32x4.sub(outer, inner));
+      v128.store(target + 12 * matrixBytes, c);
+    }
+  }
+}
+
+/** One row of B^T d B: of the four values of B^T d in that row, to its four matrices. */
+@inline
+function spreadRow(a: v128, b: v128, c: v128, d: v128, to: usize, matrixBytes: usize): void {
+  v128.store(to, f32x4.sub(a, c));
+  v128.store(to + matrixBytes, f32x4.add(b, c));
+  v128.store(to + 2 * matrixBytes, f32x4.sub(c, b));
+  v128.store(to + 3 * matrixBytes, f32x4.sub(b, d));
+}
+
+/** The tiles `first` to `end` of an image, `across` in a row of tiles, as rows of 16 matrices: B^T d B. */
+export function spreadTiles(
+  image: usize,
+  to: usize,
+  first: i32,
+  end: i32,
+  across: i32,
+  channels: i32,
+  rowBytes: usize,
+  matrixBytes: usize,
+): void {
+  const pixelBytes = (<usize>channels) << 2;
+  for (let tile = first; tile < end; tile++) {
+    let p0 = image + <usize>(2 * (tile / across)) * rowBytes + <usize>(2 * (tile % across)) * pixelBytes;
+    const last = to + pixelBytes;
+    for (; to < last; to += 16) {
+      const p1 = p0 + rowBytes;
+      const p2 = p1 + rowBytes;
+      const p3 = p2 + rowBytes;
+      // Columns of B^T d, each made of a column of the tile.
+      let c0 = v128.load(p0);
+      let c1 = v128.load(p1);
+      let c2 = v128.load(p2);
+      let c3 = v128.load(p3);
+      const a0 = f32x4.sub(c0, c2);
+      const a1 = f32x4.add(c1, c2);
+      const a2 = f32x4.sub(c2, c1);
+      const a3 = f32x4.sub(c1, c3);
+      c0 = v128.load(p0 + pixelBytes);
+      c1 = v128.load(p1 + pixelBytes);
+      c2 = v128.load(p2 + pixelBytes);
+      c3 = v128.load(p3 + pixelBytes);
+      const b0 = f32x4.sub(c0, c2);
+      const b1 = f32x4.add(c1, c2);
+      const b2 = f32x4.sub(c2, c1);
+      const b3 = f32x4.sub(c1, c3);
+      c0 = v128.load(p0 + 2 * pixelBytes);
+      c1 = v128.load(p1 + 2 * pixelBytes);
+      c2 = v128.load(p2 + 2 * pixelBytes);
+      c3 = v128.load(p3 + 2 * pixelBytes);
+      const d0 = f32x4.sub(c0, c2);
+      const d1 = f32x4.add(c1, c2);
+      const d2 = f32x4.sub(c2, c1);
+      const d3 = f32x4.sub(c1, c3);
+      c0 = v128.load(p0 + 3 * pixelBytes);
+      c1 = v128.load(p1 + 3 * pixelBytes);
+      c2 = v128.load(p2 + 3 * pixelBytes);
+      c3 = v128.load(p3 + 3 * pixelBytes);
+      spreadRow(a0, b0, d0, f32x4.sub(c0, c2), to, matrixBytes);
+      spreadRow(a1, b1, d1, f32x4.add(c1, c2), to + 4 * matrixBytes, matrixBytes);
+      spreadRow(a2, b2, d2, f32x4.sub(c2, c1), to + 8 * matrixBytes, matrixBytes);
+      spreadRow(a3, b3, d3, f32x4.sub(c1, c3), to + 12 * matrixBytes, matrixBytes);
+      p0 += 16;
+    }
+  }
+}
+
+/** The products' rows back to pixels of an image, of the tiles `first` to `end`: A^T m A. */
+export function gatherTiles(
+  from: usize,
+  image: usize,
+  first: i32,
+  end: i32,
+  across: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  matrixBytes: usize,
+): void {
+  const pixelBytes = (<usize>channels) << 2;
+  const rowBytes = <usize>width * pixelBytes;
+  for (let tile = first; tile < end; tile++) {
+    const row = 2 * (tile / across);
+    const column = 2 * (tile % across);
+    let to = image + <usize>row * rowBytes + <usize>column * pixelBytes;
+    const below = row + 1 < height;
+    const right = column + 1 < width;
+    const last = from + pixelBytes;
+    for (; from < last; from += 16) {
+      let at = from;
+      let a = v128.load(at);
+      let b = v128.load(at + 4 * matrixBytes);
+      let c = v128.load(at + 8 * matrixBytes);
+      let d = v128.load(at + 12 * matrixBytes);
+      let up = f32x4.add(f32x4.add(a, b), c);
+      let down = f32x4.sub(f32x4.sub(b, c), d);
+      let up0 = up;
+      let down0 = down;
+      at += matrixBytes;
+      a = v128.load(at);
+      b = v128.load(at + 4 * matrixBytes);
+      c = v128.load(at + 8 * matrixBytes);
+      d = v128.load(at + 12 * matrixBytes);
+      up = f32x4.add(f32x4.add(a, b), c);
+      down = f32x4.sub(f32x4.sub(b, c), d);
+      up0 = f32x4.add(up0, up);
+      down0 = f32x4.add(down0, down);
+      let up1 = up;
+      let down1 = down;
+      at += matrixBytes;
+      a = v128.load(at);
+      b = v128.load(at + 4 * matrixBytes);
+      c = v128.load(at + 8 * matrixBytes);
+      d = v128.load(at + 12 * matrixBytes);
+      up = f32x4.add(f32x4.add(a, b), c);
+      down = f32x4.sub(f32x4.sub(b, c), d);
+      up0 = f32x4.add(up0, up);
+      down0 = f32x4.add(down0, down);
+      up1 = f32x4.sub(up1, up);
+      down1 = f32x4.sub(down1, down);
+      at += matrixBytes;
+      a = v128.load(at);
+      b = v128.load(at + 4 * matrixBytes);
+      c = v128.load(at + 8 * matrixBytes);
+      d = v128.load(at + 12 * matrixBytes);
+      up1 = f32x4.sub(up1, f32x4.add(f32x4.add(a, b), c));
+      down1 = f32x4.sub(down1, f32x4.sub(f32x4.sub(b, c), d));
+      v128.store(to, up0);
+      if (right) v128.store(to + pixelBytes, up1);
+      if (below) {
+        v128.store(to + rowBytes, down0);
+        if (right) v128.store(to + rowBytes + pixelBytes, down1);
+      }
+      to += 16;
+    }
+  }
+}
