@@ -1,18 +1,27 @@
 // A base training step in one thread and in worker threads, in turns. On Linux also the CPU time of every thread, which
 // tells what the step would take on free cores: that of the main thread plus that of the busiest worker.
-//   npx tsx bench/parallel.ts [small | paper] [batch] [rounds]
+//   npx tsx bench/parallel.ts [small | paper | quickstart] [batch] [rounds]
 import { readdirSync, readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
 import { startWorkers } from "cfd-distill/node";
+import { presets } from "../examples/recipe/config.js";
 import { baseLoss } from "./parallel-loss.js";
 import { median } from "./timing.js";
 import * as workloads from "./workloads.js";
 
 const WORKERS = [1, 2];
 
+const { small, paper } = workloads;
+const { unet, base } = presets.quickstart;
+const choices: Record<string, workloads.Workload> = {
+  small,
+  paper,
+  quickstart: { unet, batch: base.batch, size: 24 },
+};
 const [name = "small", batch, rounds = "5"] = process.argv.slice(2);
-const chosen = name === "paper" ? workloads.paper : workloads.small;
+const chosen = choices[name];
+if (chosen === undefined) throw new Error(`expected one of ${Object.keys(choices).join(", ")}, got ${name}`);
 const workload = { ...chosen, batch: Number(batch ?? chosen.batch) };
 await cfd.useBackend("wasm");
 const network = cfd.unet({ ...workload.unet, timeScale: 1024 });
