@@ -143,9 +143,13 @@ function openGroup<Input>({ group, links, layout, memory }: Group): Replicas<Inp
       run("Replicas.valueAndGrads", async () => {
         const shares = await prepare("step", params, batch);
         const terms = await compute("step", input, shares);
-        for (const entry of layout) if (!entry.trainable) assign(params[entry.name]!, results[0]!, entry);
         const parts = results.slice(0, shares.length);
-        return tf.tidy(() => ({ terms: sumTerms(terms), grads: sumGrads(layout, params, parts) }));
+        const learnt = tf.tidy(() => ({
+          terms: sumTerms(terms),
+          grads: sumGrads(layout, params, parts),
+        }));
+        for (const entry of layout) if (!entry.trainable) assign(params[entry.name]!, parts[0]!, entry);
+        return learnt;
       }),
     outputs: (params, input, samples) =>
       run("Replicas.outputs", async () => {
