@@ -72,6 +72,10 @@ export const tasks = {
       const { logits } = judge.apply(params, pictures(input, share), { train: { rng: createRng(0) } });
       return { loss: tf.mean(tf.square(logits)).asScalar(), largest: tf.max(logits).asScalar() };
     },
-    outputs: (params, input, share) => tf.argMax(judge.apply(params, pictures(input, share)).logits, -1),
+    // Integers, that every digit counts in.
+    outputs: (params, input, share) => {
+      const { logits } = judge.apply(params, pictures(input, share));
+      return tf.cast(tf.mul(logits, 1e6), "int32");
+    },
   },
 } satisfies Record<string, Task>;
