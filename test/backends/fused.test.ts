@@ -291,6 +291,19 @@ describe("fused kernels", () => {
     }
   });
 
+  it("refuse weights of another size, which they would read past", () => {
+    tf.tidy(() => {
+      const x = tf.ones<tf.Rank.R4>([2, 2, 2, 4]);
+      const [three, four] = [tf.ones([3]), tf.ones([4])];
+      const params = (weight: tf.Tensor) => bn({ weight, bias: four, running_mean: four, running_var: four });
+      const expected = /expected 4 numbers, one per channel, got \[3\]/;
+      expect(() => groupNorm(x, params(three), "n", 2)).toThrow(expected);
+      expect(() => batchNorm(x, params(three), "n")).toThrow(expected);
+      expect(() => addPerChannel(x, three)).toThrow(expected);
+      expect(() => addPerChannel(x, tf.ones([1, 4]))).toThrow(/expected 8 numbers/);
+    });
+  });
+
   it("leave second derivatives to the composed operation", async () => {
     const { inputs, dy } = draw(images);
     const second = async () => {

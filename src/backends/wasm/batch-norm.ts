@@ -1,11 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
-import { imageSizes } from "./channelwise.js";
+import { checkRows, imageSizes } from "./channelwise.js";
+import { FLOAT } from "./geometry.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf } from "./module.js";
 
 // The engine's part of src/models/batch-norm.ts.
-
-const FLOAT = 4;
 
 interface Attributes {
   readonly relu: boolean;
@@ -24,6 +23,7 @@ function normalise(
   { relu, epsilon }: Attributes,
 ): tf.TensorInfo {
   const [pixels, channels] = flatSizes(x!);
+  checkRows("batchNorm", channels, [gamma!, beta!, mean!, variance!]);
   const y = backend.makeOutput(x!.shape, "float32");
   const tensors = [x, gamma, beta, mean, variance, other, y].map((tensor) =>
     tensor === undefined ? 0 : address(backend, tensor),

@@ -1,20 +1,28 @@
 import type * as tf from "@tensorflow/tfjs";
+import { check } from "../../check.js";
+import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf } from "./module.js";
 import { share } from "./share.js";
 
 // The engine's part of src/models/channelwise.ts.
 
-const FLOAT = 4;
-
 /** A batch of images [B, ..., C] as the kernels see it. */
 export function imageSizes({ shape }: tf.TensorInfo): { batch: number; pixels: number; channels: number } {
   return { batch: shape[0]!, pixels: sizeOf(shape.slice(1, -1)), channels: shape.at(-1)! };
 }
 
+/** Throws unless each is one number per channel: a kernel would read on past a shorter one. */
+export function checkRows(where: string, channels: number, rows: readonly tf.TensorInfo[]): void {
+  for (const row of rows) {
+    check(sizeOf(row.shape) === channels, where, `${channels} numbers, one per channel`, row.shape);
+  }
+}
+
 /** x plus one row of channels, or one for each sample. */
 export const addPerChannel: tf.KernelFunc = kernel(({ input0, input1 }, backend, { perSample }) => {
   const { batch, pixels, channels } = imageSizes(input0!);
+  checkRows("addPerChannel", perSample === true ? batch * channels : channels, [input1!]);
   const y = backend.makeOutput(input0!.shape, "float32");
   const addresses = [input0!, input1!, y].map((tensor) => address(backend, tensor));
   const step = perSample === true ? channels * FLOAT : 0;

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { imageSizes } from "./channelwise.js";
+import { checkRows, imageSizes } from "./channelwise.js";
+import { FLOAT } from "./geometry.js";
 import { address, kernel, withScratch } from "./heap.js";
 import { kernelsOf } from "./module.js";
 
@@ -16,6 +17,7 @@ export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
   const { groups, activate, epsilon } = attrs as unknown as Attributes;
   const { batch, pixels, channels } = imageSizes(x);
+  checkRows("groupNorm", channels, [gamma, beta]);
   const outputs = [x.shape, [batch, groups], [batch, groups]].map((shape) =>
     backend.makeOutput(shape, "float32"),
   );
@@ -49,5 +51,3 @@ export const groupNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) 
   });
   return outputs;
 });
-
-const FLOAT = 4;
