@@ -3,6 +3,8 @@ import { FLOAT, geometry, panelBytes, visited, type Attributes, type ConvInfo } 
 import { overlap } from "./ground.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
 import { kernelsOf, type Kernels } from "./module.js";
+import { suits } from "./winograd.js";
+import { winogradFilterGradient } from "./winograd-filter-gradient.js";
 
 /** Pixels of dy whose products are summed before they are added to the rest: 16 kB of a panel, half of an L1 cache. */
 const BLOCK = 512;
@@ -14,6 +16,7 @@ export function directFilterGradient(composed: tf.KernelFunc): tf.KernelFunc {
       const filterShape = (attrs as unknown as Attributes).filterShape!;
       const info = geometry(x!.shape, filterShape, attrs, [x!, dy!]);
       if (info === undefined) return composed(call);
+      if (suits(info)) return winogradFilterGradient(backend, x!, dy!, info);
       const out = backend.makeOutput(filterShape, "float32");
       correlate(backend, info, [address(backend, x!), address(backend, dy!), address(backend, out)]);
       return out;

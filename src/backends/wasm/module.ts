@@ -12,6 +12,8 @@ export type Kernels = Readonly<
     | "spreadFilters"
     | "spreadTiles"
     | "gatherTiles"
+    | "spreadGradients"
+    | "gatherFilters"
     | "listPixels"
     | "convolveListed"
     | "deal"

@@ -59,7 +59,7 @@ interface Room {
 }
 
 /** How the work is divided. */
-interface Plan extends Winograd, Placed {
+export interface Plan extends Winograd, Placed {
   readonly ground: Ground;
   readonly down: number;
   readonly across: number;
@@ -68,7 +68,7 @@ interface Plan extends Winograd, Placed {
   readonly rows: number;
 }
 
-function plan(task: Winograd): Plan {
+export function plan(task: Winograd): Plan {
   const { from, to, top, left } = task;
   const [down, across] = [half(to[1]), half(to[2])];
   const canvas = { height: 2 * down + 2, width: 2 * across + 2, top, left };
@@ -78,7 +78,8 @@ function plan(task: Winograd): Plan {
 }
 
 // A cache line more than needed, lest all 16 matrices fall into the same few sets of the cache.
-const matrixBytes = (rows: number, columns: number) => Math.ceil((rows * columns * FLOAT) / 64) * 64 + 64;
+export const matrixBytes = (rows: number, columns: number) =>
+  Math.ceil((rows * columns * FLOAT) / 64) * 64 + 64;
 
 export function winograd(
   backend: WasmBackend,

@@ -181,3 +181,75 @@ export function gatherTiles(
     }
   }
 }
+
+/** One column of A dy A^T: of the two values of a column of A dy's transpose, to its four matrices. */
+@inline
+function spreadPair(up: v128, down: v128, to: usize, stepBytes: usize): void {
+  v128.store(to, up);
+  v128.store(to + stepBytes, f32x4.add(up, down));
+  v128.store(to + 2 * stepBytes, f32x4.sub(up, down));
+  v128.store(to + 3 * stepBytes, f32x4.neg(down));
+}
+
+/** The gradient of {@link gatherTiles}: the tiles `first` to `end` of dy as rows of 16 matrices, A dy A^T. */
+export function spreadGradients(
+  image: usize,
+  to: usize,
+  first: i32,
+  end: i32,
+  across: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  matrixBytes: usize,
+): void {
+  const pixelBytes = (<usize>channels) << 2;
+  const rowBytes = <usize>width * pixelBytes;
+  const zero = f32x4.splat(0);
+  for (let tile = first; tile < end; tile++) {
+    const row = 2 * (tile / across);
+    const column = 2 * (tile % across);
+    let from = image + <usize>row * rowBytes + <usize>column * pixelBytes;
+    const below = row + 1 < height;
+    const right = column + 1 < width;
+    const last = to + pixelBytes;
+    for (; to < last; to += 16) {
+      const a = v128.load(from);
+      const b = right ? v128.load(from + pixelBytes) : zero;
+      const c = below ? v128.load(from + rowBytes) : zero;
+      const d = below && right ? v128.load(from + rowBytes + pixelBytes) : zero;
+      spreadPair(a, b, to, matrixBytes);
+      spreadPair(f32x4.add(a, c), f32x4.add(b, d), to + 4 * matrixBytes, matrixBytes);
+      spreadPair(f32x4.sub(a, c), f32x4.sub(b, d), to + 8 * matrixBytes, matrixBytes);
+      spreadPair(f32x4.neg(c), f32x4.neg(d), to + 12 * matrixBytes, matrixBytes);
+      from += 16;
+    }
+  }
+}
+
+/** The gradient of {@link spreadFilters}, not turned: 16 matrices, which it overwrites, to [3, 3, sizes]: G^T u G. */
+export function gatherFilters(matrices: usize, filter: usize, size: i32, matrixBytes: usize): void {
+  const half = f32x4.splat(0.5);
+  const bytes = (<usize>size) << 2;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    for (let column: usize = 0; column < 4; column++) {
+      const from = matrices + at + column * matrixBytes;
+      const b = v128.load(from + 4 * matrixBytes);
+      const c = v128.load(from + 8 * matrixBytes);
+      const mean = f32x4.mul(half, f32x4.add(b, c));
+      v128.store(from, f32x4.add(v128.load(from), mean));
+      v128.store(from + 4 * matrixBytes, f32x4.mul(half, f32x4.sub(b, c)));
+      v128.store(from + 8 * matrixBytes, f32x4.add(mean, v128.load(from + 12 * matrixBytes)));
+    }
+    for (let row: usize = 0; row < 3; row++) {
+      const from = matrices + at + row * 4 * matrixBytes;
+      const to = filter + at + row * 3 * bytes;
+      const b = v128.load(from + matrixBytes);
+      const c = v128.load(from + 2 * matrixBytes);
+      const mean = f32x4.mul(half, f32x4.add(b, c));
+      v128.store(to, f32x4.add(v128.load(from), mean));
+      v128.store(to + bytes, f32x4.mul(half, f32x4.sub(b, c)));
+      v128.store(to + 2 * bytes, f32x4.add(mean, v128.load(from + 3 * matrixBytes)));
+    }
+  }
+}
