@@ -1,11 +1,12 @@
-import { startHere, type Contender } from "./contender.js";
+import { startHere, type Contender, type Engine } from "./contender.js";
 import { findPytorch, startPytorch, STORED } from "./pytorch.js";
 import { megabytes, show, table } from "./table.js";
+import { hasTfjsNode } from "./tfjs-node.js";
 import { takeTurns } from "./timing.js";
 import { paper, small, type StepName, type Workload } from "./workloads.js";
 
 export interface ComparisonOptions {
-  readonly engine: string;
+  readonly engine: Engine;
   /** The Node that runs this library's side. */
   readonly node: string;
   readonly rounds: number;
@@ -16,6 +17,7 @@ interface Row {
   readonly step: StepName;
   /** Times PyTorch's on as many threads, under Node 22 and later and under Node 20. */
   readonly target: string;
+  readonly nativeTarget: string;
 }
 
 interface Part {
@@ -31,10 +33,10 @@ const PARTS: readonly Part[] = [
     workload: small,
     stored: STORED.small,
     rows: [
-      { title: "forward", step: "forward", target: "" },
-      { title: "base step", step: "base", target: "1.5 (Node 20: 1.8)" },
-      { title: "progressive step", step: "progressive", target: "1.5" },
-      { title: "CFD step, ResNet-18", step: "cfd", target: "1.5" },
+      { title: "forward", step: "forward", target: "", nativeTarget: "" },
+      { title: "base step", step: "base", target: "1.5 (Node 20: 1.8)", nativeTarget: "1.2" },
+      { title: "progressive step", step: "progressive", target: "1.5", nativeTarget: "1.2" },
+      { title: "CFD step, ResNet-18", step: "cfd", target: "1.5", nativeTarget: "1.2" },
     ],
   },
   {
@@ -42,8 +44,8 @@ const PARTS: readonly Part[] = [
     workload: paper,
     stored: STORED.paper,
     rows: [
-      { title: "forward", step: "forward", target: "1.5" },
-      { title: "base step", step: "base", target: "2.0" },
+      { title: "forward", step: "forward", target: "1.5", nativeTarget: "1.1" },
+      { title: "base step", step: "base", target: "2.0", nativeTarget: "1.2" },
     ],
   },
 ];
@@ -54,10 +56,11 @@ const THREADS = [1, 2];
 export async function compareWithPytorch(options: ComparisonOptions): Promise<string> {
   const python = findPytorch();
   const theirs = python === undefined ? "PyTorch, stored" : "PyTorch";
-  const times = [["ms", "1 worker", theirs, "ratio", "2 workers", theirs, "ratio", "target"]];
-  const memory = [["peak memory of a base step, MB", ...times[0]!.slice(1)]];
+  const columns = ["1 worker", theirs, "ratio", "2 workers", theirs, "ratio", "target"];
+  const times = [["ms", ...columns, ...(hasTfjsNode() ? ["tfjs-node", "ratio", "target"] : [])]];
+  const memory = [["peak memory of a base step, MB", ...columns]];
   for (const part of PARTS) {
-    times.push([part.title, ...Array.from({ length: 7 }, () => "")]);
+    times.push([part.title, ...times[0]!.slice(1).map(() => "")]);
     times.push(...(await timeRows(part, python, options)));
     memory.push(...(await memoryRows(part, python, options)));
   }
@@ -67,18 +70,22 @@ export async function compareWithPytorch(options: ComparisonOptions): Promise<st
 async function timeRows(part: Part, python: string | undefined, options: ComparisonOptions) {
   const here = await startHere(options.engine, options.node);
   const pytorch = await startPytorch(python);
-  await Promise.all([here.make(part.workload), pytorch?.make(part.workload)]);
+  const native = hasTfjsNode() ? await startHere("tfjs-node", options.node) : undefined;
+  const sides = [here, pytorch, native];
+  await Promise.all(sides.map(async (side) => side?.make(part.workload)));
   const rows: string[][] = [];
-  for (const { title, step, target } of part.rows) {
+  for (const { title, step, target, nativeTarget } of part.rows) {
     const runners = THREADS.flatMap((threads) =>
-      [here, pytorch].map((contender) => contender && (() => contender.time(step, threads))),
+      [here, pytorch].map((side) => side && (() => side.time(step, threads))),
     );
-    const medians = await takeTurns(runners, options.rounds);
+    // tfjs-node uses all cores by itself.
+    const medians = await takeTurns([...runners, native && (() => native.time(step, 1))], options.rounds);
     if (!pytorch) medians[3] = part.stored[step] ?? NaN; // stored with two threads only
-    rows.push([`  ${title}`, ...pairs(medians, (ms) => show(ms)), target]);
+    const [, , , theirs = NaN, ms = NaN] = medians;
+    const last = native ? [show(ms), show(ms / theirs, 2), nativeTarget] : [];
+    rows.push([`  ${title}`, ...pairs(medians, (time) => show(time)), target, ...last]);
   }
-  here.close();
-  pytorch?.close();
+  for (const side of sides) side?.close();
   return rows;
 }
 

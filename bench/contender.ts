@@ -4,6 +4,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { StepName, Workload } from "./workloads.js";
 
+/** What computes this library's side: an engine of `useBackend`, or tfjs-node, which is loaded for the bench alone. */
+export type Engine = "cpu" | "wasm" | "tfjs-node";
+
 /** What a contender is asked, one line of JSON each; it answers each with one line. */
 export type Request =
   | { readonly make: Workload }
@@ -67,7 +70,7 @@ export async function startContender(
 }
 
 /** This library on an engine, under the Node at `node`. */
-export function startHere(engine: string, node: string): Promise<Contender> {
+export function startHere(engine: Engine, node: string): Promise<Contender> {
   const script = fileURLToPath(new URL("server.ts", import.meta.url));
   return startContender(node, ["--import", "tsx", script, engine]);
 }

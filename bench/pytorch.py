@@ -195,6 +195,11 @@ class Work:
         with torch.no_grad():
             self.model(self.x0, self.t)
 
+    def sample(self, steps):
+        """What a sampler costs: its own arithmetic is nothing beside the network's."""
+        for _ in range(steps):
+            self.forward()
+
     def base(self):
         self.train(base_loss(self.model, self.x0, self.eps, self.t))
 
@@ -226,7 +231,8 @@ def main():
         elif "step" in request:
             torch.set_num_threads(request["threads"])
             start = time.perf_counter()
-            getattr(work, request["step"])()
+            name, *arguments = request["step"].split()
+            getattr(work, name)(*map(int, arguments))
             answer = {"ms": 1000 * (time.perf_counter() - start)}
         else:
             answer = memory()

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { CACHE } from "./cache.js";
 import { startContender, type Contender } from "./contender.js";
 import type { StepName } from "./workloads.js";
 
@@ -17,7 +18,7 @@ export const STORED: Readonly<Record<"small" | "paper", Readonly<Partial<Record<
 // pass. PyTorch's own tuning guide says to change the allocator; these settings are the part that needs no package.
 const KEEP_MEMORY = { MALLOC_TRIM_THRESHOLD_: "2000000000", MALLOC_MMAP_THRESHOLD_: "2000000000" };
 
-const CACHE = fileURLToPath(new URL("../node_modules/.cache/cfd-distill-bench/pytorch", import.meta.url));
+const FOLDER = `${CACHE}/pytorch`;
 const CPU_WHEELS = "https://download.pytorch.org/whl/cpu";
 
 /** PyTorch on CPU: the one that python3 has, or one installed into a cache folder. Nothing where there is neither. */
@@ -32,12 +33,12 @@ export async function startPytorch(
 
 /** The Python that has PyTorch, which is installed first if need be; undefined where that fails. */
 export function findPytorch(): string | undefined {
-  const own = `${CACHE}/bin/python3`;
+  const own = `${FOLDER}/bin/python3`;
   const found = ["python3", own].find((python) => runs(python, ["-c", "import torch"]));
   if (found !== undefined) return found;
   if (!existsSync(own)) console.error("Installing PyTorch (CPU, 200 MB) into node_modules/.cache ...");
   const installed =
-    runs("python3", ["-m", "venv", CACHE]) &&
+    runs("python3", ["-m", "venv", FOLDER]) &&
     runs(own, ["-m", "pip", "install", "--quiet", "torch", "numpy", "--index-url", CPU_WHEELS]);
   return installed ? own : undefined;
 }

@@ -1,20 +1,22 @@
 // What a worker of the bench computes: a task's loss or prediction for its share of the batch.
 import { parentPort } from "node:worker_threads";
 import { serveReplica, useBackend } from "cfd-distill";
-import { makeTask, type TrainingStep } from "./task.js";
-import type { Workload } from "./workloads.js";
+import type { Engine } from "./contender.js";
+import { makeTask } from "./task.js";
+import type { StepName, TrainingStep, Workload } from "./workloads.js";
 
 export interface Setup {
-  readonly engine: "cpu" | "wasm";
+  readonly engine: Engine;
   readonly workload: Workload;
 }
 
 serveReplica(parentPort, async ({ engine, workload }: Setup) => {
+  if (engine === "tfjs-node") throw new Error("tfjs-node uses all cores without workers");
   await useBackend(engine);
   const { params, terms, outputs } = makeTask(workload);
   return {
     params,
-    terms: (step: TrainingStep, share) => terms(step, share),
-    outputs: (_: TrainingStep, share) => outputs(share),
+    terms: (step: StepName, share) => terms(step as TrainingStep, share),
+    outputs: (step: StepName, share) => outputs(step as Exclude<StepName, TrainingStep>, share),
   };
 });

@@ -2,10 +2,11 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { useBackend } from "cfd-distill";
-import type { Request } from "./contender.js";
+import type { Engine, Request } from "./contender.js";
 import { makeWork, type Work } from "./steps.js";
+import { useTfjsNode } from "./tfjs-node.js";
 
-const engine = process.argv[2] as "cpu" | "wasm";
+const engine = process.argv[2] as Engine;
 let work: Work | undefined;
 
 async function answer(request: Request): Promise<object> {
@@ -31,7 +32,7 @@ const say = (message: object) => {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 };
 
-const { name } = await useBackend(engine);
+const name = engine === "tfjs-node" ? useTfjsNode() : (await useBackend(engine)).name;
 say({ name: `${name}, Node ${process.versions.node}` });
 for await (const line of createInterface({ input: process.stdin })) {
   try {

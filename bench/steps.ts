@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
 import { startWorkers } from "cfd-distill/node";
+import type { Engine } from "./contender.js";
 import type { Setup } from "./replica.js";
-import { makeTask, type TrainingStep } from "./task.js";
-import type { StepName, Workload } from "./workloads.js";
+import { makeTask } from "./task.js";
+import type { StepName, TrainingStep, Workload } from "./workloads.js";
 
 /** A workload's steps, in this thread or on workers. */
 export interface Work {
@@ -11,7 +12,7 @@ export interface Work {
   run(step: StepName, threads: number): Promise<void>;
 }
 
-export function makeWork(engine: Setup["engine"], workload: Workload): Work {
+export function makeWork(engine: Engine, workload: Workload): Work {
   const { batch } = workload;
   const task = makeTask(workload);
   const { params } = task;
@@ -22,19 +23,22 @@ export function makeWork(engine: Setup["engine"], workload: Workload): Work {
     });
   };
   const whole = { start: 0, end: batch };
-  const alone = (step: StepName) => {
-    tf.tidy(() => {
-      if (step === "forward") task.outputs(whole);
-      else update(cfd.valueAndGrads(() => task.terms(step, whole), params));
-    });
+  const alone = async (step: StepName) => {
+    if (trains(step)) {
+      tf.tidy(() => {
+        update(cfd.valueAndGrads(() => task.terms(step, whole), params));
+      });
+    } else {
+      tf.dispose(await task.outputs(step, whole));
+    }
   };
   const connect = onceEach((threads) => {
     const workers = startWorkers(new URL("replica.mjs", import.meta.url), threads);
-    return cfd.connectReplicas<TrainingStep | "forward">(workers, { engine, workload } satisfies Setup);
+    return cfd.connectReplicas<StepName>(workers, { engine, workload } satisfies Setup);
   });
   const together = async (step: StepName, threads: number) => {
     const replicas = await connect(threads);
-    if (step === "forward") {
+    if (!trains(step)) {
       tf.dispose(await replicas.outputs(params, step, batch));
     } else {
       const result = await replicas.valueAndGrads(params, step, batch);
@@ -44,11 +48,12 @@ export function makeWork(engine: Setup["engine"], workload: Workload): Work {
   };
   return {
     parameters: cfd.countParameters(params),
-    run: async (step, threads) => {
-      if (threads === 1) alone(step);
-      else await together(step, threads);
-    },
+    run: (step, threads) => (threads === 1 ? alone(step) : together(step, threads)),
   };
+}
+
+function trains(step: StepName): step is TrainingStep {
+  return step !== "forward" && !step.startsWith("sample");
 }
 
 function onceEach<T>(make: (key: number) => T): (key: number) => T {

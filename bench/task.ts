@@ -1,19 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
-import type { StepName, Workload } from "./workloads.js";
+import type { StepName, TrainingStep, Workload } from "./workloads.js";
 
 const STUDENT_STEPS = 4;
 
 /** A workload's networks and batch, of which any rows can be computed. What a step needs is made once. */
 export interface Task {
   readonly params: cfd.Params;
-  /** The prediction for samples `start` to `end - 1`. */
-  readonly outputs: (rows: Rows) => tf.Tensor4D;
+  /** The prediction or the sampled images for samples `start` to `end - 1`. */
+  readonly outputs: (step: Exclude<StepName, TrainingStep>, rows: Rows) => Promise<tf.Tensor4D>;
   /** The loss of those samples. */
   readonly terms: (step: TrainingStep, rows: Rows) => cfd.LossTerms;
 }
 
-export type TrainingStep = Exclude<StepName, "forward">;
 type Rows = Pick<cfd.Share, "start" | "end">;
 
 export function makeTask({ unet, batch, size, recompute = false }: Workload): Task {
@@ -47,9 +46,14 @@ export function makeTask({ unet, batch, size, recompute = false }: Workload): Ta
   };
   return {
     params,
-    outputs: (rows) => {
-      const { x0, times } = data(rows);
-      return student(x0, times);
+    outputs: async (step, rows) => {
+      const zT = tf.slice(all.eps, rows.start, rows.end - rows.start);
+      try {
+        if (step === "forward") return student(zT, allTimes.slice(rows.start, rows.end));
+        return await cfd.sampleDdim(student, schedule, zT, { steps: Number(step.slice("sample ".length)) });
+      } finally {
+        zT.dispose();
+      }
     },
     terms: (step, rows) => losses[step](rows),
   };

@@ -10,8 +10,9 @@ export interface Workload {
   readonly recompute?: boolean;
 }
 
-/** A forward pass, or a training step: loss, gradients, clipping, Adam. */
-export type StepName = "forward" | "base" | "progressive" | "cfd";
+/** A forward pass, sampling by DDIM in so many steps, or a training step: loss, gradients, clipping, Adam. */
+export type StepName = "forward" | `sample ${number}` | TrainingStep;
+export type TrainingStep = "base" | "progressive" | "cfd";
 
 /** 1.11 M parameters; 8.23 GFLOP forward. */
 export const small: Workload = {

@@ -8,7 +8,7 @@ export interface ApplyOptions {
   readonly train?: { readonly rng: Rng };
   /**
    * Whether the backward pass computes each residual block again instead of keeping its intermediates (see `recompute`):
-   * less memory, a third more time, the same bits. U-Nets only; the classifiers refuse it.
+   * less memory for one more forward pass of the blocks, the same bits. U-Nets only; the classifiers refuse it.
    */
   readonly recompute?: boolean;
 }

@@ -16,8 +16,8 @@ export interface RecomputeOptions<I extends readonly tf.Tensor[]> {
 
 /**
  * f(inputs, rng), of which the tape keeps the inputs alone: the backward pass runs `f` again to get at the intermediates
- * that its gradients need. Memory for time: a third forward pass for a network that is cut into such pieces, which then
- * keeps one tensor a piece. Chen et al. 2016, arXiv 1604.06174, sec. 3 ("gradient checkpointing"; a checkpoint is a file
+ * that its gradients need. Memory for time: a network that is cut into such pieces keeps the inputs of each, and
+ * computes its forward pass twice. Chen et al. 2016, arXiv 1604.06174, sec. 3 ("gradient checkpointing"; a checkpoint is a file
  * here). Values and gradients are those of `f` itself, of any order.
  *
  * @param f a pure function, built from differentiable operations: what depends on trained weights reaches it through

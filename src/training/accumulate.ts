@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { checkPositiveInteger } from "../check.js";
-import type { Grads, LossTerms } from "../types.js";
+import type { LossTerms } from "../types.js";
 import type { ValueAndGrads } from "./value-and-grads.js";
 
 /**
@@ -30,19 +30,30 @@ export function accumulateGrads<T extends LossTerms>(
   checkPositiveInteger(count, "accumulateGrads", "count");
   return tf.tidy(() => {
     let sum = f(0);
-    for (let i = 1; i < count; i++) sum = addAndFree(sum, f(i));
-    const mean = (tensor: tf.Tensor) => tf.div(tensor, count);
-    return { terms: mapTensors(sum.terms, mean) as T, grads: mapTensors(sum.grads, mean) };
+    for (let i = 1; i < count; i++) sum = add(sum, f(i));
+    const { terms, grads } = mapAll(sum, (tensor) => consume([tensor], () => tf.div(tensor, count)));
+    return { terms, grads };
   });
 }
 
-function addAndFree<T extends LossTerms>(a: ValueAndGrads<T>, b: ValueAndGrads<T>): ValueAndGrads<T> {
-  const terms = mapTensors(a.terms, (term, name) => tf.add(term, b.terms[name]!)) as T;
-  const grads = mapTensors(a.grads, (grad, name) => tf.add(grad, b.grads[name]!));
-  tf.dispose([a, b] as unknown as tf.TensorContainer);
-  return { terms, grads };
+function add<T extends LossTerms>(a: ValueAndGrads<T>, b: ValueAndGrads<T>): ValueAndGrads<T> {
+  return mapAll(a, (tensor, name, kind) => {
+    const other = b[kind][name]!;
+    return consume([tensor, other], () => tf.add(tensor, other));
+  });
 }
 
-function mapTensors(tensors: Grads, f: (tensor: tf.Tensor, name: string) => tf.Tensor): Grads {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, f(tensor, name)]));
+/** Frees each tensor as soon as it has been used, so that at most one gradient is there twice. */
+function consume(tensors: tf.Tensor[], f: () => tf.Tensor): tf.Tensor {
+  const result = f();
+  tf.dispose(tensors);
+  return result;
+}
+
+type Map = (tensor: tf.Tensor, name: string, kind: "terms" | "grads") => tf.Tensor;
+
+function mapAll<T extends LossTerms>(all: ValueAndGrads<T>, f: Map): ValueAndGrads<T> {
+  const map = (kind: "terms" | "grads") =>
+    Object.fromEntries(Object.entries<tf.Tensor>(all[kind]).map(([name, x]) => [name, f(x, name, kind)]));
+  return { terms: map("terms") as T, grads: map("grads") };
 }

@@ -1,0 +1,84 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { ComparisonOptions } from "./comparison.js";
+import { startHere } from "./contender.js";
+import { plotScaling } from "./plot.js";
+import { show } from "./table.js";
+import { median } from "./timing.js";
+import { small, type Workload } from "./workloads.js";
+
+/** One measurement; each dimension is varied alone, around the small U-Net. */
+export interface Point {
+  readonly dimension: "batch" | "width" | "image size";
+  readonly value: number;
+  readonly workers: number;
+  /** Of a base step. */
+  readonly ms: number;
+  /** The process's highest resident memory, MB. */
+  readonly megabytes: number;
+}
+
+const REPORT = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
+const PLOT = fileURLToPath(new URL("../docs/scaling.svg", import.meta.url));
+
+type Dimension = Point["dimension"];
+
+const VALUES: Readonly<Record<Dimension, readonly number[]>> = {
+  batch: [4, 8, 16, 32],
+  width: [32, 64, 128],
+  "image size": [16, 32, 64],
+};
+
+function workloadOf(dimension: Dimension, value: number): Workload {
+  if (dimension === "batch") return { ...small, batch: value };
+  if (dimension === "image size") return { ...small, size: value };
+  return { ...small, unet: { ...small.unet, channels: value } };
+}
+
+/** Time and memory of a base step over batch, width, image size and workers; writes the report's table and plot. */
+export async function measureScaling(options: ComparisonOptions): Promise<string> {
+  const points: Point[] = [];
+  const known = new Map<string, Measured>(); // the small U-Net itself is a point of each dimension
+  for (const dimension of Object.keys(VALUES) as Dimension[]) {
+    for (const value of VALUES[dimension]) {
+      for (const workers of [1, 2]) {
+        const workload = workloadOf(dimension, value);
+        const key = JSON.stringify([workload, workers]);
+        const measured = known.get(key) ?? (await measure(workload, workers, options));
+        known.set(key, measured);
+        points.push({ dimension, value, workers, ...measured });
+        console.error(`${dimension} ${value}, workers ${workers}: ${show(measured.ms)} ms`);
+      }
+    }
+  }
+  const table = markdown(points);
+  const [start, end] = ["<!-- scaling: written by npm run bench -- --scaling -->", "<!-- end of scaling -->"];
+  const report = readFileSync(REPORT, "utf8");
+  const [before, after] = [report.indexOf(start), report.indexOf(end)];
+  if (before === -1 || after === -1) throw new Error(`${REPORT} lacks the marks of the table`);
+  writeFileSync(REPORT, `${report.slice(0, before + start.length)}\n\n${table}\n\n${report.slice(after)}`);
+  const plotted = await plotScaling(points, PLOT);
+  return plotted ? table : `${table}\n\nNo plot: vega-lite could not be installed.`;
+}
+
+function markdown(points: readonly Point[]): string {
+  const rows = points.map(({ dimension, value, workers, ms, megabytes }) => {
+    return `| ${dimension} ${value} | ${workers} | ${show(ms)} | ${show(megabytes)} |`;
+  });
+  return ["| small U-Net, but | workers | ms a base step | peak MB |", "|---|---|---|---|", ...rows].join(
+    "\n",
+  );
+}
+
+type Measured = Pick<Point, "ms" | "megabytes">;
+
+/** In a process of its own, as memory once taken is not given back. The first step does not count. */
+async function measure(workload: Workload, workers: number, options: ComparisonOptions): Promise<Measured> {
+  const contender = await startHere(options.engine, options.node);
+  await contender.make(workload);
+  const times: number[] = [];
+  for (let step = 0; step <= options.rounds; step++) times.push(await contender.time("base", workers));
+  const { peak } = await contender.memory();
+  contender.close();
+  return { ms: median(times.slice(1)), megabytes: peak / 1e6 };
+}
