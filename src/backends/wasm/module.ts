@@ -9,7 +9,8 @@ export type Kernels = Readonly<
   Record<
     | "pack"
     | "pad"
-    | "spreadFilters"
+    | "packSpread"
+    | "packSpreadTurned"
     | "spreadTiles"
     | "gatherTiles"
     | "spreadGradients"

@@ -55,7 +55,8 @@ interface Room {
   readonly products: number;
   readonly list: number;
   readonly panels: number;
-  readonly filters: number;
+  /** Four channels of a filter at a time. */
+  readonly filter: number;
 }
 
 /** How the work is divided. */
@@ -81,6 +82,9 @@ export function plan(task: Winograd): Plan {
 export const matrixBytes = (rows: number, columns: number) =>
   Math.ceil((rows * columns * FLOAT) / 64) * 64 + 64;
 
+/** One matrix of transformed filters, in panels. */
+const panelsBytes = (inputs: number, outputs: number) => matrixBytes(inputs, panelBytes(outputs, 8) / FLOAT);
+
 export function winograd(
   backend: WasmBackend,
   input: tf.TensorInfo,
@@ -98,8 +102,8 @@ export function winograd(
     spread: 16 * matrixBytes(rows, from[3]),
     products: 16 * matrixBytes(rows, to[3]),
     list: rows * 2 * FLOAT,
-    panels: 16 * from[3] * panelBytes(to[3], 8),
-    filters: 16 * matrixBytes(from[3], to[3]),
+    panels: 16 * panelsBytes(from[3], to[3]),
+    filter: 4 * 16 * 4 * FLOAT,
   };
   const names = Object.keys(bytes);
   withScratch(backend, Object.values(bytes) as number[], (...parts) => {
@@ -135,7 +139,7 @@ function convolveImages(
       kernels.spreadTiles(image, at, first, end, across, inputs, ground.rowBytes, inputBytes);
     }
     for (let place = 0; place < 16; place++) {
-      const panel = panels + place * inputs * panelBytes(outputs, 8);
+      const panel = panels + place * panelsBytes(inputs, outputs);
       const [left, product] = [spread + place * inputBytes, products + place * outputBytes];
       kernels.convolveListed(left, list, images * (end - first), panel, product, outputs, 1, inputs, 0);
     }
@@ -151,15 +155,9 @@ function packFilters(
   kernels: Kernels,
   weights: number,
   { from, to, turned }: Winograd,
-  { filters, panels }: Room,
+  { filter, panels }: Room,
 ): void {
-  const [rows, columns] = turned ? [to[3], from[3]] : [from[3], to[3]];
-  const bytes = matrixBytes(rows, columns);
-  kernels.spreadFilters(weights, filters, rows, columns, Number(turned), bytes);
-  for (let place = 0; place < 16; place++) {
-    const matrix = filters + place * bytes;
-    const panel = panels + place * from[3] * panelBytes(to[3], 8);
-    if (turned) kernels.packRows(matrix, panel, rows, columns);
-    else kernels.pack(matrix, panel, rows, columns);
-  }
+  const [inputs, outputs] = turned ? [to[3], from[3]] : [from[3], to[3]];
+  const pack = turned ? kernels.packSpreadTurned : kernels.packSpread;
+  pack(weights, panels, inputs, outputs, filter, panelsBytes(from[3], to[3]));
 }

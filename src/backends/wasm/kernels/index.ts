@@ -11,4 +11,4 @@ export { groupNorm, groupNormGradient } from "./group-norm";
 export { addRows, repeatRows, sumPixels } from "./pixels";
 export { adam, mix, scale, sgd, sumOfSquares } from "./updates";
 export { batchNorm, batchNormGradient, channelMoments } from "./batch-norm";
-export { gatherFilters, gatherTiles, spreadFilters, spreadGradients, spreadTiles } from "./winograd";
+export { gatherFilters, gatherTiles, packSpread, packSpreadTurned, spreadGradients, spreadTiles } from "./winograd";

@@ -2,7 +2,7 @@
 
 /** Four rows of four, from `rowBytes` apart to 32 bytes apart, as columns. */
 @inline
-function turn(from: usize, rowBytes: usize, to: usize): void {
+export function turn(from: usize, rowBytes: usize, to: usize): void {
   const a = v128.load(from);
   const b = v128.load(from + rowBytes);
   const c = v128.load(from + 2 * rowBytes);

@@ -2,45 +2,96 @@
 // sec. 4.1. A tile of 4 x 4 inputs gives 2 x 2 outputs by 16 products where the direct sum takes 36. Everything is in 16
 // matrices, one for each place in a tile, `matrixBytes` apart; channels come in fours.
 
-/** Filters [3, 3, inputs, outputs], turned or not, as 16 matrices [inputs, outputs]: G g G^T. */
-export function spreadFilters(
+import { turn } from "./transpose";
+
+/** One row of a filter times G^T, of the row's three taps: four vectors at `to`, 16 bytes apart. */
+@inline
+function spreadTaps(from: usize, step: usize, to: usize): void {
+  const half = f32x4.splat(0.5);
+  const a = v128.load(from);
+  const c = v128.load(from + 2 * step);
+  const outer = f32x4.mul(half, f32x4.add(a, c));
+  const inner = f32x4.mul(half, v128.load(from + step));
+  v128.store(to, a);
+  v128.store(to, f32x4.add(outer, inner), 16);
+  v128.store(to, f32x4.sub(outer, inner), 32);
+  v128.store(to, c, 48);
+}
+
+/** G g G^T of four channels, as 16 vectors at `room`. */
+@inline
+function spreadFilter(from: usize, step: usize, room: usize): void {
+  const half = f32x4.splat(0.5);
+  spreadTaps(from, step, room);
+  spreadTaps(from + 3 * step, step, room + 64);
+  spreadTaps(from + 6 * step, step, room + 192);
+  for (let column: usize = room; column < room + 64; column += 16) {
+    const a = v128.load(column);
+    const c = v128.load(column, 192);
+    const outer = f32x4.mul(half, f32x4.add(a, c));
+    const inner = f32x4.mul(half, v128.load(column, 64));
+    v128.store(column, f32x4.add(outer, inner), 64);
+    v128.store(column, f32x4.sub(outer, inner), 128);
+  }
+}
+
+/** Filters [3, 3, inputs, outputs] as the panels of 16 matrices [inputs, outputs]: G g G^T. `room` is 256 bytes. */
+export function packSpread(
   weights: usize,
-  to: usize,
+  panels: usize,
   inputs: i32,
   outputs: i32,
-  turned: i32,
+  room: usize,
   matrixBytes: usize,
 ): void {
   const tapBytes = (<usize>(inputs * outputs)) << 2;
-  const half = f32x4.splat(0.5);
-  const begin = turned ? weights + 8 * tapBytes : weights;
-  const step = turned ? 0 - tapBytes : tapBytes;
-  for (let at: usize = 0; at < tapBytes; at += 16) {
-    let from = begin + at;
-    // Row by row of the filter: its rows times G^T, kept where their sums will be.
-    for (let row: usize = 0; row < 3; row++) {
-      const a = v128.load(from);
-      const b = v128.load(from + step);
-      const c = v128.load(from + 2 * step);
-      from += 3 * step;
-      const target = to + at + row * 4 * matrixBytes;
-      const outer = f32x4.mul(half, f32x4.add(a, c));
-      const inner = f32x4.mul(half, b);
-      v128.store(target, a);
-      v128.store(target + matrixBytes, f32x4.add(outer, inner));
-      v128.store(target + 2 * matrixBytes, f32x4.sub(outer, inner));
-      v128.store(target + 3 * matrixBytes, c);
+  const panelBytes = (<usize>inputs) << 5;
+  const rest = (outputs & 4) != 0;
+  const zero = f32x4.splat(0);
+  for (let input = 0; input < inputs; input++) {
+    let to = panels;
+    for (let output = 0; output < outputs; output += 4) {
+      spreadFilter(weights, tapBytes, room);
+      for (let place: usize = 0; place < 16; place++) {
+        v128.store(to + place * matrixBytes, v128.load(room + (place << 4)));
+      }
+      weights += 16;
+      to += output & 4 ? panelBytes - 16 : 16;
     }
-    for (let column: usize = 0; column < 4; column++) {
-      const target = to + at + column * matrixBytes;
-      const a = v128.load(target);
-      const b = v128.load(target + 4 * matrixBytes);
-      const c = v128.load(target + 8 * matrixBytes);
-      const outer = f32x4.mul(half, f32x4.add(a, c));
-      const inner = f32x4.mul(half, b);
-      v128.store(target + 4 * matrixBytes, f32x4.add(outer, inner));
-      v128.store(target + 8 * matrixBytes, f32x4.sub(outer, inner));
-      v128.store(target + 12 * matrixBytes, c);
+    for (let place: usize = 0; rest && place < 16; place++) v128.store(to + place * matrixBytes, zero);
+    panels += 32;
+  }
+}
+
+/**
+ * {@link packSpread} of the filters turned round and their channels exchanged: the panels of 16 matrices
+ * [outputs, inputs]. `room` is 1 kB.
+ */
+export function packSpreadTurned(
+  weights: usize,
+  panels: usize,
+  inputs: i32,
+  outputs: i32,
+  room: usize,
+  matrixBytes: usize,
+): void {
+  const tapBytes = (<usize>(inputs * outputs)) << 2;
+  const rowBytes = (<usize>outputs) << 2;
+  const zero = f32x4.splat(0);
+  const last = weights + 8 * tapBytes;
+  for (let input = 0; input < inputs; input += 4) {
+    let to = panels + <usize>(input >> 3) * (rowBytes << 3) + ((<usize>(input & 4)) << 2);
+    const alone = (input & 4) == 0 && input + 4 == inputs;
+    let from = last + <usize>input * rowBytes;
+    for (let output = 0; output < outputs; output += 4) {
+      for (let i: usize = 0; i < 4; i++) spreadFilter(from + i * rowBytes, 0 - tapBytes, room + (i << 8));
+      for (let place: usize = 0; place < 16; place++) {
+        const target = to + place * matrixBytes;
+        turn(room + (place << 4), 256, target);
+        for (let i: usize = 0; alone && i < 4; i++) v128.store(target + (i << 5), zero, 16);
+      }
+      from += 16;
+      to += 128;
     }
   }
 }
@@ -227,7 +278,7 @@ export function spreadGradients(
   }
 }
 
-/** The gradient of {@link spreadFilters}, not turned: 16 matrices, which it overwrites, to [3, 3, sizes]: G^T u G. */
+/** The gradient of {@link packSpread} before it packs: 16 matrices, which it overwrites, to [3, 3, sizes]: G^T u G. */
 export function gatherFilters(matrices: usize, filter: usize, size: i32, matrixBytes: usize): void {
   const half = f32x4.splat(0.5);
   const bytes = (<usize>size) << 2;
