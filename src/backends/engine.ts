@@ -20,16 +20,23 @@ export interface Cure {
   readonly build: (stock: tf.KernelFunc | undefined) => tf.KernelFunc;
 }
 
+/** Every engine that {@link useBackend} can start, if it is installed and the machine has what it needs. */
+export type BackendName = "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "cuda";
+
 /** An engine that has been imported: what useBackend needs to start and to cure it. */
 export interface Engine {
-  readonly name: string;
+  readonly name: BackendName;
+  /** What TensorFlow.js calls it, where that is another name. */
+  readonly tfjsName?: string;
   readonly version: string;
   /** Asked once the engine has started: what can be cured, and how, may depend on what started. */
   readonly cures: () => readonly Cure[] | Promise<readonly Cure[]>;
   /** Which build of this library's own kernels runs, if any do. */
   readonly build?: () => KernelBuild | undefined;
-  /** Runs before the engine starts. */
-  readonly prepare?: (options: BackendOptions) => void;
+  /** Runs before the engine starts: sets its flags, and throws what to install or enable where it cannot run here. */
+  readonly prepare?: (options: BackendOptions) => void | Promise<void>;
+  /** Asked once the engine has started: what computes, in words. Throws where that is not what was asked for. */
+  readonly device?: () => string | Promise<string>;
   /** A float32 tensor in the engine's own memory, if it is there: lost as soon as the engine computes anything. */
   readonly view?: (tensor: tf.Tensor) => Float32Array | undefined;
   /** Whether `tf.tensor(values)` copies them at once; other engines may keep the array that they are given. */
@@ -43,15 +50,23 @@ export interface KernelChange {
   readonly why: string;
 }
 
-const engines = new Map<string, Engine>();
+const engines = new Map<BackendName, Engine>();
 
 /** Called by each `cfd-distill/backends/*` module when it is imported. */
 export function registerEngine(engine: Engine): void {
   engines.set(engine.name, engine);
 }
 
-export function findEngine(name: string): Engine | undefined {
+export function findEngine(name: BackendName): Engine | undefined {
   return engines.get(name);
+}
+
+export const tfjsNameOf = ({ name, tfjsName = name }: Pick<Engine, "name" | "tfjsName">): string => tfjsName;
+
+/** The engine that TensorFlow.js runs at this moment, if it was started here. */
+function runningEngine(): Engine | undefined {
+  const running = tf.getBackend();
+  return [...engines.values()].find((engine) => tfjsNameOf(engine) === running);
 }
 
 /**
@@ -59,12 +74,12 @@ export function findEngine(name: string): Engine | undefined {
  * large weights is most of the cost of reading; so `use` must neither change nor keep them, nor compute.
  */
 export async function withValues<T>(tensor: tf.Tensor, use: (values: Float32Array) => T): Promise<T> {
-  return use(engines.get(tf.getBackend())?.view?.(tensor) ?? (await tensor.data<"float32">()));
+  return use(runningEngine()?.view?.(tensor) ?? (await tensor.data<"float32">()));
 }
 
 /** A float32 tensor of `values` that does not change when they do. */
 export function copyOf(values: Float32Array, shape: readonly number[]): tf.Tensor {
-  const { copies = false } = engines.get(tf.getBackend()) ?? {};
+  const { copies = false } = runningEngine() ?? {};
   return tf.tensor(copies ? values : values.slice(), [...shape]);
 }
 
@@ -78,18 +93,19 @@ type Marked = tf.KernelFunc & { [mark]?: KernelChange };
  */
 export async function installCures(engine: Engine): Promise<readonly KernelChange[]> {
   const cures = await engine.cures();
+  const backendName = tfjsNameOf(engine);
   return cures.map((cure) => {
-    const stock = tf.getKernel(cure.kernel, engine.name) as tf.KernelConfig | undefined;
+    const stock = tf.getKernel(cure.kernel, backendName) as tf.KernelConfig | undefined;
     const done = (stock?.kernelFunc as Marked | undefined)?.[mark];
     if (done !== undefined) return done;
-    if (stock !== undefined) tf.unregisterKernel(cure.kernel, engine.name);
+    if (stock !== undefined) tf.unregisterKernel(cure.kernel, backendName);
     const change = stock === undefined ? "added" : "replaced";
     const applied: KernelChange = { kernel: cure.kernel, change, why: cure.why };
     const kernelFunc: Marked = Object.assign(cure.build(stock?.kernelFunc).bind(undefined), {
       [mark]: applied,
     });
     // setupFunc and disposeFunc stay, for the day the engine is removed and started again.
-    tf.registerKernel({ ...stock, kernelName: cure.kernel, backendName: engine.name, kernelFunc });
+    tf.registerKernel({ ...stock, kernelName: cure.kernel, backendName, kernelFunc });
     return applied;
   });
 }

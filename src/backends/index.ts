@@ -4,16 +4,15 @@ import "./cpu.js";
 import {
   findEngine,
   installCures,
+  tfjsNameOf,
+  type BackendName,
   type BackendOptions,
   type Engine,
   type KernelBuild,
   type KernelChange,
 } from "./engine.js";
 
-export type { BackendOptions, KernelBuild, KernelChange } from "./engine.js";
-
-/** Every engine the library is made for; {@link useBackend} says which of them work in this version. */
-export type BackendName = "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "cuda";
+export type { BackendName, BackendOptions, KernelBuild, KernelChange } from "./engine.js";
 
 /** What runs after {@link useBackend}. */
 export interface BackendReport {
@@ -30,22 +29,33 @@ export interface BackendReport {
    * relaxed SIMD rounds a product and its sum once; each build gives the same numbers in every run.
    */
   readonly build?: KernelBuild;
+  /** What computes, in the engine's own words: the graphics adapter, the version of TensorFlow, the card. */
+  readonly device?: string;
 }
 
-const known: readonly string[] = ["cpu", "wasm", "webgl", "webgpu", "node", "cuda"] satisfies BackendName[];
-const available: readonly string[] = ["cpu", "wasm"] satisfies BackendName[];
+/** What has to be there for an engine's module to be imported. */
+const installation: Readonly<Record<BackendName, string>> = {
+  cpu: "Install `@tensorflow/tfjs`",
+  wasm: "Run `npm install @tensorflow/tfjs-backend-wasm`",
+  webgl: "Install `@tensorflow/tfjs`",
+  webgpu: "Run `npm install @tensorflow/tfjs-backend-webgpu`",
+  node: "Run `npx cfd-distill install-native`",
+  cuda: "Run `npx cfd-distill install-native --cuda`",
+};
+const names = Object.keys(installation);
 
 /**
  * Chooses the engine that computes, and repairs what it computes wrongly, slowly or not at all.
  *
- * Engines can be switched at any time; tensors move along when they are next used. `wasm` needs the package
- * `@tensorflow/tfjs-backend-wasm`. In a bundled page, write `import "cfd-distill/backends/wasm"` as well: bundlers
- * must see what they are to pack.
+ * Engines can be switched at any time; tensors move along when they are next used. Each engine is loaded only here, so
+ * that what is not used need not be installed: `wasm` needs the package `@tensorflow/tfjs-backend-wasm`, `webgpu` needs
+ * `@tensorflow/tfjs-backend-webgpu`, `node` and `cuda` what `npx cfd-distill install-native` brings. In a bundled page,
+ * write `import "cfd-distill/backends/wasm"` (or `/webgl`, `/webgpu`) as well: bundlers must see what they are to pack.
  *
- * @param name the engine; this version has `cpu` and `wasm`
+ * @param name the engine
  * @param options `wasmPaths`: where a page finds the `.wasm` files
- * @returns what runs now, which of its kernels were added or replaced, and which build of this library's own runs
- * @throws if the engine is unknown, not in this version, not installed, or does not start; what ran before runs on
+ * @returns what runs now and on what, which of its kernels were added or replaced, and which build of this library's own
+ * @throws if the engine is unknown, not installed, cannot run here or does not start; what ran before runs on
  * @example
  * ```ts
  * import { useBackend } from "cfd-distill";
@@ -54,28 +64,45 @@ const available: readonly string[] = ["cpu", "wasm"] satisfies BackendName[];
  * ```
  */
 export async function useBackend(name: BackendName, options: BackendOptions = {}): Promise<BackendReport> {
-  check(known.includes(name), "useBackend", `one of ${known.join(", ")}`, name);
-  if (!available.includes(name)) {
-    fail(
-      "useBackend",
-      `one of the engines of this version, ${available.join(" or ")} (${name} comes later)`,
-      name,
-    );
-  }
+  check(names.includes(name), "useBackend", `one of ${names.join(", ")}`, name);
   const engine = findEngine(name) ?? (await load(name));
-  engine.prepare?.(options);
-  await start(name);
-  const kernels = await installCures(engine);
+  await engine.prepare?.(options);
+  const before = tf.getBackend() as string | undefined;
+  await start(engine, before);
+  const report = {
+    name,
+    version: engine.version,
+    tfjs: tf.version_core,
+    kernels: await installCures(engine),
+  };
   const build = engine.build?.();
-  const report = { name, version: engine.version, tfjs: tf.version_core, kernels };
-  return build === undefined ? report : { ...report, build };
+  const device = await deviceOf(engine, before);
+  return {
+    ...report,
+    ...(build === undefined ? {} : { build }),
+    ...(device === undefined ? {} : { device }),
+  };
+}
+
+/** Asks a started engine what computes; where that is not what was asked for, what ran before runs again. */
+async function deviceOf(engine: Engine, before: string | undefined): Promise<string | undefined> {
+  try {
+    return await engine.device?.();
+  } catch (error) {
+    await restore(before, engine);
+    throw error;
+  }
+}
+
+async function restore(before: string | undefined, engine: Engine): Promise<void> {
+  if (before !== undefined && before !== "" && before !== tfjsNameOf(engine)) await tf.setBackend(before);
 }
 
 /**
  * Imports an engine that nobody imported yet. The address is hidden from bundlers on purpose: they fail on an
  * optional package that is absent, and treat `new URL(..., import.meta.url)` as a file to copy.
  */
-async function load(name: string): Promise<Engine> {
+async function load(name: BackendName): Promise<Engine> {
   const here = import.meta.url;
   let cause: unknown;
   try {
@@ -86,23 +113,24 @@ async function load(name: string): Promise<Engine> {
   const engine = findEngine(name);
   if (engine !== undefined) return engine;
   throw new Error(
-    `useBackend: expected the engine ${name}, but it could not be loaded. Run ` +
-      `\`npm install @tensorflow/tfjs-backend-${name}\`; in a bundled page, also import "cfd-distill/backends/${name}".`,
+    `useBackend: expected the engine ${name}, but it could not be loaded. ${installation[name]}; ` +
+      `in a bundled page, also import "cfd-distill/backends/${name}".`,
     { cause },
   );
 }
 
 /** tf.setBackend, which on failure only warns and leaves no engine running: here it throws and puts the old one back. */
-async function start(name: string): Promise<void> {
-  const before = tf.getBackend() as string | undefined;
+async function start(engine: Engine, before: string | undefined): Promise<void> {
+  const { name } = engine;
+  const tfjsName = tfjsNameOf(engine);
   const copies = "is there a second copy of @tensorflow/tfjs-core in this process?";
-  if (tf.findBackendFactory(name) === null || tf.findBackendFactory(name) === undefined) {
+  if (tf.findBackendFactory(tfjsName) === null || tf.findBackendFactory(tfjsName) === undefined) {
     fail("useBackend", `${name} to be known to TensorFlow.js`, `no such engine (${copies})`);
   }
-  const started = await tf.setBackend(name);
+  const started = await tf.setBackend(tfjsName);
   const running = tf.getBackend();
-  if (started && running === name) return;
-  if (before !== undefined && before !== "" && before !== name) await tf.setBackend(before);
+  if (started && running === tfjsName) return;
+  await restore(before, engine);
   const hint = name === "wasm" ? "; can its .wasm files be found at `wasmPaths`?" : "";
   fail(
     "useBackend",
