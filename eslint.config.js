@@ -15,13 +15,11 @@ const mayImport = {
 };
 
 // What runs in a browser imports nothing of Node, and no engine: both are the user's choice, behind other entries.
-const notInCore = [
-  { regex: "^node:", message: "Node-only code belongs to src/node." },
-  {
-    regex: "^@tensorflow/tfjs-",
-    message: "The core imports @tensorflow/tfjs, engines only in src/backends.",
-  },
-];
+const notAnEngine = {
+  regex: "^@tensorflow/tfjs-",
+  message: "The core imports @tensorflow/tfjs, engines only in src/backends.",
+};
+const notInCore = [{ regex: "^node:", message: "Node-only code belongs to src/node." }, notAnEngine];
 
 const layers = Object.entries(mayImport).map(([folder, below]) => ({
   files: [`src/${folder}/**`],
@@ -104,6 +102,7 @@ export default defineConfig(
     ignores: ["src/node.ts"],
     rules: { "no-restricted-imports": ["error", { patterns: notInCore }] },
   },
+  { files: ["src/cli/**"], rules: { "no-restricted-imports": ["error", { patterns: [notAnEngine] }] } },
   ...layers,
   {
     // A describe block is one long function, and a test may well be longer than what it tests.

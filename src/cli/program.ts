@@ -1,0 +1,16 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+
+/** The command `cfd-distill`: one sub-command a file, each a function that returns its `Command`. */
+export function program(): Command {
+  return new Command("cfd-distill")
+    .description("Distillation of diffusion models in JavaScript.")
+    .version(ownVersion())
+    .option("--stack", "show where an error comes from")
+    .helpCommand(false);
+}
+
+function ownVersion(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
