@@ -11,6 +11,7 @@ import {
   type KernelBuild,
   type KernelChange,
 } from "./engine.js";
+import { forgetIfLost, guard } from "./lost.js";
 
 export type { BackendName, BackendOptions, KernelBuild, KernelChange } from "./engine.js";
 
@@ -68,6 +69,7 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   const engine = findEngine(name) ?? (await load(name));
   await engine.prepare?.(options);
   const before = tf.getBackend() as string | undefined;
+  forgetIfLost(tfjsNameOf(engine));
   await start(engine, before);
   const report = {
     name,
@@ -77,6 +79,7 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   };
   const build = engine.build?.();
   const device = await deviceOf(engine, before);
+  if (engine.loss) guard(name, engine.loss());
   return {
     ...report,
     ...(build === undefined ? {} : { build }),

@@ -110,6 +110,8 @@ registerEngine({
   copies: true,
   view: (tensor) => viewOf(tf.backend() as unknown as WasmBackend, tensor),
   prepare({ wasmPaths }) {
+    // The threaded build, which a cross-origin isolated page would get, has a memory that own kernels cannot join.
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     if (wasmPaths !== undefined) setPaths(wasmPaths);
   },
 });

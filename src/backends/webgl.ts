@@ -1,0 +1,51 @@
+import * as tf from "@tensorflow/tfjs";
+import { check, fail } from "../check.js";
+import { registerEngine } from "./engine.js";
+
+function prepare(): void {
+  const canDraw = typeof OffscreenCanvas === "function" || typeof document === "object";
+  const browser = "a page, or a worker that has OffscreenCanvas, since webgl needs a browser";
+  check(canDraw && Boolean(tf.findBackendFactory("webgl")), "useBackend", browser, "neither");
+  const env = tf.env();
+  const enable = "WebGL, which the driver and the browser's settings (hardware acceleration) must allow";
+  check(env.getBool("HAS_WEBGL"), "useBackend", enable, "none");
+  // With 16 bits Adam's epsilon is zero and small gradients vanish.
+  const precise = "WebGL that computes in float32 (else take wasm or webgpu)";
+  check(
+    env.getBool("WEBGL_RENDER_FLOAT32_ENABLED"),
+    "useBackend",
+    precise,
+    "float16, in which nothing trains",
+  );
+  // Else the kernels of cpu would silently compute what is small.
+  env.set("WEBGL_CPU_FORWARD", false);
+}
+
+function context(): WebGLRenderingContext {
+  const { gpgpu } = tf.backend() as { readonly gpgpu?: { readonly gl: WebGLRenderingContext } };
+  return gpgpu?.gl ?? fail("useBackend", "the webgl engine of TensorFlow.js", "another of that name");
+}
+
+registerEngine({
+  name: "webgl",
+  version: tf.version_core,
+  cures: () => [],
+  prepare,
+  device() {
+    const gl = context();
+    const names = gl.getExtension("WEBGL_debug_renderer_info");
+    return String(gl.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+  },
+  loss() {
+    const gl = context();
+    return {
+      passages: ["runWebGLProgram", "uploadToGPU", "read", "readSync"],
+      isLost: () => gl.isContextLost(),
+      onLoss(lose) {
+        gl.canvas.addEventListener("webglcontextlost", () => {
+          lose("the graphics context");
+        });
+      },
+    };
+  },
+});

@@ -1,0 +1,52 @@
+import * as tf from "@tensorflow/tfjs";
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { check, describe, fail } from "../check.js";
+import { registerEngine } from "./engine.js";
+
+const enable =
+  "navigator.gpu. A page has it in a secure context (https or localhost), if the browser has WebGPU and it is not " +
+  "switched off (in Chromium on Linux: --enable-unsafe-webgpu). In Node, `npm install webgpu` and, before anything " +
+  'else, import { create, globals } from "webgpu", Object.assign(globalThis, globals) and ' +
+  'Object.defineProperty(globalThis.navigator ?? (globalThis.navigator = {}), "gpu", { value: create([]) })';
+
+const driver =
+  "an adapter of WebGPU, that is a driver for Vulkan, Metal or Direct3D 12 which the browser or Dawn accepts " +
+  "(chrome://gpu tells; on Linux VK_ICD_FILENAMES can name one)";
+
+async function prepare(): Promise<void> {
+  const { gpu } = (globalThis.navigator ?? {}) as { gpu?: GPU };
+  check(gpu !== undefined, "useBackend", enable, "none");
+  const early = "navigator.gpu before @tensorflow/tfjs-backend-webgpu is first imported";
+  check(Boolean(tf.findBackendFactory("webgpu")), "useBackend", early, "it afterwards");
+  check((await gpu.requestAdapter()) !== null, "useBackend", driver, "none");
+  // Else the kernels of cpu would silently compute what is small.
+  tf.env().set("WEBGPU_CPU_FORWARD", false);
+}
+
+function running(): WebGPUBackend {
+  const backend: object = tf.backend();
+  if (backend instanceof WebGPUBackend) return backend;
+  return fail("useBackend", "the webgpu engine of TensorFlow.js", "another of that name");
+}
+
+registerEngine({
+  name: "webgpu",
+  version: tf.version_core,
+  cures: () => [],
+  prepare,
+  device() {
+    const { vendor, architecture, device, description } = running().device.adapterInfo;
+    return [vendor, architecture, device, description].filter(Boolean).join(" ");
+  },
+  loss() {
+    const { device } = running();
+    return {
+      passages: ["runWebGPUProgram", "uploadToGPU", "read", "readSync"],
+      onLoss(lose) {
+        void device.lost.then(({ reason, message }) => {
+          lose(`${reason}: ${describe(message)}`);
+        });
+      },
+    };
+  },
+});
