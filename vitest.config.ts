@@ -1,21 +1,13 @@
-import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { findProjects } from "./test/projects/projects.js";
+import { announceSkipped } from "./test/projects/skipped.js";
 
-const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+const { projects, skipped } = findProjects();
+announceSkipped(skipped);
 
 export default defineConfig({
-  resolve: {
-    alias: [
-      { find: /^cfd-distill$/, replacement: source("index.ts") },
-      { find: /^cfd-distill\/node$/, replacement: source("node.ts") },
-      { find: /^cfd-distill\/backends\/(.*)$/, replacement: source("backends/$1.ts") },
-    ],
-  },
-  server: { watch: { ignored: ["**/test/.generated/**"] } },
   test: {
-    include: ["test/**/*.test.ts"],
-    pool: "forks",
-    testTimeout: 60_000,
+    projects,
     // tfjs greets every process with an advertisement for its native engine.
     onConsoleLog: (log) => !log.includes("looks like you are running TensorFlow.js in Node.js"),
   },

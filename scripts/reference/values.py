@@ -1,6 +1,6 @@
 """Numbers that Python and TypeScript both make from a name, bit for bit, so that fixtures need not store them.
 
-test/exactness/values.ts is the twin of this file.
+test/conformance/values.ts is the twin of this file.
 """
 
 import numpy as np

@@ -1,37 +1,31 @@
 // Fixtures: python scripts/reference/make_fixtures.py (unets, losses, trajectories).
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { denoiser } from "../../src/models/denoiser.js";
 import { unet } from "../../src/models/unet.js";
 import { sampleDdim } from "../../src/samplers/ddim.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
 import { valueAndGrads } from "../../src/training/value-and-grads.js";
 import type { Params } from "../../src/types.js";
-import { ENGINES, start } from "./engines.js";
+import { full, onEngine } from "./engine.js";
 import { expectSummaries, expectTensor, readFixture } from "./fixtures.js";
 import { referenceParams } from "./params.js";
 import { image } from "./pointwise.js";
 import { UNETS } from "./unet-cases.js";
 import type { Shape } from "./values.js";
 
-const fixture = readFixture("unets");
+onEngine();
+
+const fixture = await readFixture("unets");
+const trajectories = await readFixture("trajectories");
 const shapes = fixture.setting("shapes") as Record<string, Record<string, Shape>>;
 const labels = fixture.setting("labels") as number[];
 const times = (fixture.setting("positions") as number[]).map((position) => position / 64);
 
-describe.each(ENGINES)("the U-Net against PyTorch, on %s", (engine) => {
-  let tensors = 0;
-  beforeAll(async () => {
-    await start(engine);
-    tensors = tf.memory().numTensors;
-  });
-  afterAll(() => {
-    expect(tf.memory().numTensors).toBe(tensors);
-  });
-
+describe("the U-Net against PyTorch", () => {
   // On cpu one network is enough, and slow enough.
   const names = ["plain", "conditional"] as const;
-  it.each(engine === "cpu" ? names.slice(0, 1) : names)("%s: output and every gradient", async (name) => {
+  it.each(!full ? names.slice(0, 1) : names)("%s: output and every gradient", async (name) => {
     const network = unet(UNETS[name]);
     const params = referenceParams(`unet.${name}`, shapes[name]!);
     const [input, cotangent] = tf.tidy(() => [
@@ -57,16 +51,13 @@ describe.each(ENGINES)("the U-Net against PyTorch, on %s", (engine) => {
     tf.dispose([all, cotangent, output, terms, grads]);
   });
 
-  it.each(engine === "cpu" ? [] : ([true, false, "x0"] as const))(
-    "DDIM in four steps, clip %s",
-    async (clip) => {
-      const params = referenceParams("unet.plain", shapes.plain!);
-      const zT = image("ddim/unet", [2, 8, 8, 3], 1.7);
-      const model = denoiser(unet(UNETS.plain), params, "x0");
-      const samples = await sampleDdim(model, discreteCosineSchedule(64), zT, { steps: 4, clip });
-      const wanted = readFixture("trajectories").numbers(`unet.${clip}.4`);
-      await expectTensor(samples, wanted, 2e-5, `U-Net trajectory, clip ${clip}`);
-      tf.dispose([params, zT, samples]);
-    },
-  );
+  it.each(!full ? [] : ([true, false, "x0"] as const))("DDIM in four steps, clip %s", async (clip) => {
+    const params = referenceParams("unet.plain", shapes.plain!);
+    const zT = image("ddim/unet", [2, 8, 8, 3], 1.7);
+    const model = denoiser(unet(UNETS.plain), params, "x0");
+    const samples = await sampleDdim(model, discreteCosineSchedule(64), zT, { steps: 4, clip });
+    const wanted = trajectories.numbers(`unet.${clip}.4`);
+    await expectTensor(samples, wanted, 2e-5, `U-Net trajectory, clip ${clip}`);
+    tf.dispose([params, zT, samples]);
+  });
 });

@@ -12,12 +12,14 @@ import { cosineSchedule } from "../../src/schedules/cosine.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
 import { valueAndGrads } from "../../src/training/value-and-grads.js";
 import type { LossTerms, Params } from "../../src/types.js";
-import { ENGINES, start } from "./engines.js";
+import { onEngine } from "./engine.js";
 import { expectClose, expectTensor, readFixture } from "./fixtures.js";
 import { flatten, image, MODELS, pointwise, pointwiseDenoiser, STUDENT_TIMES } from "./pointwise.js";
 import { values } from "./values.js";
 
-const fixture = readFixture("losses");
+onEngine();
+
+const fixture = await readFixture("losses");
 const schedules = { table: discreteCosineSchedule(8), cosine: cosineSchedule() };
 const WEIGHTINGS: Record<string, Weighting | undefined> = {
   x0: "x0",
@@ -36,7 +38,7 @@ async function expectTerms(f: () => LossTerms, params: Params, key: string, tole
   const { terms, grads } = valueAndGrads(f, params);
   const order = ["loss", "x0Mse", "epsMse"];
   expect(Object.keys(terms).sort()).toEqual([...order].sort());
-  const got = order.map((name) => terms[name]!.dataSync()[0]!);
+  const got = await Promise.all(order.map(async (name) => (await terms[name]!.data())[0]!));
   const want = fixture.numbers(`${key}.terms`);
   got.forEach((term, i) => {
     expectClose([term], [want[i]!], tolerance, `${key} ${order[i]!}`);
@@ -45,17 +47,13 @@ async function expectTerms(f: () => LossTerms, params: Params, key: string, tole
   tf.dispose([terms, grads]);
 }
 
-describe.each(ENGINES)("losses against PyTorch, on %s", (engine) => {
+describe("losses against PyTorch", () => {
   let [student, teacher]: Params[] = [];
-  let tensors = 0;
-  beforeAll(async () => {
-    await start(engine);
-    tensors = tf.memory().numTensors;
+  beforeAll(() => {
     [student, teacher] = [pointwise("student"), pointwise("teacher")];
   });
   afterAll(() => {
     tf.dispose([student, teacher]);
-    expect(tf.memory().numTensors).toBe(tensors);
   });
 
   describe.each(["x0", "eps", "v"] as const)("denoising, a network that predicts %s", (kind) => {

@@ -1,7 +1,6 @@
 // Reads what scripts/reference/make_fixtures.py wrote, and compares with it.
-import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
-import { expect } from "vitest";
+import { expect, inject } from "vitest";
 import { decodeSafetensors, safetensorsMetadata } from "../../src/io/safetensors.js";
 import type { Grads } from "../../src/types.js";
 import { sizeOf, summary, type Shape } from "./values.js";
@@ -13,8 +12,15 @@ export interface Fixture {
   setting(name: string): unknown;
 }
 
-export function readFixture(file: string): Fixture {
-  const bytes = readFileSync(new URL(`../fixtures/${file}.safetensors`, import.meta.url));
+// As data URLs, which Node and a page fetch alike.
+const files = import.meta.glob<string>("../fixtures/*.safetensors", {
+  query: "?url&inline",
+  import: "default",
+});
+
+export async function readFixture(file: string): Promise<Fixture> {
+  const response = await fetch(await files[`../fixtures/${file}.safetensors`]!());
+  const bytes = new Uint8Array(await response.arrayBuffer());
   const tensors = decodeSafetensors(bytes);
   const settings = JSON.parse(safetensorsMetadata(bytes).settings!) as Record<string, unknown>;
   return {
@@ -27,10 +33,10 @@ export function readFixture(file: string): Fixture {
   };
 }
 
-/** Set EXACTNESS_REPORT=1 to print every measured difference beside its tolerance. */
+/** Set CONFORMANCE_REPORT=1 to print every measured difference beside its tolerance. */
 function record(what: string, difference: number, tolerance: number): void {
-  const report = process.env.EXACTNESS_REPORT === "1";
-  if (report) console.log(`${difference.toExponential(1)} of ${tolerance.toExponential(0)}: ${what}`);
+  if (inject("report"))
+    console.log(`${difference.toExponential(1)} of ${tolerance.toExponential(0)}: ${what}`);
   expect(difference, what).toBeLessThanOrEqual(tolerance);
 }
 

@@ -1,6 +1,6 @@
 // Fixtures: python scripts/reference/make_fixtures.py (training.safetensors).
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { denoisingLoss } from "../../src/losses/denoising.js";
 import { denoiser } from "../../src/models/denoiser.js";
 import { cloneParams } from "../../src/models/params.js";
@@ -12,14 +12,16 @@ import { updateEma } from "../../src/training/ema.js";
 import { linearWarmup } from "../../src/training/learning-rates.js";
 import { valueAndGrads } from "../../src/training/value-and-grads.js";
 import type { Params } from "../../src/types.js";
-import { start } from "./engines.js";
+import { onEngine } from "./engine.js";
 import { expectEachClose, expectSummaries, readFixture } from "./fixtures.js";
 import { referenceParams } from "./params.js";
 import { image } from "./pointwise.js";
 import { UNETS } from "./unet-cases.js";
 import type { Shape } from "./values.js";
 
-const fixture = readFixture("training");
+onEngine();
+
+const fixture = await readFixture("training");
 const shapes = fixture.setting("shapes") as Record<string, Shape>;
 const indices = fixture.numbers("times");
 const [STEPS, BATCH] = [10, 4];
@@ -53,16 +55,7 @@ async function train(params: Params, ema: Params) {
 }
 
 // On cpu, measured to agree as well, this takes long.
-describe("ten training steps against PyTorch, on wasm", () => {
-  let tensors = 0;
-  beforeAll(async () => {
-    await start("wasm");
-    tensors = tf.memory().numTensors;
-  });
-  afterAll(() => {
-    expect(tf.memory().numTensors).toBe(tensors);
-  });
-
+describe("ten training steps against PyTorch", () => {
   it("losses, norms, weights and their average", async () => {
     const params = referenceParams("training", shapes);
     const ema = cloneParams(params);

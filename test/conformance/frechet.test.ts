@@ -1,16 +1,15 @@
 // Fixtures: python scripts/reference/make_fixtures.py (frechet.safetensors).
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, it } from "vitest";
+import { describe, it } from "vitest";
 import { frechetDistance } from "../../src/metrics/frechet.js";
 import { statistics } from "../../src/metrics/statistics.js";
 import { expectClose, readFixture } from "./fixtures.js";
+import { onEngine } from "./engine.js";
 import { values } from "./values.js";
 
-const fixture = readFixture("frechet");
+onEngine();
 
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-});
+const fixture = await readFixture("frechet");
 
 async function statisticsOf(name: string, shape: [number, number], scale = 1, shift: number[] = [0]) {
   const raw = tf.tensor2d(values(`frechet/${name}`, shape), shape);

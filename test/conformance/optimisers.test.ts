@@ -1,13 +1,15 @@
 // Fixtures: python scripts/reference/make_fixtures.py (training.safetensors, by torch.optim itself).
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { adam } from "../../src/training/adam.js";
 import { sgd } from "../../src/training/sgd.js";
-import { ENGINES, start } from "./engines.js";
+import { onEngine } from "./engine.js";
 import { expectTensor, readFixture } from "./fixtures.js";
 import { values } from "./values.js";
 
-const fixture = readFixture("training");
+onEngine();
+
+const fixture = await readFixture("training");
 const OPTIMISERS = {
   adam: () => adam({ learningRate: 0.01 }),
   adamL2: () => adam({ learningRate: 0.01, l2: 0.1 }),
@@ -16,16 +18,7 @@ const OPTIMISERS = {
   sgdMomentumL2: () => sgd({ learningRate: 0.1, momentum: 0.9, l2: 5e-4 }),
 };
 
-describe.each(ENGINES)("optimisers against torch.optim, on %s", (engine) => {
-  let tensors = 0;
-  beforeAll(async () => {
-    await start(engine);
-    tensors = tf.memory().numTensors;
-  });
-  afterAll(() => {
-    expect(tf.memory().numTensors).toBe(tensors);
-  });
-
+describe("optimisers against torch.optim", () => {
   it.each(Object.entries(OPTIMISERS))("%s, three steps", async (name, make) => {
     const params = { vector: tf.tidy(() => tf.variable(tf.tensor1d(values("optimiser/start", [6])))) };
     const optimizer = make();

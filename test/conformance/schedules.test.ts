@@ -7,7 +7,7 @@ import { sigmoidSchedule } from "../../src/schedules/sigmoid.js";
 import { discreteCosineSchedule, tableSchedule } from "../../src/schedules/table.js";
 import { expectClose, expectEachClose, readFixture } from "./fixtures.js";
 
-const fixture = readFixture("schedules");
+const fixture = await readFixture("schedules");
 const grid = fixture.setting("grid") as number[];
 const alphaBars = (schedule: NoiseSchedule, times: readonly number[]) =>
   times.map((t) => schedule.alphaBar(t));

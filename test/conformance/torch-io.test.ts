@@ -1,24 +1,29 @@
 // Fixtures: python scripts/reference/make_fixtures.py (unets, classifiers: names and shapes of PyTorch's state dicts).
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { StateDict } from "../../src/io/dtypes.js";
 import { classifierFromTorch } from "../../src/io/torch-classifier.js";
 import { unetFromTorch, unetToTorch } from "../../src/io/torch-unet.js";
 import type { Params } from "../../src/types.js";
-import { start } from "./engines.js";
-import { expectClose, readFixture } from "./fixtures.js";
+import { onEngine } from "./engine.js";
+import { expectClose, readFixture, type Fixture } from "./fixtures.js";
 import { referenceParams } from "./params.js";
 import { UNETS } from "./unet-cases.js";
 import { stateDict, type Shape } from "./values.js";
 
+onEngine();
+
 const TABLE = "time_embedding.timembedding.0.weight";
-const shapesOf = (file: string, net: string) =>
-  (readFixture(file).setting("shapes") as Record<string, Record<string, Shape>>)[net]!;
+const unets = await readFixture("unets");
+const classifiers = await readFixture("classifiers");
+const shapesOf = (fixture: Fixture, net: string) =>
+  (fixture.setting("shapes") as Record<string, Record<string, Shape>>)[net]!;
 
 /** Quicker than toEqual, which takes seconds for millions of numbers. */
 function sameBytes(a: ArrayBufferView, b: ArrayBufferView): boolean {
-  const bytes = (view: ArrayBufferView) => Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-  return bytes(a).equals(bytes(b));
+  const bytes = (view: ArrayBufferView) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const other = bytes(b);
+  return a.byteLength === b.byteLength && bytes(a).every((byte, i) => byte === other[i]);
 }
 
 /** Bit for bit the same variables under the same names. */
@@ -33,18 +38,9 @@ async function expectSameParams(got: Params, want: Params): Promise<void> {
 }
 
 describe("PyTorch's state dicts", () => {
-  let tensors = 0;
-  beforeAll(async () => {
-    await start("wasm");
-    tensors = tf.memory().numTensors;
-  });
-  afterAll(() => {
-    expect(tf.memory().numTensors).toBe(tensors);
-  });
-
   it.each(["plain", "conditional"] as const)("U-Net %s: read and written back", async (name) => {
-    const shapes = shapesOf("unets", name);
-    const table = readFixture("unets").numbers(`${name}.table`);
+    const shapes = shapesOf(unets, name);
+    const table = unets.numbers(`${name}.table`);
     const stored: StateDict = {
       ...stateDict(`unet.${name}`, shapes),
       [TABLE]: { dtype: "F32" as const, shape: [65, 32], data: Float32Array.from(table) },
@@ -70,7 +66,7 @@ describe("PyTorch's state dicts", () => {
     smallDense: { type: "densenet", blocks: [2, 1, 2, 1], growth: 8, stem: 16 },
   };
   it.each(Object.entries(configs))("classifier %s: read", async (name, config) => {
-    const shapes = shapesOf("classifiers", name);
+    const shapes = shapesOf(classifiers, name);
     const { network, params } = classifierFromTorch(stateDict(`classifier.${name}`, shapes));
     expect(network.config).toMatchObject({ ...config, classes: 10 });
     const want = referenceParams(`classifier.${name}`, shapes);

@@ -9,16 +9,19 @@ import { unet } from "../../src/models/unet.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
 import { valueAndGrads } from "../../src/training/value-and-grads.js";
 import type { Classifier, LossTerms, Params } from "../../src/types.js";
-import { ENGINES, start } from "./engines.js";
+import { full, onEngine } from "./engine.js";
 import { expectClose, expectSummaries, expectTensor, readFixture } from "./fixtures.js";
 import { referenceParams } from "./params.js";
 import { flatten, image, MODELS, pointwise, pointwiseDenoiser, STUDENT_TIMES } from "./pointwise.js";
 import { UNETS } from "./unet-cases.js";
 import type { Shape } from "./values.js";
 
-const fixture = readFixture("losses");
-const shapesOf = (file: string, net: string) =>
-  (readFixture(file).setting("shapes") as Record<string, Record<string, Shape>>)[net]!;
+onEngine();
+
+const fixture = await readFixture("losses");
+type Shapes = Record<string, Record<string, Shape>>;
+const unets = (await readFixture("unets")).setting("shapes") as Shapes;
+const classifiers = (await readFixture("classifiers")).setting("shapes") as Shapes;
 const network = resnet({ blocks: [1, 1, 1, 1], width: 8, classes: 10 });
 
 /** The terms, measured against the largest: the loss is a sum of terms of either sign. */
@@ -31,19 +34,15 @@ async function expectTerms(terms: LossTerms, order: readonly string[], key: stri
 const CFD_TERMS = ["loss", "feature", "entropy", "diversity"];
 const PROGRESSIVE_TERMS = ["loss", "x0Mse", "epsMse"];
 
-describe.each(ENGINES)("the CFD loss against PyTorch, on %s", (engine) => {
+describe("the CFD loss against PyTorch", () => {
   let classifierParams: Params;
   let classifier: Classifier;
-  let tensors = 0;
-  beforeAll(async () => {
-    await start(engine);
-    tensors = tf.memory().numTensors;
-    classifierParams = referenceParams("classifier.small", shapesOf("classifiers", "small"));
+  beforeAll(() => {
+    classifierParams = referenceParams("classifier.small", classifiers.small!);
     classifier = (images) => network.apply(classifierParams, images);
   });
   afterAll(() => {
     tf.dispose(classifierParams);
-    expect(tf.memory().numTensors).toBe(tensors);
   });
 
   const settings = [
@@ -74,36 +73,33 @@ describe.each(ENGINES)("the CFD loss against PyTorch, on %s", (engine) => {
     tf.dispose([student, teacher, x0, eps, terms, grads]);
   });
 
-  it.each(engine === "cpu" ? [] : (["progressive", "cfd"] as const))(
-    "%s, with labelled U-Nets",
-    async (name) => {
-      const shapes = shapesOf("unets", "conditional");
-      const [student, teacher] = ["unet.conditional", "unet.teacher"].map((net) =>
-        referenceParams(net, shapes),
-      );
-      const shape: [number, number, number, number] = [2, 8, 8, 3];
-      const [x0, eps] = [image("unet/x0", shape), image("unet/eps", shape, 1.7)];
-      const input = {
-        student: denoiser(unet(UNETS.conditional), student!, "x0"),
-        teacher: denoiser(unet(UNETS.conditional), teacher!, "x0"),
-        ...{
-          schedule: discreteCosineSchedule(64),
-          x0,
-          eps,
-          times: [0.5, 1],
-          studentSteps: 2,
-          labels: [7, -1],
-        },
-      };
-      const { terms, grads } = valueAndGrads((): LossTerms => {
-        if (name === "progressive") return progressiveLoss(input);
-        return cfdLoss({ ...input, classifier, temperature: 0.95, beta: 0.003, gamma: 0.75 });
-      }, student!);
-      await expectTerms(terms, name === "cfd" ? CFD_TERMS : PROGRESSIVE_TERMS, `unet.${name}`, 7e-6);
-      const table = fixture.numbers(`unet.${name}.gradients`);
-      const what = `${name}, U-Net gradients`;
-      await expectSummaries(grads, { net: "unet.conditional", shapes, table, tolerance: 1e-4, what });
-      tf.dispose([student!, teacher!, x0, eps, terms, grads]);
-    },
-  );
+  it.each(!full ? [] : (["progressive", "cfd"] as const))("%s, with labelled U-Nets", async (name) => {
+    const shapes = unets.conditional!;
+    const [student, teacher] = ["unet.conditional", "unet.teacher"].map((net) =>
+      referenceParams(net, shapes),
+    );
+    const shape: [number, number, number, number] = [2, 8, 8, 3];
+    const [x0, eps] = [image("unet/x0", shape), image("unet/eps", shape, 1.7)];
+    const input = {
+      student: denoiser(unet(UNETS.conditional), student!, "x0"),
+      teacher: denoiser(unet(UNETS.conditional), teacher!, "x0"),
+      ...{
+        schedule: discreteCosineSchedule(64),
+        x0,
+        eps,
+        times: [0.5, 1],
+        studentSteps: 2,
+        labels: [7, -1],
+      },
+    };
+    const { terms, grads } = valueAndGrads((): LossTerms => {
+      if (name === "progressive") return progressiveLoss(input);
+      return cfdLoss({ ...input, classifier, temperature: 0.95, beta: 0.003, gamma: 0.75 });
+    }, student!);
+    await expectTerms(terms, name === "cfd" ? CFD_TERMS : PROGRESSIVE_TERMS, `unet.${name}`, 7e-6);
+    const table = fixture.numbers(`unet.${name}.gradients`);
+    const what = `${name}, U-Net gradients`;
+    await expectSummaries(grads, { net: "unet.conditional", shapes, table, tolerance: 1e-4, what });
+    tf.dispose([student!, teacher!, x0, eps, terms, grads]);
+  });
 });

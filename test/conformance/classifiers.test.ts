@@ -1,19 +1,21 @@
 // Fixtures: python scripts/reference/make_fixtures.py (classifiers.safetensors).
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { classifier } from "../../src/models/denoiser.js";
 import { densenet } from "../../src/models/densenet.js";
 import { resnet } from "../../src/models/resnet.js";
 import { createRng } from "../../src/rng.js";
 import { valueAndGrads } from "../../src/training/value-and-grads.js";
 import type { Params } from "../../src/types.js";
-import { ENGINES, start } from "./engines.js";
+import { full, onEngine } from "./engine.js";
 import { expectSummaries, expectTensor, readFixture } from "./fixtures.js";
 import { referenceParams } from "./params.js";
 import { image } from "./pointwise.js";
 import { values, type Shape } from "./values.js";
 
-const fixture = readFixture("classifiers");
+onEngine();
+
+const fixture = await readFixture("classifiers");
 const shapes = fixture.setting("shapes") as Record<string, Record<string, Shape>>;
 /** Inputs at which rounding switches no ReLU, where the gradient jumps. */
 const inputs = fixture.setting("inputs") as Record<Name, string>;
@@ -37,18 +39,9 @@ function paramsOf(name: Name): Params {
 const cotangent = (name: string, shape: readonly number[]) => tf.tensor(values(name, shape), [...shape]);
 const dot = (a: tf.Tensor, b: tf.Tensor) => tf.sum<tf.Scalar>(tf.mul(a, b));
 
-describe.each(ENGINES)("classifiers against PyTorch, on %s", (engine) => {
-  let tensors = 0;
-  beforeAll(async () => {
-    await start(engine);
-    tensors = tf.memory().numTensors;
-  });
-  afterAll(() => {
-    expect(tf.memory().numTensors).toBe(tensors);
-  });
-
+describe("classifiers against PyTorch", () => {
   const names = Object.keys(NETWORKS) as Name[];
-  const affordable = engine === "cpu" ? names.slice(0, 3) : names;
+  const affordable = !full ? names.slice(0, 3) : names;
   it.each(affordable)("%s: logits, features, gradient with respect to the images", async (name) => {
     const params = paramsOf(name);
     const images = image(inputs[name], [2, 16, 16, 3]);

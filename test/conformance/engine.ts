@@ -1,0 +1,31 @@
+import * as tf from "@tensorflow/tfjs";
+import { afterEach, beforeAll, beforeEach, expect, inject } from "vitest";
+import { useBackend } from "../../src/index.js";
+
+/** The engine of the vitest project that runs this file, and whether it runs everything or what is quick. */
+export const engine = inject("engine");
+export const full = inject("size") === "full";
+
+/** A page's bundler must see what it is to pack; in Node, useBackend loads the engine by itself. */
+const inPages = import.meta.glob("../../src/backends/{wasm,webgl,webgpu}.ts");
+const wasmPaths = "/node_modules/@tensorflow/tfjs-backend-wasm/dist/";
+
+async function start(): Promise<void> {
+  if (typeof window === "undefined") await useBackend(engine);
+  else {
+    await inPages[`../../src/backends/${engine}.ts`]?.();
+    await useBackend(engine, engine === "wasm" ? { wasmPaths } : {});
+  }
+}
+
+/** Runs a file's tests on the project's engine, and fails each that leaves a tensor behind. */
+export function onEngine(): void {
+  beforeAll(start);
+  let before = 0;
+  beforeEach(() => {
+    before = tf.memory().numTensors;
+  });
+  afterEach(() => {
+    expect(tf.memory().numTensors, "tensors left behind").toBe(before);
+  });
+}
