@@ -105,6 +105,7 @@ export {
   type StateDict,
   type StoredTensor,
 } from "./io/dtypes.js";
+export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
 export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";

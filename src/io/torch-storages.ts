@@ -1,0 +1,139 @@
+import { check, fail } from "../check.js";
+import { DTYPE_ARRAYS, sizeOf, type DType, type StoredTensor } from "./dtypes.js";
+import { globalName, kindOf, type PickleValue } from "./pickle.js";
+
+// A PyTorch tensor is a window with strides onto a storage, which several tensors may share.
+
+/** A storage that a checkpoint speaks of before its bytes are read. */
+export interface Storage {
+  readonly opaque: "a storage";
+  readonly key: string;
+  /** Absent for an untyped storage, where each tensor says it. */
+  readonly dtype: DType | undefined;
+  /** Elements, or bytes if untyped. */
+  readonly length: number;
+}
+
+/** A tensor that a checkpoint describes, before its storage's bytes are read. */
+export interface Window {
+  readonly opaque: "a tensor";
+  readonly storage: Storage;
+  readonly dtype: DType;
+  /** In elements. */
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** PyTorch's names of its storages' classes; an untyped storage has bytes. */
+const STORAGES: Readonly<Record<string, DType | undefined>> = {
+  "torch.FloatStorage": "F32",
+  "torch.DoubleStorage": "F64",
+  "torch.HalfStorage": "F16",
+  "torch.BFloat16Storage": "BF16",
+  "torch.LongStorage": "I64",
+  "torch.IntStorage": "I32",
+  "torch.ShortStorage": "I16",
+  "torch.CharStorage": "I8",
+  "torch.ByteStorage": "U8",
+  "torch.BoolStorage": "BOOL",
+  "torch.storage.UntypedStorage": undefined,
+};
+
+/** A pickle's persistent id: ("storage", class, key, device, elements), and before 1.6 a view's place, if it is one. */
+export function readStorage(id: PickleValue, where: string): Storage {
+  const isTuple = Array.isArray(id) && (id.length === 5 || id.length === 6) && id[0] === "storage";
+  if (!isTuple) fail(where, "persistent ids of storages", kindOf(id));
+  const [, type, key, , length, view = null] = id as [string, PickleValue, ...PickleValue[]];
+  const name = globalName(type) ?? kindOf(type);
+  if (!Object.hasOwn(STORAGES, name))
+    fail(where, `a storage among ${Object.keys(STORAGES).join(", ")}`, name);
+  if (typeof key !== "string") fail(where, "a storage's key to be text", kindOf(key!));
+  check(isSize(length), where, `the length of storage ${key} to be a size`, length);
+  if (view !== null) fail(where, "storages that are not views of others (PyTorch 0.x)", `a view, ${key}`);
+  return { opaque: "a storage", key, dtype: STORAGES[name], length };
+}
+
+/** The bytes that a storage must have. */
+export function byteLengthOf({ dtype, length }: Storage): number {
+  return dtype === undefined ? length : length * DTYPE_ARRAYS[dtype].BYTES_PER_ELEMENT;
+}
+
+/** Throws unless every element of the window lies in its storage. */
+export function checkWindow({ storage, dtype, offset, shape, strides }: Window, where: string): void {
+  const isSizes = (value: unknown) => Array.isArray(value) && value.every(isSize);
+  check(isSize(offset), where, "a tensor's offset to be a size", offset);
+  check(isSizes(shape), where, "a tensor's shape to be a list of sizes", shape);
+  check(isSizes(strides), where, "a tensor's strides to be a list of sizes", strides);
+  check(shape.length === strides.length, where, `${shape.length} strides`, strides.length);
+  if (shape.includes(0)) return;
+  const last = shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis]!, offset);
+  const length = Math.floor(byteLengthOf(storage) / DTYPE_ARRAYS[dtype].BYTES_PER_ELEMENT);
+  const what = `a tensor of shape [${shape.join(", ")}] within its storage of ${length} elements`;
+  check(last < length, where, what, `strides [${strides.join(", ")}] from ${offset}`);
+}
+
+/**
+ * Turns windows into tensors, row by row where they do not lie so already. Tensors that do share the memory of their
+ * storage; the others are copies, of at most `budget` bytes together, as a window may be far larger than its storage.
+ */
+export function windowReader(bytesOf: (storage: Storage) => Uint8Array, budget: number, where: string) {
+  const aligned = new Map<string, ArrayBuffer>();
+  let copied = 0;
+  const bufferOf = (storage: Storage) => {
+    const known = aligned.get(storage.key);
+    if (known !== undefined) return known;
+    const buffer = new Uint8Array(bytesOf(storage)).buffer;
+    aligned.set(storage.key, buffer);
+    return buffer;
+  };
+  return (window: Window): StoredTensor => {
+    const { dtype, shape, storage, offset } = window;
+    const ArrayType = DTYPE_ARRAYS[dtype];
+    const length = sizeOf(shape);
+    if (length === 0) return { dtype, shape, data: new ArrayType(0) } as StoredTensor;
+    if (isRowMajor(window)) {
+      const data = new ArrayType(bufferOf(storage), offset * ArrayType.BYTES_PER_ELEMENT, length);
+      return { dtype, shape, data } as StoredTensor;
+    }
+    copied += length * ArrayType.BYTES_PER_ELEMENT;
+    if (!(copied <= budget)) fail(where, `tensors whose copies take at most ${budget} bytes`, copied);
+    const buffer = bufferOf(storage);
+    const source = new ArrayType(buffer, 0, Math.floor(buffer.byteLength / ArrayType.BYTES_PER_ELEMENT));
+    return { dtype, shape, data: gather(source, window, new ArrayType(length)) } as StoredTensor;
+  };
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Whether the elements lie one behind the other in the order of their indices; a stride along one element is moot. */
+function isRowMajor({ shape, strides }: Window): boolean {
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== step) return false;
+    step *= shape[axis]!;
+  }
+  return true;
+}
+
+/** Copies a window's elements in the order of their indices. */
+function gather<T extends { [i: number]: unknown; readonly length: number }>(
+  source: T,
+  { offset, shape, strides }: Window,
+  target: T,
+): T {
+  const index = shape.map(() => 0);
+  let at = offset;
+  for (let i = 0; i < target.length; i++) {
+    target[i] = source[at];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      at += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      at -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return target;
+}
