@@ -1,0 +1,108 @@
+import * as tf from "@tensorflow/tfjs";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import util from "node:util";
+import { check, fail } from "../../check.js";
+import { nativeFolder, tfjsKey, type NativeBuild } from "./folder.js";
+
+/** What of tfjs-node's engine is asked here; its own types belong to a package that need not be there. */
+interface NativeBackend {
+  readonly binding: { readonly TF_Version: string };
+  readonly isUsingGpuDevice: boolean;
+}
+
+const stockPackages: Readonly<Record<NativeBuild, string>> = {
+  node: "@tensorflow/tfjs-node",
+  cuda: "@tensorflow/tfjs-node-gpu",
+};
+
+let loaded: NativeBuild | undefined;
+
+/**
+ * Loads tfjs-node, which registers its engine: what `install-native` built, else the stock package; unless the program
+ * has imported tfjs-node itself. One process holds one TensorFlow: a second binding would be linked to the first's.
+ */
+export function loadNative(build: NativeBuild): void {
+  check(
+    loaded === undefined || loaded === build,
+    "useBackend",
+    `${build} in a process that has not loaded another TensorFlow`,
+    `one that has loaded that of ${loaded}; use a process for each`,
+  );
+  if (nativeBackend() !== undefined) return;
+  const [path, require] = find(build);
+  const before = tf.getBackend() as string | undefined;
+  try {
+    load(path, require);
+    loaded = build;
+  } catch (cause) {
+    throw new Error(
+      `useBackend: expected ${path} to load, got ${(cause as Error).message.split("\n")[0]}; ` +
+        `${installCommand(build)} checks it, and builds it anew if it must.`,
+      { cause },
+    );
+  } finally {
+    if (before !== undefined) void tf.setBackend(before); // it runs already: there is nothing to wait for
+  }
+}
+
+/** tfjs-node's engine, if it is loaded. */
+export function nativeBackend(): NativeBackend | undefined {
+  const backend = tf.findBackend("tensorflow") as unknown as NativeBackend | null | undefined;
+  return backend ?? undefined;
+}
+
+export function tensorflowVersion(): string {
+  return nativeBackend()?.binding.TF_Version ?? fail("useBackend", "tfjs-node to be loaded", "none");
+}
+
+export function installCommand(build: NativeBuild): string {
+  return `npx cfd-distill install-native${build === "cuda" ? " --cuda" : ""}`;
+}
+
+/** The entry to load and who loads it: the build's own `require`, this package's, or that of the folder we run in. */
+function find(build: NativeBuild): [path: string, require: NodeJS.Require] {
+  const built = createRequire(join(nativeFolder(build), "package.json"));
+  if (existsSync(nativeFolder(build))) return [built.resolve("@tensorflow/tfjs-node"), built];
+  const stock = stockPackages[build];
+  for (const from of [import.meta.url, join(process.cwd(), "package.json")]) {
+    const require = createRequire(from);
+    try {
+      return [require.resolve(stock), require];
+    } catch {
+      // not here; the next place may have it
+    }
+  }
+  return fail(
+    "useBackend",
+    `${build} to be installed: run \`${installCommand(build)}\``,
+    `neither its build nor the package ${stock}`,
+  );
+}
+
+function load(path: string, require: NodeJS.Require): void {
+  restoreUtil();
+  const lent = globalThis as { [tfjsKey]?: unknown };
+  const quiet = process.env.TF_CPP_MIN_LOG_LEVEL === undefined;
+  // The very module that `import` gives: an ES namespace of it would lack what the lexer of exports does not see.
+  lent[tfjsKey] = createRequire(import.meta.url)("@tensorflow/tfjs");
+  if (quiet) process.env.TF_CPP_MIN_LOG_LEVEL = "1"; // warnings and errors; read once
+  try {
+    require(path);
+  } finally {
+    Reflect.deleteProperty(lent, tfjsKey);
+    if (quiet) delete process.env.TF_CPP_MIN_LOG_LEVEL;
+  }
+}
+
+/**
+ * tfjs-node calls two functions of Node's `util` with every operation, so they have to stay: Node 22 warns of them, and
+ * 23 has them no more. Nobody's `import { ... } from "node:util"` sees them.
+ */
+function restoreUtil(): void {
+  const isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  for (const value of [Array.isArray, isNullOrUndefined]) {
+    Object.defineProperty(util, value.name, { value, configurable: true });
+  }
+}
