@@ -29,10 +29,29 @@ function running(): WebGPUBackend {
   return fail("useBackend", "the webgpu engine of TensorFlow.js", "another of that name");
 }
 
+/** Adds as many tensors at a time as one shader may read besides writing its result. */
+function addN(stock: tf.KernelFunc): tf.KernelFunc {
+  return (call) => {
+    const tensors = Object.values(call.inputs) as tf.Tensor[];
+    const most = running().device.limits.maxStorageBuffersPerShaderStage - 1;
+    if (tensors.length <= most) return stock(call);
+    return tf.tidy(() => {
+      const sum = tf.addN(tensors.slice(0, most));
+      return tf.addN([sum, ...tensors.slice(most)]);
+    });
+  };
+}
+
 registerEngine({
   name: "webgpu",
   version: tf.version_core,
-  cures: () => [],
+  cures: () => [
+    {
+      kernel: tf.AddN,
+      why: "zeros for more tensors than one shader may read",
+      build: (stock) => addN(stock ?? fail("useBackend", "the stock kernel of webgpu", "none")),
+    },
+  ],
   prepare,
   device() {
     const { vendor, architecture, device, description } = running().device.adapterInfo;

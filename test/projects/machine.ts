@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Something that tests need from the machine: where it is, or why it cannot be used and what brings it. */
@@ -20,4 +21,25 @@ export function findChromium(): Found {
     reason,
     cure: "install the package chromium, or set CHROMIUM to the path of a Chromium or Chrome",
   };
+}
+
+/** SwiftShader, the software renderer that Chromium brings along: a driver for Vulkan without a GPU. */
+function findSwiftShader(): string | undefined {
+  const chromium = findChromium();
+  if (!("at" in chromium)) return undefined;
+  const folders = [dirname(realpathSync(chromium.at)), "/usr/lib/chromium", "/usr/lib/chromium-browser"];
+  return folders.map((folder) => join(folder, "vk_swiftshader_icd.json")).find(existsSync);
+}
+
+/** WebGPU in Node: at the driver to use, "" for the system's own. */
+export function findWebgpu(): Found {
+  const cure = "npm run conformance installs it in .engines/";
+  if (!existsSync(join(ENGINES, "node_modules/webgpu"))) {
+    return { reason: "the npm package webgpu is not there", cure };
+  }
+  if (process.platform !== "linux" || process.env.VK_ICD_FILENAMES !== undefined) return { at: "" };
+  const driver = findSwiftShader();
+  if (driver !== undefined) return { at: driver };
+  const reason = "no driver for Vulkan was found";
+  return { reason, cure: "install the package chromium, or set VK_ICD_FILENAMES to a driver's JSON file" };
 }

@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration } from "vitest/config";
 import type { BackendName } from "../../src/index.js";
-import { findChromium } from "./machine.js";
+import { findChromium, findWebgpu, type Found } from "./machine.js";
 import type { Skipped } from "./skipped.js";
 
 /** "full" runs everything; "reduced" what shows that an engine computes the right thing, in a minute or so. */
@@ -45,9 +44,24 @@ const unit: TestProjectInlineConfiguration = {
   test: { ...inForks, name: "unit", include: ["test/**/*.test.ts"], exclude: [CONFORMANCE, IN_PAGES] },
 };
 
-function inNode(name: string, engine: BackendName, size: Size): TestProjectInlineConfiguration {
-  return { ...shared, test: { ...inForks, name, include: [CONFORMANCE], provide: provide(engine, size) } };
+type NodeOptions = Pick<NonNullable<TestProjectInlineConfiguration["test"]>, "setupFiles" | "env">;
+
+function inNode(engine: BackendName, size: Size, options: NodeOptions = {}): TestProjectInlineConfiguration {
+  const test = {
+    ...inForks,
+    ...options,
+    name: engine,
+    include: [CONFORMANCE],
+    provide: provide(engine, size),
+  };
+  return { ...shared, test };
 }
+
+const webgpuInNode = (driver: string) =>
+  inNode("webgpu", "reduced", {
+    setupFiles: ["test/projects/webgpu-in-node.ts"],
+    env: driver === "" ? {} : { VK_ICD_FILENAMES: driver },
+  });
 
 /** Software rendering is asked for by name: without it WebGPU finds no adapter on a machine without a GPU. */
 const chromium = (executablePath: string) =>
@@ -63,9 +77,7 @@ const chromium = (executablePath: string) =>
     },
   });
 
-const ENGINES_IN_PAGES = (["wasm", "webgl", "webgpu"] as const).filter((engine) =>
-  existsSync(source(`backends/${engine}.ts`)),
-);
+const ENGINES_IN_PAGES = ["wasm", "webgl", "webgpu"] as const;
 
 /** One browser and one server for all that runs in pages. */
 function inChromium(executablePath: string): TestProjectInlineConfiguration {
@@ -112,11 +124,24 @@ function inChromium(executablePath: string): TestProjectInlineConfiguration {
   };
 }
 
+interface Candidate {
+  readonly names: readonly string[];
+  readonly needs: Found;
+  readonly project: (at: string) => TestProjectInlineConfiguration;
+}
+
 /** The projects that this machine can run, and those that it cannot. */
 export function findProjects(): { projects: TestProjectInlineConfiguration[]; skipped: Skipped[] } {
-  const projects = [unit, inNode("cpu", "cpu", "reduced"), inNode("wasm", "wasm", "full")];
-  const found = findChromium();
-  if ("at" in found) return { projects: [...projects, inChromium(found.at)], skipped: [] };
-  const names = [...ENGINES_IN_PAGES.map((engine) => `chromium-${engine}`), "browser"];
-  return { projects, skipped: [{ projects: names, ...found }] };
+  const pages = [...ENGINES_IN_PAGES.map((engine) => `chromium-${engine}`), "browser"];
+  const candidates: Candidate[] = [
+    { names: ["webgpu"], needs: findWebgpu(), project: webgpuInNode },
+    { names: pages, needs: findChromium(), project: inChromium },
+  ];
+  const projects = [unit, inNode("cpu", "reduced"), inNode("wasm", "full")];
+  const skipped: Skipped[] = [];
+  for (const { names, needs, project } of candidates) {
+    if ("at" in needs) projects.push(project(needs.at));
+    else skipped.push({ projects: names, ...needs });
+  }
+  return { projects, skipped };
 }
