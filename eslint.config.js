@@ -43,6 +43,7 @@ export default defineConfig(
   {
     ignores: [
       "dist/",
+      "examples/browser/dist/",
       "docs/api/",
       "node_modules/",
       "runs/",

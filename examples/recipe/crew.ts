@@ -7,7 +7,7 @@ import {
   type Replicas,
 } from "cfd-distill";
 import { startWorkers } from "cfd-distill/node";
-import type { Data } from "./data.js";
+import type { Data } from "./sheet.js";
 import { openTask, type Computation, type Inputs, type Task } from "./tasks.js";
 import type { Workplace } from "./workplace.js";
 

@@ -3,7 +3,7 @@ import { createRng, useBackend } from "cfd-distill";
 import type { CliChoice } from "./cli.js";
 import { halvings } from "./config.js";
 import { hire, shared } from "./crew.js";
-import type { Data } from "./data.js";
+import type { Data } from "./sheet.js";
 import { openDirectory } from "./directory.js";
 import { duration } from "./progress.js";
 import { report } from "./report.js";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { RecipeConfig } from "./config.js";
-import type { Data } from "./data.js";
+import type { Data } from "./sheet.js";
 
 /** What everybody who computes for a run has to know, in this thread and in others: plain data, which can be copied. */
 export interface Workplace {

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../../examples/recipe/cli.js";
 import { halvings, presets, scaleSteps, type RecipeConfig } from "../../examples/recipe/config.js";
-import { cutSheet, loadEmoji, subset } from "../../examples/recipe/data.js";
+import { loadEmoji } from "../../examples/recipe/data.js";
 import { openDirectory } from "../../examples/recipe/directory.js";
 import { encodePng, figure } from "../../examples/recipe/picture.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { tableOf } from "../../examples/recipe/report.js";
+import { cutSheet, subset } from "../../examples/recipe/sheet.js";
 
 const config: RecipeConfig = { ...presets.smoke, engine: "wasm", seed: 0 };
 

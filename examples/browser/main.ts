@@ -1,0 +1,26 @@
+import "./style.css";
+import { byId, messageOf, showMessage } from "./dom.js";
+import { drawPanel } from "./draw-panel.js";
+import { enginePicker } from "./engine-picker.js";
+import { acceptFiles } from "./files.js";
+import { loadManifest } from "./manifest.js";
+
+/** Nothing fails in the console alone. */
+function showFailure(problem: unknown): void {
+  showMessage(byId("page-error", HTMLElement), messageOf(problem));
+}
+
+window.addEventListener("error", ({ error, message }) => {
+  showFailure(error ?? message);
+});
+window.addEventListener("unhandledrejection", ({ reason }) => {
+  showFailure(reason);
+});
+
+const manifest = await loadManifest();
+byId("models-note", HTMLElement).textContent = manifest.about;
+const drawing = drawPanel(manifest);
+acceptFiles((model) => drawing.add(model));
+await enginePicker((client) => {
+  drawing.use(client);
+});

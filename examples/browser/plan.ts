@@ -1,0 +1,70 @@
+import type { Job } from "./sampler-worker.js";
+import { nearestModel, type Manifest, type ShippedModel } from "./manifest.js";
+import type { PageModel } from "./sampler.js";
+
+/** What the form asks for. */
+export interface Wish {
+  /** A model's id, or "all" for teacher, DDIM, PD and CFD side by side. */
+  readonly show: string;
+  readonly steps: number;
+  readonly seed: number;
+  readonly count: number;
+  /** A label, or -1 for one after the other. */
+  readonly group: number;
+}
+
+/** One figure to draw. */
+export interface PlannedFigure {
+  readonly model: PageModel;
+  readonly steps: number;
+  readonly title: string;
+  readonly note: string;
+}
+
+/** What images start from: a seed and a label each. */
+export type Starts = Pick<Job, "seeds" | "labels">;
+
+const steps = (count: number) => (count === 1 ? "1 step" : `${count} steps`);
+
+/** The figures that the form asks for. */
+export function plan(
+  wish: Wish,
+  manifest: Manifest,
+  models: ReadonlyMap<string, PageModel>,
+): PlannedFigure[] {
+  const pick = (shipped: ShippedModel, title: string, count: number, note: string): PlannedFigure => ({
+    model: models.get(shipped.id)!,
+    steps: count,
+    title,
+    note,
+  });
+  if (wish.show !== "all") {
+    const model = models.get(wish.show)!;
+    return [{ model, steps: wish.steps, title: model.title, note: `drawn in ${steps(wish.steps)}` }];
+  }
+  const teacher = nearestModel(manifest.models, "teacher", wish.steps);
+  const student = (method: "pd" | "cfd") => {
+    const model = nearestModel(manifest.models, method, wish.steps);
+    const trained = model.steps === wish.steps ? "" : `, trained for ${model.steps}`;
+    return pick(model, method.toUpperCase(), wish.steps, `student, ${steps(wish.steps)}${trained}`);
+  };
+  return [
+    pick(teacher, "Teacher", teacher.steps, `DDIM, all its ${steps(teacher.steps)}`),
+    pick(teacher, "DDIM", wish.steps, `teacher, cut to ${steps(wish.steps)}`),
+    student("pd"),
+    student("cfd"),
+  ];
+}
+
+/** Seeds and labels of the images, the same for every figure. */
+export function startsOf({ seed, count, group }: Wish, classes: number): Starts {
+  const each = <T>(of: (i: number) => T) => Array.from({ length: count }, (_, i) => of(i));
+  return { seeds: each((i) => seed + i), labels: each((i) => (group < 0 ? i % classes : group)) };
+}
+
+/** The name of a shipped model. */
+export function titleOf({ method, steps: count }: ShippedModel): string {
+  return method === "teacher"
+    ? `Teacher, trained for ${steps(count)}`
+    : `${method.toUpperCase()} student, trained for ${steps(count)}`;
+}
