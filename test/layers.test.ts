@@ -25,6 +25,7 @@ const random = (shape: number[], seed: number) =>
 const image = (shape: [number, number, number, number], seed: number) => random(shape, seed) as tf.Tensor4D;
 const variables = (entries: Record<string, tf.Tensor>): Params =>
   Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, tf.variable(value)]));
+const norm = (groups: number) => ({ groups, epsilon: 1e-5 });
 const values = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
 
 /** Absolute tolerance for values up to 1, relative beyond. */
@@ -111,6 +112,19 @@ describe("conv2d", () => {
     );
   });
 
+  it("pads at the right and lower end alone, where asked", () => {
+    const x = image([2, 4, 6, 2], 1);
+    const params = variables({ "c.weight": random([3, 3, 2, 3], 2), "c.bias": random([3], 3) });
+    const padded: tf.Tensor4D = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]]); // prettier-ignore
+    const expected = tf.add(
+      tf.conv2d(padded, params["c.weight"] as tf.Tensor as tf.Tensor4D, 2, "valid"),
+      params["c.bias"]!,
+    );
+    const actual = conv2d(x, params, "c", { stride: 2, padding: "end" });
+    expect(actual.shape).toEqual([2, 2, 3, 3]);
+    expectClose(values(actual), values(expected), 1e-5);
+  });
+
   it("names a missing weight and refuses even kernels", () => {
     expect(() => conv2d(image([1, 2, 2, 1], 1), {}, "head")).toThrow(/param: expected .* head\.weight/);
     const params = variables({ "c.weight": tf.ones([2, 2, 1, 1]) });
@@ -169,7 +183,13 @@ describe("sums and means over channels", () => {
 });
 
 /** Group norm from its definition, in float64. */
-function naiveGroupNorm(x: tf.Tensor4D, gamma: number[], beta: number[], groups: number): number[] {
+function naiveGroupNorm(
+  x: tf.Tensor4D,
+  gamma: number[],
+  beta: number[],
+  groups: number,
+  epsilon = 1e-5,
+): number[] {
   const [batch, height, width, channels] = x.shape;
   const xs = values(x);
   const result = [...xs];
@@ -184,7 +204,7 @@ function naiveGroupNorm(x: tf.Tensor4D, gamma: number[], beta: number[], groups:
       const variance = members.reduce((sum, i) => sum + (xs[i]! - mean) ** 2, 0) / members.length;
       for (const i of members) {
         const c = i % channels;
-        result[i] = ((xs[i]! - mean) / Math.sqrt(variance + 1e-5)) * gamma[c]! + beta[c]!;
+        result[i] = ((xs[i]! - mean) / Math.sqrt(variance + epsilon)) * gamma[c]! + beta[c]!;
       }
     }
   return result;
@@ -222,33 +242,35 @@ describe("group norm", () => {
 
   it.each([1, 2, 3, 6])("in %i groups is its definition, alone and with SiLU", (groups) => {
     const expected = naiveGroupNorm(x, values(gamma), values(beta), groups);
-    expectClose(values(groupNorm(x, params, "n", groups)), expected, 1e-5);
+    expectClose(values(groupNorm(x, params, "n", norm(groups))), expected, 1e-5);
     const activated = expected.map((v) => v * sigmoid(v));
-    expectClose(values(groupNormSilu(x, params, "n", groups)), activated, 1e-5);
+    expectClose(values(groupNormSilu(x, params, "n", norm(groups))), activated, 1e-5);
+    const wide = naiveGroupNorm(x, values(gamma), values(beta), groups, 0.5);
+    expectClose(values(groupNorm(x, params, "n", { groups, epsilon: 0.5 })), wide, 1e-5);
   });
 
   it.each([1, 2, 3])("in %i groups has the right gradients for x, weight and bias", (groups) => {
     const plain = (a: tf.Tensor, g: tf.Tensor, b: tf.Tensor) =>
-      groupNorm(a as tf.Tensor4D, asParams(g, b), "n", groups);
+      groupNorm(a as tf.Tensor4D, asParams(g, b), "n", norm(groups));
     const fused = (a: tf.Tensor, g: tf.Tensor, b: tf.Tensor) =>
-      groupNormSilu(a as tf.Tensor4D, asParams(g, b), "n", groups);
+      groupNormSilu(a as tf.Tensor4D, asParams(g, b), "n", norm(groups));
     expectGradients(plain, [x, gamma, beta]);
     expectGradients(fused, [x, gamma, beta]);
   });
 
   it("has exact second derivatives", () => {
     const penalty = (a: tf.Tensor) =>
-      tf.grad((t: tf.Tensor) => tf.sum(tf.pow(groupNormSilu(t as tf.Tensor4D, params, "n", 2), 3)))(a);
+      tf.grad((t: tf.Tensor) => tf.sum(tf.pow(groupNormSilu(t as tf.Tensor4D, params, "n", norm(2)), 3)))(a);
     expectGradients(penalty, [x], 5e-3);
   });
 
   it("survives constant images and keeps 1e-7 accuracy around a large mean", () => {
-    const flat = groupNorm(tf.fill([1, 4, 4, 6], 3), params, "n", 2);
+    const flat = groupNorm(tf.fill([1, 4, 4, 6], 3), params, "n", norm(2));
     expectClose(values(flat), values(tf.tile(beta, [16])), 1e-6);
   });
 
   it("refuses groups that do not divide the channels", () => {
-    expect(() => groupNorm(x, params, "n", 4)).toThrow(
+    expect(() => groupNorm(x, params, "n", norm(4))).toThrow(
       /groupNorm: expected n: channels that 4 groups divide, got 6/,
     );
   });
@@ -258,7 +280,7 @@ describe("group norm", () => {
     let kept = 0;
     const { grads } = tf.variableGrads(() => {
       const before = tf.memory().numBytes;
-      const out = tf.tidy(() => groupNormSilu(big, params, "n", 2));
+      const out = tf.tidy(() => groupNormSilu(big, params, "n", norm(2)));
       kept = tf.memory().numBytes - before;
       return out.sum();
     }, Object.values(params));
@@ -283,8 +305,12 @@ describe("attention", () => {
   });
   const x = image([2, 2, 3, channels], 42);
 
-  it("is single-head attention over pixels plus x", () => {
-    const norm = naiveGroupNorm(
+  it.each([
+    ["one head", undefined],
+    ["heads of two channels", 2],
+    ["heads of one channel", 1],
+  ] as const)("with %s is attention over pixels plus x", (_, headWidth) => {
+    const normal = naiveGroupNorm(
       x,
       values(params["a.group_norm.weight"]!),
       values(params["a.group_norm.bias"]!),
@@ -298,30 +324,38 @@ describe("attention", () => {
         values(params[`a.${name}.bias`]!),
         1,
       );
-    const [q, k, v] = ["proj_q", "proj_k", "proj_v"].map((name) => project(norm, name)) as [
+    const [q, k, v] = ["proj_q", "proj_k", "proj_v"].map((name) => project(normal, name)) as [
       number[],
       number[],
       number[],
     ];
     const mixed: number[] = [];
+    const width = headWidth ?? channels;
     for (let b = 0; b < 2; b++)
       for (let i = 0; i < pixels; i++) {
         const at = (rows: number[], p: number, c: number) => rows[(b * pixels + p) * channels + c]!;
-        const scores = Array.from({ length: pixels }, (_, j) => {
-          let dot = 0;
-          for (let c = 0; c < channels; c++) dot += at(q, i, c) * at(k, j, c);
-          return Math.exp(dot / Math.sqrt(channels));
-        });
-        const total = scores.reduce((sum, s) => sum + s, 0);
-        for (let c = 0; c < channels; c++)
-          mixed.push(scores.reduce((sum, s, j) => sum + (s / total) * at(v, j, c), 0));
+        for (let first = 0; first < channels; first += width) {
+          const head = Array.from({ length: width }, (_, c) => first + c);
+          const scores = Array.from({ length: pixels }, (_, j) => {
+            const dot = head.reduce((sum, c) => sum + at(q, i, c) * at(k, j, c), 0);
+            return Math.exp(dot / Math.sqrt(width));
+          });
+          const total = scores.reduce((sum, s) => sum + s, 0);
+          for (const c of head) mixed.push(scores.reduce((sum, s, j) => sum + (s / total) * at(v, j, c), 0));
+        }
       }
     const expected = project(mixed, "proj").map((value, i) => value + values(x)[i]!);
-    expectClose(values(attention(x, params, "a", 2)), expected, 1e-5);
+    expectClose(
+      values(attention(x, params, "a", { ...norm(2), ...(headWidth && { headWidth }) })),
+      expected,
+      1e-5,
+    );
   });
 
   it("has the right gradient", () => {
-    expectGradients((a) => attention(a as tf.Tensor4D, params, "a", 2), [x]);
+    expectGradients((a) => attention(a as tf.Tensor4D, params, "a", norm(2)), [x]);
+    const heads = (a: tf.Tensor) => attention(a as tf.Tensor4D, params, "a", { ...norm(2), headWidth: 2 });
+    expectGradients(heads, [x], 4e-3); // the differences' own error, at a step of 1e-2
   });
 });
 
@@ -380,7 +414,15 @@ describe("encodeTimes", () => {
     const rate = Math.exp(-0.5 * Math.log(10000));
     const at = (position: number) => [position, position * rate].flatMap((a) => [Math.sin(a), Math.cos(a)]);
     const expected = [...at(0), ...at(1024), ...at(0.3 * 1024)];
-    expectClose(encodeTimes([0, 1, 0.3], 1024, 4), expected, 1e-7);
+    const encoding = { timeScale: 1024, timeOffset: 0, frequencyShift: 0, width: 4 };
+    expectClose(encodeTimes([0, 1, 0.3], encoding), expected, 1e-7);
+  });
+
+  it("moves positions by timeOffset and stretches frequencies by frequencyShift", () => {
+    // With width 6 and a shift of 1 the exponents are 0, 1/2 and 1.
+    const expected = [1, 1 / 100, 1 / 10000].flatMap((rate) => [Math.sin(11 * rate), Math.cos(11 * rate)]);
+    const encoding = { timeScale: 24, timeOffset: -1, frequencyShift: 1, width: 6 };
+    expectClose(encodeTimes([0.5], encoding), expected, 1e-7);
   });
 });
 

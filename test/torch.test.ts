@@ -192,6 +192,10 @@ describe("U-Net", () => {
     await expect(unetToTorch({ config } as never, params)).rejects.toThrow("unetToTorch: expected a U-Net");
     const fractional = { config: { ...network.config, timeScale: 16.5 } };
     await expect(unetToTorch(fractional, params)).rejects.toThrow("expected an integer timeScale");
+    const padded = unet({ ...SMALL, halvingPadding: "end" });
+    await expect(unetToTorch(padded, params)).rejects.toThrow(
+      /expected the authors' epsilon, halvingPadding.*"end"/,
+    );
     disposeParams(params);
   });
 });

@@ -239,12 +239,14 @@ describe("the weights", () => {
   });
 });
 
+const PLAIN = { epsilon: 1e-5, halvingPadding: "both", timeOffset: 0, frequencyShift: 0 };
+
 describe("the config", () => {
   it("is complete, a copy, and makes the same network after JSON", () => {
     const multipliers = [1, 2];
     const { config } = unet({ ...TINY, multipliers });
     multipliers.push(3);
-    expect(config).toEqual({ ...TINY, type: "unet", dropout: 0, imageChannels: 3 });
+    expect(config).toEqual({ ...TINY, ...PLAIN, type: "unet", dropout: 0, imageChannels: 3 });
     expect(unet(PAPER).config.groups).toBe(32);
     const again = JSON.parse(JSON.stringify(config)) as UnetOptions;
     expect(unet(again).config).toEqual(config);
@@ -269,6 +271,12 @@ describe("the config", () => {
     [{ dropout: 1 }, /dropout in \[0, 1\), got 1/],
     [{ classes: 0 }, /classes to be a positive integer/],
     [{ imageChannels: -1 }, /imageChannels to be a positive integer/],
+    [{ epsilon: 0 }, /epsilon to be a positive number, got 0/],
+    [{ headWidth: 0 }, /headWidth to be a positive integer, got 0/],
+    [{ headWidth: 3 }, /headWidth \(3\) to divide the width 8, got level 1/],
+    [{ halvingPadding: "none" }, /halvingPadding to be "both" or "end", got none/],
+    [{ timeOffset: NaN }, /timeOffset to be a number/],
+    [{ frequencyShift: 2 }, /frequencyShift to be at least 0 and below channels \/ 2, 2, got 2/],
   ])("refuses %j", (wrong, message) => {
     expect(() => unet({ ...TINY, ...wrong } as UnetOptions)).toThrow(message);
   });

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, fail } from "../check.js";
 import { encodeTimes } from "../models/time-embedding.js";
-import type { UnetConfig } from "../models/unet-config.js";
+import type { UnetConfig, UnetOptions } from "../models/unet-config.js";
 import { unetSpecs } from "../models/unet-plan.js";
 import { unet, type Unet } from "../models/unet.js";
 import type { Grads, Params } from "../types.js";
@@ -68,6 +68,7 @@ export async function unetToTorch(
 ): Promise<StateDict> {
   const { config } = network;
   check(config.type === "unet", TO, "a U-Net", config);
+  checkAuthors(config);
   const isWeight = Object.values(paramsOrGrads).map((tensor) => tensor instanceof tf.Variable);
   const areWeights = isWeight.includes(true);
   check(!areWeights || !isWeight.includes(false), TO, "either all weights or all gradients", "a mixture");
@@ -79,7 +80,7 @@ export async function unetToTorch(
   return { ...table, ...Object.fromEntries(await Promise.all(read)) };
 }
 
-function readConfig(entries: Readonly<StateDict>, table: StoredTensor): UnetConfig {
+function readConfig(entries: Readonly<StateDict>, table: StoredTensor): UnetOptions {
   const [channels, imageChannels] = entryOf(entries, "head.weight", FROM).shape;
   const { multipliers, attention, blocks } = readLevels(entries, channels!);
   const classes = Object.hasOwn(entries, "y_embedding.weight")
@@ -152,7 +153,16 @@ function writeTable({ timeScale, channels }: UnetConfig): StoredTensor {
 /** Row i of the table is what the network makes of time i / timeScale. */
 function tableValues(timeScale: number, width: number): Float32Array<ArrayBuffer> {
   const positions = Array.from({ length: timeScale + 1 }, (_, i) => i);
-  return Float32Array.from(encodeTimes(positions, 1, width));
+  return encodeTimes(positions, { timeScale: 1, timeOffset: 0, frequencyShift: 0, width });
+}
+
+/** The authors' code has one head, pads both sides, and so on: these options can only have their defaults. */
+function checkAuthors(config: UnetConfig): void {
+  const { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift } = config;
+  const same = headWidth === undefined && epsilon === 1e-5 && halvingPadding === "both";
+  const plain = same && timeOffset === 0 && frequencyShift === 0;
+  const expected = "the authors' epsilon, halvingPadding, timeOffset and frequencyShift, and no headWidth";
+  check(plain, TO, expected, { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift });
 }
 
 function checkTensors(tensors: Params | Grads, config: UnetConfig): void {

@@ -2,20 +2,40 @@ import * as tf from "@tensorflow/tfjs";
 import type { Params } from "../types.js";
 import { addSame } from "./channelwise.js";
 import { differentiable } from "./custom-gradient.js";
-import { groupNorm } from "./group-norm.js";
+import { groupNorm, type GroupNormOptions } from "./group-norm.js";
 import { conv2d } from "./layers.js";
 
 /**
- * x plus single-head self-attention over its pixels, softmax(q k^T / sqrt(C)) v between 1x1 convolutions.
- * Vaswani et al. 2017, eq. 1; Ho et al. 2020, appendix B.
+ * x plus self-attention over its pixels, softmax(q k^T / sqrt(D)) v for each head's D channels (all of them if
+ * `headWidth` is left out) between 1x1 convolutions. Vaswani et al. 2017, eq. 1 and sec. 3.2.2; Ho et al. 2020, app. B.
  */
-export function attention(x: tf.Tensor4D, params: Params, name: string, groups: number): tf.Tensor4D {
+export function attention(
+  x: tf.Tensor4D,
+  params: Params,
+  name: string,
+  options: GroupNormOptions & { readonly headWidth?: number },
+): tf.Tensor4D {
   const [batch, height, width, channels] = x.shape;
-  const h = groupNorm(x, params, `${name}.group_norm`, groups);
-  const project = (which: string): tf.Tensor3D =>
-    tf.reshape(conv2d(h, params, `${name}.${which}`), [batch, height * width, channels]);
-  const mixed = attend(project("proj_q"), project("proj_k"), project("proj_v"), 1 / Math.sqrt(channels));
-  return addSame(x, conv2d(tf.reshape(mixed, x.shape), params, `${name}.proj`));
+  const { headWidth = channels } = options;
+  const split = [batch, height * width, channels / headWidth, headWidth];
+  const h = groupNorm(x, params, `${name}.group_norm`, options);
+  const project = (which: string): tf.Tensor3D => heads(conv2d(h, params, `${name}.${which}`), split);
+  const mixed = attend(project("proj_q"), project("proj_k"), project("proj_v"), 1 / Math.sqrt(headWidth));
+  return addSame(x, conv2d(joined(mixed, split, x.shape), params, `${name}.proj`));
+}
+
+/** [B, H, W, C] to [B * heads, H * W, C / heads]. */
+function heads(x: tf.Tensor4D, split: readonly number[]): tf.Tensor3D {
+  const [batch, pixels, count, width] = split as [number, number, number, number];
+  const apart = count === 1 ? x : tf.transpose(tf.reshape(x, [batch, pixels, count, width]), [0, 2, 1, 3]);
+  return tf.reshape(apart, [batch * count, pixels, width]);
+}
+
+/** The way back. */
+function joined(x: tf.Tensor3D, split: readonly number[], shape: tf.Tensor4D["shape"]): tf.Tensor4D {
+  const [batch, pixels, count, width] = split as [number, number, number, number];
+  const together = count === 1 ? x : tf.transpose(tf.reshape(x, [batch, count, pixels, width]), [0, 2, 1, 3]);
+  return tf.reshape(together, shape);
 }
 
 /**

@@ -8,8 +8,6 @@ import { param } from "./params.js";
 // The gradients here recompute what they need from the saved inputs by ordinary operations, so little is kept,
 // and second derivatives are exact where the engine can differentiate those operations.
 
-const EPSILON = 1e-5; // PyTorch's default
-
 /** x sigmoid(x). Hendrycks & Gimpel 2016, sec. 2 (SiLU); Ramachandran et al. 2017 (Swish). */
 export function silu<T extends tf.Tensor>(x: T): T {
   return differentiable(
@@ -23,31 +21,47 @@ export function silu<T extends tf.Tensor>(x: T): T {
 }
 
 /** Group normalisation with `${name}.weight` and `${name}.bias` [C]. Wu & He 2018, eq. 1-4, 6. */
-export function groupNorm(x: tf.Tensor4D, params: Params, name: string, groups: number): tf.Tensor4D {
-  return normalise(x, params, name, { groups, activate: false });
+export function groupNorm(
+  x: tf.Tensor4D,
+  params: Params,
+  name: string,
+  options: GroupNormOptions,
+): tf.Tensor4D {
+  return normalise(x, params, name, { ...options, activate: false });
 }
 
 /** SiLU of group normalisation as one operation: the tape keeps x and not the values in between. */
-export function groupNormSilu(x: tf.Tensor4D, params: Params, name: string, groups: number): tf.Tensor4D {
-  return normalise(x, params, name, { groups, activate: true });
+export function groupNormSilu(
+  x: tf.Tensor4D,
+  params: Params,
+  name: string,
+  options: GroupNormOptions,
+): tf.Tensor4D {
+  return normalise(x, params, name, { ...options, activate: true });
 }
 
-type Options = { readonly groups: number; readonly activate: boolean };
+/** How many groups, and what is added to their variance. */
+export interface GroupNormOptions {
+  readonly groups: number;
+  readonly epsilon: number;
+}
+
+type Options = GroupNormOptions & { readonly activate: boolean };
 
 function normalise(x: tf.Tensor4D, params: Params, name: string, options: Options): tf.Tensor4D {
-  const { groups, activate } = options;
+  const { groups, epsilon, activate } = options;
   const channels = x.shape[3];
   check(channels % groups === 0, "groupNorm", `${name}: channels that ${groups} groups divide`, channels);
   return differentiable(
     {
       keep: "inputs",
       forward: (input: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor4D => {
-        const { centred, inverse } = standardise(input, groups);
+        const { centred, inverse } = standardise(input, options);
         const y = affine(centred, tf.mul(inverse, gamma), beta);
         return activate ? tf.mul(y, tf.sigmoid(y)) : y;
       },
       backward: (dy, ...inputs) => normaliseGradients(dy, inputs, options),
-      fused: { kernel: "GroupNorm", attrs: { groups, activate, epsilon: EPSILON } },
+      fused: { kernel: "GroupNorm", attrs: { groups, activate, epsilon } },
     },
     x,
     param(params, `${name}.weight`),
@@ -59,9 +73,10 @@ function normalise(x: tf.Tensor4D, params: Params, name: string, options: Option
 function normaliseGradients(
   out: tf.Tensor4D,
   [x, gamma, beta]: readonly [tf.Tensor4D, tf.Tensor, tf.Tensor],
-  { groups, activate }: Options,
+  options: Options,
 ): tf.Tensor[] {
-  const { centred, inverse } = standardise(x, groups);
+  const { groups, activate } = options;
+  const { centred, inverse } = standardise(x, options);
   const normal: tf.Tensor4D = tf.mul(centred, inverse);
   const dy = activate ? siluGradient(out, affine(normal, gamma, beta)) : out;
   const meanDy = pixelMean(dy);
@@ -77,10 +92,13 @@ function normaliseGradients(
 }
 
 /** x minus its group's mean, and 1 / sqrt(variance + epsilon) of the group as [B, 1, 1, C]. */
-function standardise(x: tf.Tensor4D, groups: number): { centred: tf.Tensor4D; inverse: tf.Tensor4D } {
+function standardise(
+  x: tf.Tensor4D,
+  { groups, epsilon }: GroupNormOptions,
+): { centred: tf.Tensor4D; inverse: tf.Tensor4D } {
   const centred: tf.Tensor4D = tf.sub(x, groupMean(pixelMean(x), groups));
   const variance = groupMean(pixelMean(tf.square(centred)), groups);
-  const bounded: tf.Tensor4D = tf.add(variance, EPSILON);
+  const bounded: tf.Tensor4D = tf.add(variance, epsilon);
   return { centred, inverse: tf.rsqrt(bounded) };
 }
 

@@ -7,21 +7,21 @@ import { param } from "./params.js";
 
 /**
  * Convolution with `${name}.weight` (HWIO) and, if there is one, `${name}.bias`, padded by (k - 1) / 2 on both
- * sides as PyTorch does; TensorFlow's 'same' would pad a stride of 2 on one side only.
+ * sides as PyTorch does; TensorFlow's 'same' pads a stride of 2 and an even size at the "end" only.
  */
 export function conv2d(
   x: tf.Tensor4D,
   params: Params,
   name: string,
-  options: { readonly stride?: 1 | 2 } = {},
+  options: { readonly stride?: 1 | 2; readonly padding?: "both" | "end" } = {},
 ): tf.Tensor4D {
   const weight = filter(params, name);
-  const stride = options.stride ?? 1;
+  const { stride = 1, padding = "both" } = options;
   const border = (weight.shape[0] - 1) / 2;
-  const symmetric = stride === 1 || border === 0;
+  const same = stride === 1 || border === 0 || padding === "end";
   const both: [number, number] = [border, border];
-  const padded = symmetric ? x : tf.pad(x, [[0, 0], both, both, [0, 0]]);
-  return biased(tf.conv2d(padded, weight, stride, symmetric ? "same" : "valid"), params, name);
+  const padded = same ? x : tf.pad(x, [[0, 0], both, both, [0, 0]]);
+  return biased(tf.conv2d(padded, weight, stride, same ? "same" : "valid"), params, name);
 }
 
 function filter(params: Params, name: string): tf.Tensor4D {

@@ -21,11 +21,22 @@ export interface UnetOptions {
   readonly imageChannels?: number;
   /** Groups of every group norm; must divide every width. Default 32, the authors'. */
   readonly groups?: number;
+  /** What every group norm adds to the variance. Default 1e-5, the authors'. */
+  readonly epsilon?: number;
+  /** Channels of an attention head; left out for a single head, the authors'. */
+  readonly headWidth?: number;
+  /** Where a halving convolution pads: on "both" sides (the authors', default), or at the right and lower "end". */
+  readonly halvingPadding?: "both" | "end";
+  /** Added to t * timeScale. Default 0. */
+  readonly timeOffset?: number;
+  /** The encoding's frequencies are exp(-ln(10000) i / (channels / 2 - frequencyShift)). Default 0. */
+  readonly frequencyShift?: number;
 }
 
 /** {@link UnetOptions} with every default filled in; plain JSON. */
-export interface UnetConfig extends Required<Omit<UnetOptions, "classes">> {
+export interface UnetConfig extends Required<Omit<UnetOptions, "classes" | "headWidth">> {
   readonly classes?: number;
+  readonly headWidth?: number;
 }
 
 const KEYS: readonly string[] = [
@@ -39,6 +50,11 @@ const KEYS: readonly string[] = [
   "classes",
   "imageChannels",
   "groups",
+  "epsilon",
+  "headWidth",
+  "halvingPadding",
+  "timeOffset",
+  "frequencyShift",
 ] satisfies (keyof UnetConfig)[];
 
 /** The complete config, or an error naming the field that cannot be. */
@@ -57,8 +73,14 @@ export function unetConfig(options: UnetOptions): UnetConfig {
     ...(options.classes === undefined ? {} : { classes: options.classes }),
     imageChannels: options.imageChannels ?? 3,
     groups: options.groups ?? 32,
+    epsilon: options.epsilon ?? 1e-5,
+    ...(options.headWidth === undefined ? {} : { headWidth: options.headWidth }),
+    halvingPadding: options.halvingPadding ?? "both",
+    timeOffset: options.timeOffset ?? 0,
+    frequencyShift: options.frequencyShift ?? 0,
   };
   checkSizes(config);
+  checkDetails(config);
   checkLevels(config);
   return { ...config, multipliers: [...config.multipliers], attention: [...config.attention] };
 }
@@ -75,7 +97,23 @@ function checkSizes(config: UnetConfig): void {
   if (classes !== undefined) checkPositiveInteger(classes, "unet", "classes");
 }
 
-function checkLevels({ channels, multipliers, attention, groups }: UnetConfig): void {
+function checkDetails(config: UnetConfig): void {
+  const { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift } = config;
+  check(Number.isFinite(epsilon) && epsilon > 0, "unet", "epsilon to be a positive number", epsilon);
+  if (headWidth !== undefined) checkPositiveInteger(headWidth, "unet", "headWidth");
+  check(
+    ["both", "end"].includes(halvingPadding),
+    "unet",
+    'halvingPadding to be "both" or "end"',
+    halvingPadding,
+  );
+  check(Number.isFinite(timeOffset), "unet", "timeOffset to be a number", timeOffset);
+  const half = config.channels / 2;
+  const spread = `frequencyShift to be at least 0 and below channels / 2, ${half}`;
+  check(frequencyShift >= 0 && frequencyShift < half, "unet", spread, frequencyShift);
+}
+
+function checkLevels({ channels, multipliers, attention, groups, headWidth = 1 }: UnetConfig): void {
   const expected = "multipliers to be a list of positive integers";
   check(Array.isArray(multipliers) && multipliers.length > 0, "unet", expected, multipliers);
   for (const multiplier of multipliers) {
@@ -89,4 +127,13 @@ function checkLevels({ channels, multipliers, attention, groups }: UnetConfig): 
   const distinct = new Set(attention).size === attention.length;
   const valid = distinct && attention.every(isLevel);
   check(valid, "unet", `attention to hold distinct levels below ${multipliers.length}`, attention);
+  for (const level of [...(attention as number[]), multipliers.length - 1]) {
+    const width = channels * (multipliers[level] as number);
+    check(
+      width % headWidth === 0,
+      "unet",
+      `headWidth (${headWidth}) to divide the width ${width}`,
+      `level ${level}`,
+    );
+  }
 }

@@ -105,7 +105,7 @@ function run({ down, middle, up }: UnetPlan, zt: tf.Tensor4D, context: Context):
     h = replace(h, skips, next);
     skip?.dispose();
   }
-  return tf.tidy(() => conv2d(groupNormSilu(h, params, "tail.0", config.groups), params, "tail.2"));
+  return tf.tidy(() => conv2d(groupNormSilu(h, params, "tail.0", config), params, "tail.2"));
 }
 
 /** Frees `old`, which nothing but a skip may still need, so that inference holds little at a time. */
@@ -121,7 +121,7 @@ function applyStep(step: UnetStep, h: tf.Tensor4D, context: Context, skip?: tf.T
       case "block":
         return block(step, skip === undefined ? [h] : [h, skip], context);
       case "halve":
-        return conv2d(h, params, `${step.name}.main`, { stride: 2 });
+        return conv2d(h, params, `${step.name}.main`, { stride: 2, padding: context.config.halvingPadding });
       case "double":
         return upsampledConv2d(h, params, `${step.name}.main`);
     }
@@ -151,24 +151,20 @@ function residualBlock(
 ): tf.Tensor4D {
   // The copy of a single part sums the block's own gradients before a skip's join them, as a recomputed block does.
   const x = parts.length > 1 ? tf.concat([...parts], 3) : parts[0]!.clone();
-  let h = conv2d(groupNormSilu(x, params, `${name}.block1.0`, config.groups), params, `${name}.block1.2`);
+  let h = conv2d(groupNormSilu(x, params, `${name}.block1.0`, config), params, `${name}.block1.2`);
   h = addPerChannel(h, linear(embedding, params, `${name}.temb_proj.1`));
-  h = groupNormSilu(h, params, `${name}.block2.0`, config.groups);
+  h = groupNormSilu(h, params, `${name}.block2.0`, config);
   if (rng !== undefined) h = dropout(h, config.dropout, rng);
   h = conv2d(h, params, `${name}.block2.3`);
   h = addSame(h, from === to ? x : conv2d(x, params, `${name}.shortcut`));
-  return attends ? attention(h, params, `${name}.attn`, config.groups) : h;
+  return attends ? attention(h, params, `${name}.attn`, config) : h;
 }
 
 /** SiLU of the embedding of times and, if the network knows classes, labels: what each block projects. */
-function embed(
-  params: Params,
-  times: Times,
-  labels: Labels | undefined,
-  { channels, timeScale, classes }: UnetConfig,
-): tf.Tensor2D {
+function embed(params: Params, times: Times, labels: Labels | undefined, config: UnetConfig): tf.Tensor2D {
+  const { channels, classes } = config;
   return tf.tidy(() => {
-    const time = timeEmbedding(times, params, { timeScale, width: channels });
+    const time = timeEmbedding(times, params, { ...config, width: channels });
     if (classes === undefined) return silu(time);
     const oneHot = new Float32Array(times.length * classes);
     labels?.forEach((label, i) => {

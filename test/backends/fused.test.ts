@@ -36,7 +36,7 @@ function groupNormCase(
     name: `group norm${silu ? " and SiLU" : ""} of [${shape.join(", ")}] in ${groups} groups`,
     shapes: [shape, [shape[3]], [shape[3]]],
     f: (x, weight, bias) =>
-      f(x as tf.Tensor4D, asParams({ "n.weight": weight, "n.bias": bias }), "n", groups),
+      f(x as tf.Tensor4D, asParams({ "n.weight": weight, "n.bias": bias }), "n", { groups, epsilon: 1e-5 }),
   };
 }
 
@@ -223,7 +223,10 @@ describe("SiLU in a kernel", () => {
     const at = [...Array.from({ length: 4001 }, (_, i) => (i - 2000) / 23), -1e4, -104.5, 104.5, 1e4, NaN];
     const y = tf.tidy(() => {
       const [x, weight] = [tf.ones<tf.Rank.R4>([1, 1, 1, at.length]), tf.zeros([at.length])];
-      return groupNormSilu(x, asParams({ "n.weight": weight, "n.bias": tf.tensor1d(at) }), "n", 1);
+      return groupNormSilu(x, asParams({ "n.weight": weight, "n.bias": tf.tensor1d(at) }), "n", {
+        groups: 1,
+        epsilon: 1e-5,
+      });
     });
     const values = await y.data<"float32">();
     y.dispose();
@@ -297,7 +300,7 @@ describe("fused kernels", () => {
       const [three, four] = [tf.ones([3]), tf.ones([4])];
       const params = (weight: tf.Tensor) => bn({ weight, bias: four, running_mean: four, running_var: four });
       const expected = /expected 4 numbers, one per channel, got \[3\]/;
-      expect(() => groupNorm(x, params(three), "n", 2)).toThrow(expected);
+      expect(() => groupNorm(x, params(three), "n", { groups: 2, epsilon: 1e-5 })).toThrow(expected);
       expect(() => batchNorm(x, params(three), "n")).toThrow(expected);
       expect(() => addPerChannel(x, three)).toThrow(expected);
       expect(() => addPerChannel(x, tf.ones([1, 4]))).toThrow(/expected 8 numbers/);
