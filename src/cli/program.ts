@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { installNativeCommand } from "./install-native/command.js";
 
 /** The command `cfd-distill`: one sub-command a file, each a function that returns its `Command`. */
 export function program(): Command {
@@ -7,7 +8,8 @@ export function program(): Command {
     .description("Distillation of diffusion models in JavaScript.")
     .version(ownVersion())
     .option("--stack", "show where an error comes from")
-    .helpCommand(false);
+    .helpCommand(false)
+    .addCommand(installNativeCommand());
 }
 
 function ownVersion(): string {
