@@ -37,22 +37,12 @@ export interface Engine {
   readonly prepare?: (options: BackendOptions) => void | Promise<void>;
   /** Asked once the engine has started: what computes, in words. Throws where that is not what was asked for. */
   readonly device?: () => string | Promise<string>;
-  /** Asked once the engine has started: how the loss of its device is noticed, if it can be lost. */
-  readonly loss?: () => Loss;
+  /** Runs once the engine has started, at each useBackend: makes its failures known that would pass unseen. */
+  readonly started?: () => void;
   /** A float32 tensor in the engine's own memory, if it is there: lost as soon as the engine computes anything. */
   readonly view?: (tensor: tf.Tensor) => Float32Array | undefined;
   /** Whether `tf.tensor(values)` copies them at once; other engines may keep the array that they are given. */
   readonly copies?: true;
-}
-
-/** How an engine whose device can be lost tells of it. */
-export interface Loss {
-  /** The methods of TensorFlow.js's engine that all numbers pass on their way in and out. */
-  readonly passages: readonly string[];
-  /** Asked before and after each of them, where the device can be asked. */
-  readonly isLost?: () => boolean;
-  /** Given what to call with the reason. */
-  readonly onLoss: (lose: (reason: string) => void) => void;
 }
 
 /** A kernel as the report of useBackend lists it. */

@@ -11,7 +11,7 @@ import {
   type KernelBuild,
   type KernelChange,
 } from "./engine.js";
-import { forgetIfLost, guard } from "./lost.js";
+import { forgetIfLost } from "./lost.js";
 
 export type { BackendName, BackendOptions, KernelBuild, KernelChange } from "./engine.js";
 
@@ -48,7 +48,8 @@ const names = Object.keys(installation);
 /**
  * Chooses the engine that computes, and repairs what it computes wrongly, slowly or not at all.
  *
- * Engines can be switched at any time; tensors move along when they are next used. Each engine is loaded only here, so
+ * Engines can be switched at any time; tensors move along when they are next used (from `webgpu` only those that have
+ * been read by `await tensor.data()`: another engine cannot wait for the device). Each engine is loaded only here, so
  * that what is not used need not be installed: `wasm` needs the package `@tensorflow/tfjs-backend-wasm`, `webgpu` needs
  * `@tensorflow/tfjs-backend-webgpu`, `node` and `cuda` what `npx cfd-distill install-native` brings. In a bundled page,
  * write `import "cfd-distill/backends/wasm"` (or `/webgl`, `/webgpu`) as well: bundlers must see what they are to pack.
@@ -67,9 +68,9 @@ const names = Object.keys(installation);
 export async function useBackend(name: BackendName, options: BackendOptions = {}): Promise<BackendReport> {
   check(names.includes(name), "useBackend", `one of ${names.join(", ")}`, name);
   const engine = findEngine(name) ?? (await load(name));
-  await engine.prepare?.(options);
   const before = tf.getBackend() as string | undefined;
   forgetIfLost(tfjsNameOf(engine));
+  await engine.prepare?.(options);
   await start(engine, before);
   const report = {
     name,
@@ -79,7 +80,7 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   };
   const build = engine.build?.();
   const device = await deviceOf(engine, before);
-  if (engine.loss) guard(name, engine.loss());
+  engine.started?.();
   return {
     ...report,
     ...(build === undefined ? {} : { build }),

@@ -1,16 +1,28 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Loss } from "./engine.js";
 
 // A graphics device can go away at any moment: the driver restarts, another page takes its memory, a phone sleeps. What
 // the engine computes from then on is zeros, or it waits for ever, or it fails in words of its own. Everything that a
 // program learns from an engine passes a few of its methods, so that is where the loss is made known.
+
+/** How an engine whose device can be lost tells of it. */
+export interface Loss {
+  /** The methods of TensorFlow.js's engine that all numbers pass on their way in and out. */
+  readonly passages: readonly string[];
+  /** Asked before and after each of them, where the device can be asked. */
+  readonly isLost?: () => boolean;
+  /** Given what to call with the reason. */
+  readonly onLoss: (lose: (reason: string) => void) => void;
+}
 
 type Method = (...args: unknown[]) => unknown;
 
 /** Engines as TensorFlow.js made them, with the reason why their numbers cannot be trusted any more, if there is one. */
 const guarded = new WeakMap<object, string | undefined>();
 
-/** Has the methods of the running engine throw once its device is gone, those that are waited for at that moment too. */
+/**
+ * Has the methods of the running engine throw once its device is gone, those that are waited for at that moment too. Does
+ * so once for each engine, however often it is called.
+ */
 export function guard(name: string, { passages, isLost, onLoss }: Loss): void {
   const backend = tf.backend();
   if (guarded.has(backend)) return;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, fail } from "../check.js";
 import { registerEngine } from "./engine.js";
+import { guard } from "./lost.js";
 
 function prepare(): void {
   const canDraw = typeof OffscreenCanvas === "function" || typeof document === "object";
@@ -22,8 +23,9 @@ function prepare(): void {
 }
 
 function context(): WebGLRenderingContext {
-  const { gpgpu } = tf.backend() as { readonly gpgpu?: { readonly gl: WebGLRenderingContext } };
-  return gpgpu?.gl ?? fail("useBackend", "the webgl engine of TensorFlow.js", "another of that name");
+  const backend: object = tf.backend();
+  if (backend instanceof tf.MathBackendWebGL) return backend.gpgpu.gl;
+  return fail("useBackend", "the webgl engine of TensorFlow.js", "another of that name");
 }
 
 registerEngine({
@@ -33,12 +35,12 @@ registerEngine({
   prepare,
   device() {
     const gl = context();
-    const names = gl.getExtension("WEBGL_debug_renderer_info");
+    const names = gl.getExtension("WEBGL_debug_renderer_info"); // absent where the plain name tells all
     return String(gl.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
   },
-  loss() {
+  started() {
     const gl = context();
-    return {
+    guard("webgl", {
       passages: ["runWebGLProgram", "uploadToGPU", "read", "readSync"],
       isLost: () => gl.isContextLost(),
       onLoss(lose) {
@@ -46,6 +48,6 @@ registerEngine({
           lose("the graphics context");
         });
       },
-    };
+    });
   },
 });

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { check, describe, fail } from "../check.js";
+import { check, fail } from "../check.js";
 import { registerEngine } from "./engine.js";
+import { guard } from "./lost.js";
 
 const enable =
   "navigator.gpu. A page has it in a secure context (https or localhost), if the browser has WebGPU and it is not " +
@@ -18,7 +19,8 @@ async function prepare(): Promise<void> {
   check(gpu !== undefined, "useBackend", enable, "none");
   const early = "navigator.gpu before @tensorflow/tfjs-backend-webgpu is first imported";
   check(Boolean(tf.findBackendFactory("webgpu")), "useBackend", early, "it afterwards");
-  check((await gpu.requestAdapter()) !== null, "useBackend", driver, "none");
+  const found = "webgpu" in tf.engine().registry || (await gpu.requestAdapter()) !== null;
+  check(found, "useBackend", driver, "none");
   // Else the kernels of cpu would silently compute what is small.
   tf.env().set("WEBGPU_CPU_FORWARD", false);
 }
@@ -42,6 +44,13 @@ function addN(stock: tf.KernelFunc): tf.KernelFunc {
   };
 }
 
+/** The numbers of a tensor without waiting for the device: only those that it has given before. */
+function valuesOnHost(backend: WebGPUBackend, dataId: object): tf.BackendValues {
+  const { values } = backend.tensorMap.get(dataId);
+  const read = "tensors that were read with `await tensor.data()` before another engine or dataSync() needs them";
+  return values ?? fail("webgpu", read, "one that only the device has");
+}
+
 registerEngine({
   name: "webgpu",
   version: tf.version_core,
@@ -57,15 +66,22 @@ registerEngine({
     const { vendor, architecture, device, description } = running().device.adapterInfo;
     return [vendor, architecture, device, description].filter(Boolean).join(" ");
   },
-  loss() {
-    const { device } = running();
-    return {
-      passages: ["runWebGPUProgram", "uploadToGPU", "read", "readSync"],
+  started() {
+    const backend = running();
+    const { device } = backend;
+    // TensorFlow.js reads through a canvas here, which Node does not have and which can take the browser's GPU process down.
+    backend.readSync = (dataId) => valuesOnHost(backend, dataId);
+    guard("webgpu", {
+      passages: ["runWebGPUProgram", "uploadToGPU", "read"],
       onLoss(lose) {
+        // What is invalid on the device, or too large for it, gives zeros and is otherwise only seen on the console.
+        device.addEventListener("uncapturederror", ({ error }) => {
+          lose(error.message);
+        });
         void device.lost.then(({ reason, message }) => {
-          lose(`${reason}: ${describe(message)}`);
+          lose(`${reason}: ${message}`);
         });
       },
-    };
+    });
   },
 });

@@ -1,0 +1,173 @@
+import * as tf from "@tensorflow/tfjs";
+import { expect } from "vitest";
+import { createRng } from "../../src/index.js";
+import { attend } from "../../src/models/attention.js";
+import { batchNorm, batchNormAddRelu, batchNormRelu } from "../../src/models/batch-norm.js";
+import { addPerChannel, pixelMean } from "../../src/models/channelwise.js";
+import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
+import type { Params } from "../../src/types.js";
+
+const rng = createRng(7);
+
+/** An operation of this library, made of several of TensorFlow.js's. */
+export interface Case {
+  readonly name: string;
+  readonly shapes: readonly (readonly number[])[];
+  readonly f: (...inputs: tf.Tensor[]) => tf.Tensor;
+  /** Of finite differences: smaller where the slope jumps. */
+  readonly step?: number;
+}
+
+export const asParams = (entries: Record<string, tf.Tensor>) => entries as unknown as Params;
+
+export function groupNormCase(
+  shape: readonly [number, number, number, number],
+  groups: number,
+  silu: boolean,
+): Case {
+  const f = silu ? groupNormSilu : groupNorm;
+  return {
+    name: `group norm${silu ? " and SiLU" : ""} of [${shape.join(", ")}] in ${groups} groups`,
+    shapes: [shape, [shape[3]], [shape[3]]],
+    f: (x, weight, bias) =>
+      f(x as tf.Tensor4D, asParams({ "n.weight": weight, "n.bias": bias }), "n", { groups, epsilon: 1e-5 }),
+  };
+}
+
+function attentionCase(...shape: readonly [number, number, number]): Case {
+  return {
+    name: `attention of [${shape.join(", ")}]`,
+    shapes: [shape, shape, shape],
+    f: (q, k, v) => attend(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, shape[2] ** -0.5),
+  };
+}
+const statistics = new Map<string, tf.Variable>();
+
+/** Running statistics of as many channels on the engine that runs, which a training step changes. */
+function running(channels: number): tf.Variable {
+  const key = `${tf.getBackend()} ${channels}`;
+  const known = statistics.get(key) ?? tf.tidy(() => tf.variable(tf.ones([channels]), false));
+  statistics.set(key, known);
+  return known;
+}
+
+function batchNormCases(shape: readonly [number, number, number, number]): Case[] {
+  const row = [shape[3]];
+  const text = `[${shape.join(", ")}]`;
+  return [batchNorm, batchNormRelu].flatMap((normalise): Case[] => [
+    {
+      name: `${normalise.name} of ${text} by given statistics`,
+      step: 3e-4,
+      shapes: [shape, row, row, row, row],
+      f: (x, weight, bias, running_mean, raw) =>
+        normalise(
+          x as tf.Tensor4D,
+          bn({ weight, bias, running_mean, running_var: tf.add(tf.square(raw), 0.3) }),
+          "n",
+        ),
+    },
+    {
+      name: `${normalise.name} of ${text} in training`,
+      step: 3e-4,
+      shapes: [shape, row, row],
+      f: (x, weight, bias) => {
+        const statistic = running(shape[3]);
+        const params = bn({ weight, bias, running_mean: statistic, running_var: statistic });
+        return normalise(x as tf.Tensor4D, params, "n", { train: { rng } });
+      },
+    },
+  ]);
+}
+
+function addReluCase(shape: readonly [number, number, number, number]): Case {
+  const row = [shape[3]];
+  return {
+    name: `batchNormAddRelu of [${shape.join(", ")}]`,
+    step: 3e-4,
+    shapes: [shape, shape, row, row],
+    f: (x, other, weight, bias) => {
+      const [running_mean, running_var] = [tf.fill(row, 0.1), tf.fill(row, 1.3)];
+      const params = bn({ weight, bias, running_mean, running_var });
+      return batchNormAddRelu([x as tf.Tensor4D, other as tf.Tensor4D], params, "n");
+    },
+  };
+}
+
+/** Weights of a batch norm called "n". */
+export const bn = (entries: Record<string, tf.Tensor | undefined>) =>
+  asParams(Object.fromEntries(Object.entries(entries).map(([key, value]) => [`n.${key}`, value!])));
+
+const imageShapes = [
+  [2, 4, 3, 8],
+  [1, 7, 6, 5],
+  [3, 1, 1, 1],
+  [2, 9, 5, 19],
+] as const;
+
+/** Channels by fours and with a rest, one pixel and more than a block, groups of one channel and of all. */
+export const cases: readonly Case[] = [
+  groupNormCase([2, 4, 4, 8], 4, true),
+  groupNormCase([2, 4, 4, 8], 8, false),
+  groupNormCase([3, 5, 7, 9], 3, true),
+  groupNormCase([1, 9, 9, 6], 1, true),
+  groupNormCase([3, 1, 2, 5], 1, false),
+  groupNormCase([1, 3, 1, 1], 1, true),
+  groupNormCase([2, 13, 11, 32], 8, true),
+  // Whole panels, a rest of each, blocks of queries and a rest, one pixel, one channel.
+  attentionCase(2, 16, 8),
+  attentionCase(3, 7, 5),
+  attentionCase(2, 131, 12),
+  attentionCase(1, 1, 3),
+  attentionCase(2, 9, 1),
+  ...imageShapes.flatMap(batchNormCases),
+  ...imageShapes.map((shape) => addReluCase(shape)),
+  ...imageShapes.flatMap((shape): Case[] => {
+    const [batch, , , channels] = shape;
+    const text = `[${shape.join(", ")}]`;
+    return [
+      {
+        name: `adding one number per channel to ${text}`,
+        shapes: [shape, [channels]],
+        f: (x, row) => addPerChannel(x as tf.Tensor4D, row),
+      },
+      {
+        name: `adding one number per sample and channel to ${text}`,
+        shapes: [shape, [batch, channels]],
+        f: (x, rows) => addPerChannel(x as tf.Tensor4D, rows),
+      },
+      { name: `the mean over the pixels of ${text}`, shapes: [shape], f: (x) => pixelMean(x as tf.Tensor4D) },
+    ];
+  }),
+];
+
+/** Inputs away from zero mean, and an output gradient. */
+export function draw({ shapes, f }: Case): { inputs: Float32Array[]; dy: Float32Array } {
+  const inputs = shapes.map((shape) =>
+    Float32Array.from(rng.normals(tf.util.sizeFromShape([...shape])), (x) => 1.5 * x + 0.5),
+  );
+  const size = tf.tidy(() => f(...inputs.map((data, i) => tf.tensor(data, [...shapes[i]!]))).size);
+  return { inputs, dy: rng.normals(size) };
+}
+
+/** The value and the gradients of all inputs, on the engine that runs. */
+export async function evaluateCase(
+  { shapes, f }: Case,
+  inputs: Float32Array[],
+  dy: Float32Array,
+): Promise<Float32Array[]> {
+  const results = tf.tidy(() => {
+    const tensors = inputs.map((data, i) => tf.tensor(data, [...shapes[i]!]));
+    const y = f(...tensors);
+    return [y, ...tf.grads(f)(tensors, tf.tensor(dy, y.shape))];
+  });
+  const data = await Promise.all(results.map((result) => result.data<"float32">()));
+  tf.dispose(results);
+  return data;
+}
+
+/** The largest difference as a share of the largest value, or of 1 where that is more. */
+export function distance(actual: Float32Array, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  const size = Array.from(expected).reduce((max, x) => Math.max(max, Math.abs(x)), 1);
+  return actual.reduce((max, x, i) => Math.max(max, Math.abs(x - expected[i]!)), 0) / size;
+}
