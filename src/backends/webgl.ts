@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { check, fail } from "../check.js";
 import { registerEngine } from "./engine.js";
 import { guard } from "./lost.js";
+import { clipByValue, relu } from "./webgl/pointwise.js";
 
 function prepare(): void {
   const canDraw = typeof OffscreenCanvas === "function" || typeof document === "object";
@@ -31,7 +32,10 @@ function context(): WebGLRenderingContext {
 registerEngine({
   name: "webgl",
   version: tf.version_core,
-  cures: () => [],
+  cures: () => [
+    { kernel: tf.Relu, why: "NaN at minus infinity", build: () => relu },
+    { kernel: tf.ClipByValue, why: "infinity stays as it is", build: () => clipByValue },
+  ],
   prepare,
   device() {
     const gl = context();

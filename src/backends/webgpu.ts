@@ -47,7 +47,8 @@ function addN(stock: tf.KernelFunc): tf.KernelFunc {
 /** The numbers of a tensor without waiting for the device: only those that it has given before. */
 function valuesOnHost(backend: WebGPUBackend, dataId: object): tf.BackendValues {
   const { values } = backend.tensorMap.get(dataId);
-  const read = "tensors that were read with `await tensor.data()` before another engine or dataSync() needs them";
+  const read =
+    "tensors that were read with `await tensor.data()` before another engine or dataSync() needs them";
   return values ?? fail("webgpu", read, "one that only the device has");
 }
 

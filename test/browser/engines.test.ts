@@ -4,9 +4,39 @@ import "cfd-distill/backends/webgpu";
 import { expect, it } from "vitest";
 import { useBackend } from "cfd-distill";
 
-it.each(["webgl", "webgpu"] as const)("%s says what computes", async (name) => {
+it.each(["webgl", "webgpu"] as const)("%s says what computes, and never forwards to cpu", async (name) => {
   const report = await useBackend(name);
-  console.log(report);
   expect(tf.getBackend()).toBe(name);
-  expect(report.device).toMatch(/swiftshader/i);
+  expect(report).toMatchObject({ name, version: tf.version_core });
+  expect(report.device).toMatch(/[a-z]{4}/i);
+  expect(await useBackend(name)).toEqual(report);
+  const { kernelNames } = await tf.profile(() => tf.tidy(() => tf.add(tf.scalar(1), 2)));
+  expect(kernelNames).toEqual(["Add"]);
+  expect(tf.env().getBool(name === "webgl" ? "WEBGL_CPU_FORWARD" : "WEBGPU_CPU_FORWARD")).toBe(false);
+});
+
+it("refuses webgl where it computes in float16", async () => {
+  await useBackend("cpu");
+  const float32 = tf.env().getBool("WEBGL_RENDER_FLOAT32_ENABLED");
+  expect(float32).toBe(true);
+  tf.env().set("WEBGL_RENDER_FLOAT32_ENABLED", false);
+  await expect(useBackend("webgl")).rejects.toThrow(
+    /^useBackend: expected WebGL that computes in float32 .*, got float16, in which nothing trains\.$/,
+  );
+  expect(tf.getBackend()).toBe("cpu");
+  tf.env().set("WEBGL_RENDER_FLOAT32_ENABLED", true);
+});
+
+it("has webgpu refuse to be read without waiting, and gives what was read before", async () => {
+  await useBackend("webgpu");
+  const [x, y] = [tf.add(tf.tensor1d([1, 2]), 1), tf.mul(tf.tensor1d([1, 2]), 3)];
+  expect(() => x.dataSync()).toThrow(
+    /^webgpu: expected tensors that were read with `await tensor.data\(\)` before/,
+  );
+  await y.data();
+  await useBackend("cpu");
+  expect(() => tf.add(x, 1)).toThrow(/^webgpu: expected tensors that were read/);
+  const sum = tf.add(y, 1);
+  expect(await sum.data()).toEqual(Float32Array.of(4, 7));
+  tf.dispose([x, y, sum]);
 });

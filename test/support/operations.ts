@@ -167,6 +167,19 @@ export const operations: Readonly<Record<string, Operation>> = {
       return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), gamma), beta);
     },
   },
+  addN: {
+    inputs: () => [normal(3, 4), normal(3, 4), normal(3, 4)],
+    f: (...parts: tf.Tensor[]) => tf.addN(parts),
+  },
+  neg: one((x) => tf.neg(x), 3, 4),
+  logSumExp: one((x) => tf.logSumExp(x, -1), 3, 5),
+  "sum of many": one((x) => tf.sum(tf.square(x), -1), 3, 20011),
+  "mean of many": one((x) => tf.mean(tf.square(x)), 70, 90, 3),
+  conv2dTranspose: {
+    inputs: () => [normal(2, 4, 3, 5), normal(4, 4, 2, 5)],
+    f: (x: tf.Tensor4D, w: tf.Tensor4D) => tf.conv2dTranspose(x, w, [2, 8, 6, 2], 2, "same"),
+  },
+  "matMul of two shapes of one data": one((x) => tf.matMul(x, tf.reshape(x, [6, 4])), 4, 6),
   "fused.matMul": {
     inputs: () => [normal(3, 4), normal(5, 4), normal(5)],
     f: (a: tf.Tensor, b: tf.Tensor, bias: tf.Tensor) =>
