@@ -147,6 +147,10 @@ export const operations: Readonly<Record<string, Operation>> = {
     inputs: () => [normal(2, 3, 3, 4), normal(2, 3, 3, 20)],
     f: (a: tf.Tensor, b: tf.Tensor) => tf.concat([a, b], 3),
   },
+  "concat of many": {
+    inputs: () => Array.from({ length: 23 }, (_, i) => normal(2, i + 1)),
+    f: (...parts: tf.Tensor[]) => tf.concat(parts, 1),
+  },
   "concat with nothing": {
     inputs: () => [normal(2, 0, 3), normal(2, 2, 3), normal(2, 1, 3)],
     f: (...parts: tf.Tensor[]) => tf.concat(parts, 1),
@@ -168,7 +172,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     },
   },
   addN: {
-    inputs: () => [normal(3, 4), normal(3, 4), normal(3, 4)],
+    inputs: () => Array.from({ length: 23 }, () => normal(3, 4)),
     f: (...parts: tf.Tensor[]) => tf.addN(parts),
   },
   neg: one((x) => tf.neg(x), 3, 4),
