@@ -1,17 +1,24 @@
 import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it } from "vitest";
-import { createRng, useBackend } from "../../src/index.js";
+import { useBackend } from "../../src/index.js";
 import { batchNorm, batchNormRelu } from "../../src/models/batch-norm.js";
 import { addPerChannel } from "../../src/models/channelwise.js";
 import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
 import type { WasmBackend } from "../../src/backends/wasm/heap.js";
-import { asParams, bn, cases, distance, draw, evaluateCase, groupNormCase } from "../support/compositions.js";
+import {
+  asParams,
+  bn,
+  cases,
+  distance,
+  draw,
+  evaluateCase,
+  groupNormCase,
+  rng,
+} from "../support/compositions.js";
 
 // Operations that are one kernel on wasm: against the same operations composed of others, on cpu, and against finite
 // differences.
-
-const rng = createRng(7);
 
 const FUSED = ["Attention", "GroupNorm", "BatchNorm", "FixedBatchNorm", "AddPerChannel", "PixelMean"];
 

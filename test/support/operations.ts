@@ -177,7 +177,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   neg: one((x) => tf.neg(x), 3, 4),
   logSumExp: one((x) => tf.logSumExp(x, -1), 3, 5),
-  "sum of many": one((x) => tf.sum(tf.square(x), -1), 3, 20011),
+  "sum of many": one((x) => tf.sum(tf.square(x), -1), 3, 4001),
   "mean of many": one((x) => tf.mean(tf.square(x)), 70, 90, 3),
   conv2dTranspose: {
     inputs: () => [normal(2, 4, 3, 5), normal(4, 4, 2, 5)],
