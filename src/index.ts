@@ -119,6 +119,14 @@ export {
   type KernelBuild,
   type KernelChange,
 } from "./backends/index.js";
+export {
+  backendReport,
+  type Diagnosis,
+  type Finding,
+  type Findings,
+  type OperationReport,
+  type Verdict,
+} from "./backends/doctor/index.js";
 
 export {
   checkImageRange,

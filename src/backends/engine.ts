@@ -66,7 +66,7 @@ export function findEngine(name: BackendName): Engine | undefined {
 export const tfjsNameOf = ({ name, tfjsName = name }: Pick<Engine, "name" | "tfjsName">): string => tfjsName;
 
 /** The engine that TensorFlow.js runs at this moment, if it was started here. */
-function runningEngine(): Engine | undefined {
+export function runningEngine(): Engine | undefined {
   const running = tf.getBackend();
   return [...engines.values()].find((engine) => tfjsNameOf(engine) === running);
 }
@@ -85,9 +85,25 @@ export function copyOf(values: Float32Array, shape: readonly number[]): tf.Tenso
   return tf.tensor(copies ? values : values.slice(), [...shape]);
 }
 
+/** A kernel that this library added or replaced, as it is registered, and what was there before it. */
+export interface CuredKernel {
+  readonly change: KernelChange;
+  readonly config: tf.KernelConfig;
+  readonly stock: tf.KernelConfig | undefined;
+}
+
 // TensorFlow.js keeps its kernels in one global map, so the mark must be known to every copy of this package.
 const mark = Symbol.for("cfd-distill.kernel");
-type Marked = tf.KernelFunc & { [mark]?: KernelChange };
+type Marked = tf.KernelFunc & { [mark]?: Omit<CuredKernel, "config"> };
+const markOf = (config: tf.KernelConfig | undefined) => (config?.kernelFunc as Marked | undefined)?.[mark];
+
+/** The kernels of an engine, by TensorFlow.js's name for it, that {@link installCures} has changed. */
+export function curedKernels(backendName: string): readonly CuredKernel[] {
+  return tf.getKernelsForBackend(backendName).flatMap((config) => {
+    const cured = markOf(config);
+    return cured === undefined ? [] : [{ ...cured, config }];
+  });
+}
 
 /**
  * Registers an engine's cures, each once however often it is called. The engine must have started: a stock kernel
@@ -96,18 +112,17 @@ type Marked = tf.KernelFunc & { [mark]?: KernelChange };
 export async function installCures(engine: Engine): Promise<readonly KernelChange[]> {
   const cures = await engine.cures();
   const backendName = tfjsNameOf(engine);
-  return cures.map((cure) => {
-    const stock = tf.getKernel(cure.kernel, backendName) as tf.KernelConfig | undefined;
-    const done = (stock?.kernelFunc as Marked | undefined)?.[mark];
-    if (done !== undefined) return done;
-    if (stock !== undefined) tf.unregisterKernel(cure.kernel, backendName);
-    const change = stock === undefined ? "added" : "replaced";
-    const applied: KernelChange = { kernel: cure.kernel, change, why: cure.why };
-    const kernelFunc: Marked = Object.assign(cure.build(stock?.kernelFunc).bind(undefined), {
-      [mark]: applied,
+  return cures.map(({ kernel, why, build }) => {
+    const stock = tf.getKernel(kernel, backendName) as tf.KernelConfig | undefined;
+    const done = markOf(stock);
+    if (done !== undefined) return done.change;
+    if (stock !== undefined) tf.unregisterKernel(kernel, backendName);
+    const change: KernelChange = { kernel, change: stock === undefined ? "added" : "replaced", why };
+    const kernelFunc: Marked = Object.assign(build(stock?.kernelFunc).bind(undefined), {
+      [mark]: { change, stock },
     });
     // setupFunc and disposeFunc stay, for the day the engine is removed and started again.
-    tf.registerKernel({ ...stock, kernelName: cure.kernel, backendName, kernelFunc });
-    return applied;
+    tf.registerKernel({ ...stock, kernelName: kernel, backendName, kernelFunc });
+    return change;
   });
 }

@@ -72,30 +72,31 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   forgetIfLost(tfjsNameOf(engine));
   await engine.prepare?.(options);
   await start(engine, before);
-  const report = {
-    name,
-    version: engine.version,
-    tfjs: tf.version_core,
-    kernels: await installCures(engine),
-  };
-  const build = engine.build?.();
-  const device = await deviceOf(engine, before);
-  engine.started?.();
-  return {
-    ...report,
-    ...(build === undefined ? {} : { build }),
-    ...(device === undefined ? {} : { device }),
-  };
-}
-
-/** Asks a started engine what computes; where that is not what was asked for, what ran before runs again. */
-async function deviceOf(engine: Engine, before: string | undefined): Promise<string | undefined> {
   try {
-    return await engine.device?.();
+    const report = await describeEngine(engine, await installCures(engine));
+    engine.started?.();
+    return report;
   } catch (error) {
     await restore(before, engine);
     throw error;
   }
+}
+
+/** What an engine that has started is, and on what it computes; throws where that is not what was asked for. */
+export async function describeEngine(
+  engine: Engine,
+  kernels: readonly KernelChange[],
+): Promise<BackendReport> {
+  const build = engine.build?.();
+  const device = await engine.device?.();
+  return {
+    name: engine.name,
+    version: engine.version,
+    tfjs: tf.version_core,
+    kernels,
+    ...(build === undefined ? {} : { build }),
+    ...(device === undefined ? {} : { device }),
+  };
 }
 
 async function restore(before: string | undefined, engine: Engine): Promise<void> {

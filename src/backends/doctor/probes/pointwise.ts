@@ -1,0 +1,95 @@
+import * as tf from "@tensorflow/tfjs";
+import { normal, positive, type Input, type Probe } from "../probe.js";
+import { at, build, map } from "../values.js";
+
+const larger = { shapes: [[64, 1024]] };
+
+function unary(
+  operation: string,
+  run: (x: tf.Tensor) => tf.Tensor,
+  f: (x: number) => number,
+  x: Input = normal(3, 5),
+): Probe {
+  return { operation, inputs: { x }, run, reference: (values) => map(values, f), larger };
+}
+
+/** a [2, 3, 4] with b [4], which is repeated, and its gradient summed. */
+function broadcast(
+  operation: string,
+  run: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
+  f: (a: number, b: number) => number,
+): Probe {
+  return {
+    operation: `${operation} with broadcasting`,
+    inputs: { a: normal(2, 3, 4), b: positive(4) },
+    run,
+    reference: (a, b) => build(a.shape, (i, j, k) => f(at(a, i, j, k), at(b, k))),
+    larger: { shapes: [[4, 256, 64], [64]] },
+  };
+}
+
+/** a and b of one shape. */
+function pairwise(
+  operation: string,
+  run: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
+  f: (a: number, b: number) => number,
+): Probe {
+  return {
+    operation,
+    inputs: { a: normal(3, 5), b: normal(3, 5) },
+    run,
+    reference: (a, b) => map(a, (value, i) => f(value, b.data[i]!)),
+  };
+}
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+const addN: Probe = {
+  operation: "addN",
+  inputs: { a: normal(3, 5), b: normal(3, 5), c: normal(3, 5) },
+  run: (...parts: tf.Tensor[]) => tf.addN(parts),
+  reference: (a, b, c) => map(a, (value, i) => value + b.data[i]! + c.data[i]!),
+};
+
+/** What the gradient of ReLU is made of. */
+const step: Probe = {
+  operation: "step",
+  inputs: { x: normal(3, 5) },
+  run: (x: tf.Tensor) => tf.step(x),
+  reference: (x) => map(x, (value) => Number(value > 0)),
+  differentiated: false,
+};
+
+/** The condition is not differentiated: TensorFlow.js cannot, on any engine. */
+const where: Probe = {
+  operation: "where",
+  inputs: { a: normal(3, 5), b: normal(3, 5) },
+  run: (a: tf.Tensor, b: tf.Tensor) => {
+    const condition = Array.from({ length: a.size }, (_, i) => i % 3 === 0);
+    return tf.where(tf.tensor(condition, a.shape, "bool"), a, b);
+  },
+  reference: (a, b) => map(a, (value, i) => (i % 3 === 0 ? value : b.data[i]!)),
+};
+
+export const pointwise: readonly Probe[] = [
+  broadcast("add", (a, b) => tf.add(a, b), (a, b) => a + b), // prettier-ignore
+  broadcast("sub", (a, b) => tf.sub(a, b), (a, b) => a - b), // prettier-ignore
+  broadcast("mul", (a, b) => tf.mul(a, b), (a, b) => a * b), // prettier-ignore
+  broadcast("div", (a, b) => tf.div(a, b), (a, b) => a / b), // prettier-ignore
+  // TensorFlow.js does not undo the broadcasting of these two in their gradients.
+  pairwise("minimum", (a, b) => tf.minimum(a, b), Math.min),
+  pairwise("maximum", (a, b) => tf.maximum(a, b), Math.max),
+  addN,
+  where,
+  step,
+  unary("neg", (x) => tf.neg(x), (x) => -x), // prettier-ignore
+  unary("square", (x) => tf.square(x), (x) => x ** 2), // prettier-ignore
+  unary("exp", (x) => tf.exp(x), Math.exp),
+  unary("log", (x) => tf.log(x), Math.log, positive(3, 5)),
+  unary("sqrt", (x) => tf.sqrt(x), Math.sqrt, positive(3, 5)),
+  unary("rsqrt", (x) => tf.rsqrt(x), (x) => 1 / Math.sqrt(x), positive(3, 5)), // prettier-ignore
+  unary("sigmoid", (x) => tf.sigmoid(x), sigmoid),
+  unary("tanh", (x) => tf.tanh(x), Math.tanh),
+  unary("relu", (x) => tf.relu(x), (x) => Math.max(x, 0)), // prettier-ignore
+  unary("clipByValue", (x) => tf.clipByValue(x, -0.5, 0.7), (x) => Math.min(Math.max(x, -0.5), 0.7)), // prettier-ignore
+];
