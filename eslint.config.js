@@ -107,7 +107,7 @@ export default defineConfig(
   ...layers,
   {
     // A describe block is one long function, and a test may well be longer than what it tests.
-    files: ["test/**"],
+    files: ["test/**", "examples/browser/test/**"],
     rules: { "max-lines-per-function": "off", "max-lines": ["error", 500] },
   },
   // Plain JavaScript belongs to no tsconfig, so it is linted without types.

@@ -1,7 +1,7 @@
 import { byId } from "./dom.js";
 import type { Manifest } from "./manifest.js";
 import type { Wish } from "./plan.js";
-import type { PageModel } from "./sampler.js";
+import type { PageModel } from "./sampler-client.js";
 
 /** The form that says what to draw. */
 export interface DrawForm {

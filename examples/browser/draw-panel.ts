@@ -4,8 +4,8 @@ import { drawForm } from "./draw-form.js";
 import { figure, type Figure } from "./figure.js";
 import { loadFile, type Manifest } from "./manifest.js";
 import { plan, startsOf, titleOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
-import type { Drawn } from "./sampler-worker.js";
-import type { PageModel, SamplerClient } from "./sampler.js";
+import type { Drawn } from "./sampler.js";
+import type { PageModel, SamplerClient } from "./sampler-client.js";
 
 /** The part of the page that draws. */
 export interface DrawPanel {

@@ -2,7 +2,7 @@ import { wrap } from "comlink";
 import { byId, make, messageOf, showMessage } from "./dom.js";
 import { engineHints, engineNames, type EngineName } from "./engines.js";
 import type { Probe } from "./probe-worker.js";
-import { openSampler, watchWorker, type SamplerClient } from "./sampler.js";
+import { openSampler, watchWorker, type SamplerClient } from "./sampler-client.js";
 
 /** One engine's button. */
 interface Choice {

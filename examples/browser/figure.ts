@@ -5,6 +5,7 @@ export interface Figure {
   readonly element: HTMLElement;
   /** Images [count, height, width, channels] in [-1, 1]. */
   readonly paint: (pixels: Float32Array, shape: readonly [number, number, number]) => void;
+  readonly clear: () => void;
   readonly caption: (text: string, state: "working" | "done") => void;
 }
 
@@ -32,6 +33,9 @@ export function figure(title: string, note: string, names: readonly string[]): F
       tiles.forEach((tile, i) => {
         paintTile(tile, pixels.subarray(i * size, (i + 1) * size), shape);
       });
+    },
+    clear() {
+      for (const tile of tiles) tile.width = tile.width; // setting it wipes a canvas
     },
     caption(text, state) {
       caption.textContent = text;

@@ -1,5 +1,5 @@
 import { byId, messageOf, showMessage } from "./dom.js";
-import type { PageModel } from "./sampler.js";
+import type { PageModel } from "./sampler-client.js";
 
 const MOST_MEGABYTES = 512;
 let files = 0;
@@ -13,7 +13,9 @@ export function acceptFiles(add: (model: PageModel) => Promise<void>): void {
     showMessage(note, undefined);
     try {
       const file = onlyOne(files);
-      await add(await modelOf(file));
+      await add(await modelOf(file)).catch((problem: unknown) => {
+        throw new Error(`${file.name} is no checkpoint of a diffusion model. ${messageOf(problem)}`);
+      });
       showMessage(note, `${file.name} is loaded and drawn above.`);
     } catch (problem) {
       showMessage(error, messageOf(problem));

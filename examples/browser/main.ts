@@ -1,7 +1,9 @@
 import "./style.css";
 import { byId, messageOf, showMessage } from "./dom.js";
+import { distilPanel } from "./distil-panel.js";
 import { drawPanel } from "./draw-panel.js";
 import { enginePicker } from "./engine-picker.js";
+import { engineNames, type EngineName } from "./engines.js";
 import { acceptFiles } from "./files.js";
 import { loadManifest } from "./manifest.js";
 
@@ -20,7 +22,12 @@ window.addEventListener("unhandledrejection", ({ reason }) => {
 const manifest = await loadManifest();
 byId("models-note", HTMLElement).textContent = manifest.about;
 const drawing = drawPanel(manifest);
-acceptFiles((model) => drawing.add(model));
-await enginePicker((client) => {
-  drawing.use(client);
-});
+acceptFiles(drawing.add);
+let engine: EngineName = engineNames[0];
+await Promise.all([
+  enginePicker((client) => {
+    ({ engine } = client);
+    drawing.use(client);
+  }),
+  distilPanel({ manifest, engine: () => engine, draw: drawing.add }),
+]);

@@ -1,6 +1,6 @@
-import type { Job } from "./sampler-worker.js";
+import type { Job } from "./sampler.js";
 import { nearestModel, type Manifest, type ShippedModel } from "./manifest.js";
-import type { PageModel } from "./sampler.js";
+import type { PageModel } from "./sampler-client.js";
 
 /** What the form asks for. */
 export interface Wish {

@@ -8,9 +8,9 @@ export function findChromium(): string | undefined {
   return [process.env.CHROMIUM, ...places].find((path) => path !== undefined && existsSync(path));
 }
 
-/** Chromium with WebGL and WebGPU, on a graphics card or without. */
-export function launchChromium(executablePath: string): Promise<Browser> {
-  const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+/** Chromium, with WebGPU computed by its own software unless told otherwise. */
+export function launchChromium(executablePath: string, { webgpu = true } = {}): Promise<Browser> {
+  const gpu = webgpu ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] : [];
   return chromium.launch({
     executablePath,
     args: ["--no-sandbox", "--disable-background-networking", ...gpu],

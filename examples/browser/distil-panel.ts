@@ -1,0 +1,107 @@
+import { proxy, wrap } from "comlink";
+import { distilStarts, distilView, type Button, type Phase } from "./distil-view.js";
+import type { Settings } from "./distillation.js";
+import type { Distiller, Task } from "./distiller.js";
+import { messageOf } from "./dom.js";
+import type { EngineName } from "./engines.js";
+import { loadFile, type Manifest } from "./manifest.js";
+import { watchWorker, type PageModel } from "./sampler-client.js";
+import { discard, loadSaved, type Saved } from "./store.js";
+
+/** What the panel takes from the rest of the page. */
+interface Surroundings {
+  readonly manifest: Manifest;
+  /** What a new distillation computes on. */
+  readonly engine: () => EngineName;
+  /** Draws with a student in the other panel. */
+  readonly draw: (model: PageModel) => Promise<void>;
+}
+
+/** Brings the distilling part to life: one distillation at a time, which a reload of the page does not end. */
+export async function distilPanel({ manifest, engine, draw }: Surroundings): Promise<void> {
+  const starts = distilStarts(manifest.classes);
+  const view = distilView(manifest.classes, (button) => void press(button).catch(fail));
+  let saved = await loadSaved();
+  let pause: (() => void) | undefined;
+  let drawn = 0;
+
+  const become = (phase: Phase) => {
+    view.show(phase, saved);
+  };
+  const fail = (problem: unknown) => {
+    view.fail(messageOf(problem));
+  };
+
+  /** A run has a worker of its own, which ends with it: pausing, resuming and reloading are the same thing. */
+  async function run(settings: Settings): Promise<void> {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "distiller" });
+    const remote = wrap<Distiller>(worker);
+    view.fail(undefined);
+    become("running");
+    const listener = view.follow(settings, saved);
+    pause = () => {
+      become("pausing");
+      void remote.pause();
+    };
+    try {
+      const halving = await ingredients(manifest);
+      const task: Task = { engine: saved?.engine ?? engine(), settings, halving, saved, ...starts };
+      saved = await watchWorker(worker)(remote.run(task, proxy(listener)));
+    } catch (problem) {
+      saved = (await loadSaved()) ?? saved;
+      fail(problem);
+    } finally {
+      worker.terminate();
+      pause = undefined;
+      become("idle");
+    }
+  }
+
+  async function press(button: Button): Promise<void> {
+    switch (button) {
+      case "go":
+        if (pause) pause();
+        else await run(saved?.settings ?? view.settings());
+        return;
+      case "over":
+        await discard();
+        saved = undefined;
+        view.follow(view.settings(), undefined);
+        become("idle");
+        return;
+      case "download":
+        if (saved) download(saved);
+        return;
+      case "use":
+        if (saved) await draw(studentOf(saved, ++drawn));
+        return;
+      default:
+        return button satisfies never;
+    }
+  }
+
+  view.follow(saved?.settings ?? view.settings(), saved);
+  become("idle");
+}
+
+/** The models that the manifest's halving needs. */
+async function ingredients({ models, classifier, distillation }: Manifest): Promise<Task["halving"]> {
+  const source = models.find(({ id }) => id === distillation.teacher);
+  if (source === undefined) throw new Error(`manifest.json lists no model ${distillation.teacher}.`);
+  const [teacher, judge] = await Promise.all([loadFile(source.file), loadFile(classifier)]);
+  return { recipe: distillation, teacher, classifier: judge };
+}
+
+function studentOf({ settings, losses, checkpoint }: Saved, number: number): PageModel {
+  const title = `Your ${settings.method.toUpperCase()} student, step ${losses.length}`;
+  return { id: `distilled-${number}`, title, bytes: () => Promise.resolve(checkpoint) };
+}
+
+/** The last checkpoint as a file; `loadGenerator` takes it, and so does this page. */
+function download({ settings, losses, checkpoint }: Saved): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([checkpoint as Uint8Array<ArrayBuffer>]));
+  link.download = `${settings.method}-student-step-${losses.length}.safetensors`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

@@ -1,0 +1,131 @@
+import { lossChart } from "./chart.js";
+import type { Settings } from "./distillation.js";
+import type { Listener } from "./distiller.js";
+import { byId, showMessage } from "./dom.js";
+import { figure, type Figure } from "./figure.js";
+import { startPace } from "./pace.js";
+import type { Starts } from "./plan.js";
+import type { Images, Samples, Saved } from "./store.js";
+
+/** What the panel can be in, as far as it looks different. */
+export type Phase = "idle" | "running" | "pausing";
+
+/** The panel's elements: what they show, and what the visitor asks for. */
+export interface DistilView {
+  readonly settings: () => Settings;
+  /** Offers what can be done now, also with what was saved. */
+  readonly show: (phase: Phase, saved: Saved | undefined) => void;
+  /** Shows a run from its first step, or from where it was saved; returns what follows it. */
+  readonly follow: (settings: Settings, saved: Saved | undefined) => Listener;
+  readonly fail: (message: string | undefined) => void;
+}
+
+const buttons = ["go", "over", "download", "use"] as const;
+export type Button = (typeof buttons)[number];
+
+/** Makes the view. `pressed` hears of the buttons. */
+export function distilView(names: readonly string[], pressed: (button: Button) => void): DistilView {
+  const parts = partsOf(names);
+  const { method, steps, status, error } = parts;
+  const button = (name: Button) => byId(`distil-${name}`, HTMLButtonElement);
+  for (const name of buttons) {
+    button(name).addEventListener("click", () => {
+      pressed(name);
+    });
+  }
+  return {
+    settings: () => ({ method: method.value === "pd" ? "pd" : "cfd", steps: Number(steps.value), seed: 0 }),
+    show(phase, saved) {
+      const finished = saved !== undefined && saved.losses.length >= saved.settings.steps;
+      const word = { running: "Pause", pausing: "Pausing …", idle: saved ? "Resume" : "Start" }[phase];
+      button("go").textContent = word;
+      button("go").hidden = phase === "idle" && finished;
+      button("go").disabled = phase === "pausing";
+      for (const name of ["over", "download", "use"] as const)
+        button(name).hidden = phase !== "idle" || !saved;
+      method.disabled = steps.disabled = phase !== "idle" || saved !== undefined;
+      if (phase === "idle") status.textContent = standing(saved, finished);
+      if (phase === "running") status.textContent = "Loading pictures and models …";
+    },
+    follow: (settings, saved) => follow(parts, settings, saved),
+    fail(message) {
+      showMessage(error, message);
+    },
+  };
+}
+
+type Parts = ReturnType<typeof partsOf>;
+
+function partsOf(names: readonly string[]) {
+  const figures = {
+    teacher: figure("Teacher", "2 steps", names),
+    student: figure("Student", "1 step", names),
+  };
+  byId("distil-figures", HTMLElement).append(figures.teacher.element, figures.student.element);
+  return {
+    figures,
+    status: byId("distil-status", HTMLElement),
+    error: byId("distil-error", HTMLElement),
+    method: byId("distil-method", HTMLSelectElement),
+    steps: byId("distil-steps", HTMLSelectElement),
+    bar: byId("distil-progress", HTMLProgressElement),
+    chart: lossChart(byId("distil-chart", HTMLElement)),
+  };
+}
+
+function follow(parts: Parts, settings: Settings, saved: Saved | undefined): Listener {
+  const { figures, status, error, method, steps, bar, chart } = parts;
+  const losses = [...(saved?.losses ?? [])];
+  const pace = startPace();
+  method.value = settings.method;
+  steps.value = String(settings.steps);
+  const update = () => {
+    bar.max = settings.steps;
+    bar.value = losses.length;
+    chart.show(losses, settings.steps);
+  };
+  const paint = ({ teacher, student }: Samples) => {
+    const when = losses.length === 0 ? "before the first step" : `after step ${losses.length}`;
+    show(figures.teacher, teacher, "what the student learns from");
+    show(figures.student, student, when);
+  };
+  update();
+  paint(saved?.samples ?? {});
+  let where = "";
+  return {
+    started(engine, workers) {
+      where = workers === 1 ? `on ${engine}` : `on ${engine} in ${workers} workers`;
+    },
+    progress(loss) {
+      losses.push(loss);
+      update();
+      const { rate, left } = pace.tick(settings.steps - losses.length);
+      const done = `Step ${losses.length} of ${settings.steps}, loss ${loss.toPrecision(3)}`;
+      status.textContent = `${done}, ${rate} ${where}, ${left}`;
+    },
+    samples: paint,
+    unsaved(reason) {
+      showMessage(error, `It goes on, but could not be saved for a reload of the page: ${reason}`);
+    },
+  };
+}
+
+function show(where: Figure, images: Images | undefined, caption: string): void {
+  where.caption(images ? caption : "drawn when it runs", "working");
+  if (images) where.paint(images.pixels, images.shape);
+  else where.clear();
+}
+
+/** What a resting panel says. */
+function standing(saved: Saved | undefined, finished: boolean): string {
+  if (saved === undefined) return "Not started.";
+  const { losses, settings } = saved;
+  const what = `${settings.method.toUpperCase()} student, step ${losses.length} of ${settings.steps}`;
+  return finished ? `Finished: ${what}.` : `Saved in this browser: ${what}.`;
+}
+
+/** The first images of each group, the same in every run. */
+export function distilStarts(classes: readonly string[]): Starts {
+  const labels = classes.map((_, label) => label);
+  return { seeds: labels.map((label) => label + 1), labels };
+}

@@ -1,0 +1,104 @@
+// Distils, away from the page's thread. Every run begins in a worker of its own and ends with what was saved.
+import type * as tf from "@tensorflow/tfjs";
+import { connectReplicas, decodeCheckpoint, disposeParams } from "cfd-distill";
+import { draw, openDistillation, SHARES, type Compute, type Settings } from "./distillation.js";
+import { loadEmoji } from "./emoji.js";
+import type { EngineName } from "./engines.js";
+import type { HalvingSetup, StepInput } from "./halving.js";
+import { startEngine } from "./start-engine.js";
+import { save, type Samples, type Saved } from "./store.js";
+
+/** What to do: begin, or go on from `saved`. */
+export interface Task {
+  readonly engine: EngineName;
+  readonly settings: Settings;
+  readonly halving: Omit<HalvingSetup, "images" | "method">;
+  readonly saved: Saved | undefined;
+  /** The images that are drawn now and then. */
+  readonly seeds: readonly number[];
+  readonly labels: readonly number[];
+}
+
+/** What a run tells while it runs. */
+export interface Listener {
+  /** What computes: this worker, or so many others. */
+  readonly started: (engine: EngineName, workers: number) => void;
+  readonly progress: (loss: number) => void;
+  readonly samples: (samples: Samples) => void;
+  /** The run goes on, but a reload would lose it. */
+  readonly unsaved: (reason: string) => void;
+}
+
+const DRAW_EVERY = 10;
+const SAVE_EVERY = 20;
+let pausing = false;
+
+/** Trains until the settings' steps are done or until `pause`. */
+async function run(task: Task, listener: Listener): Promise<Saved> {
+  const { engine, settings } = task;
+  await startEngine(engine);
+  const setup = { ...task.halving, method: settings.method, images: await loadEmoji() };
+  const compute = engine === "wasm" && crossOriginIsolated ? await sideBySide(setup) : undefined;
+  const distillation = openDistillation(setup, settings, task.saved?.checkpoint, compute);
+  const losses = [...(task.saved?.losses ?? [])];
+  const samples = { ...task.saved?.samples };
+  const show = async (of: keyof Samples, images: tf.Tensor4D) => {
+    const pixels = Float32Array.from(await images.data());
+    images.dispose();
+    const [, height, width, channels] = images.shape;
+    samples[of] = { pixels, shape: [height, width, channels] };
+    listener.samples(samples);
+  };
+  const showStudent = async () => show("student", await distillation.draw(task.seeds, task.labels));
+  const keep = async (): Promise<Saved> => {
+    const saved = { settings, engine, losses, samples, checkpoint: await distillation.checkpoint() };
+    await save(saved).catch((reason: unknown) => {
+      listener.unsaved(String(reason));
+    });
+    return saved;
+  };
+
+  listener.started(engine, compute ? SHARES : 1);
+  await show("teacher", await drawTeacher(task));
+  await showStudent();
+  while (losses.length < settings.steps && !pausing) {
+    const loss = await distillation.step();
+    losses.push(loss);
+    listener.progress(loss);
+    if (losses.length % DRAW_EVERY === 0) await showStudent();
+    if (losses.length % SAVE_EVERY === 0) await keep();
+    await nextTask(); // lets a pause in
+  }
+  await showStudent();
+  return keep();
+}
+
+async function drawTeacher({ halving, seeds, labels }: Task): Promise<tf.Tensor4D> {
+  const teacher = decodeCheckpoint(halving.teacher);
+  const images = await draw(teacher, seeds, labels);
+  disposeParams(teacher.params);
+  return images;
+}
+
+/** Workers that compute a share of each batch; they share memory, which the page may only if it is isolated. */
+async function sideBySide(setup: HalvingSetup): Promise<Compute> {
+  const start = () => new Worker(self.location.href, { type: "module", name: "replica" }); // this very file
+  const workers = Array.from({ length: SHARES }, start);
+  const replicas = await connectReplicas<StepInput>(workers, setup);
+  return (...batch) => replicas.valueAndGrads(...batch);
+}
+
+/** Ends the run after the step under way; it resolves then. */
+function pause(): void {
+  pausing = true;
+}
+
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
+}
+
+/** What the worker named "distiller" does. */
+export const distiller = { run, pause };
+export type Distiller = typeof distiller;

@@ -1,0 +1,63 @@
+import { wrap, type Remote } from "comlink";
+import type { EngineName } from "./engines.js";
+import type { ModelFacts, Sampler } from "./sampler.js";
+
+/** A model that the page knows, with its file behind a function: it is fetched when it is first drawn with. */
+export interface PageModel {
+  readonly id: string;
+  readonly title: string;
+  readonly bytes: () => Promise<Uint8Array>;
+}
+
+/** A worker with one engine. To change the engine, end it and open another. */
+export interface SamplerClient {
+  readonly engine: EngineName;
+  /** What computes, in the engine's own words. */
+  readonly device: string | undefined;
+  readonly remote: Remote<Sampler>;
+  /** Loads a model, unless it is there already. */
+  readonly ensure: (model: PageModel) => Promise<ModelFacts>;
+  /** Settles as `work` does, or rejects when the worker breaks down. */
+  readonly watch: <T>(work: Promise<T>) => Promise<T>;
+  readonly end: () => void;
+}
+
+/** Starts a worker and its engine; rejects, with the reason, if the engine cannot run here. */
+export async function openSampler(engine: EngineName): Promise<SamplerClient> {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "sampler" });
+  const remote = wrap<Sampler>(worker);
+  const watch = watchWorker(worker);
+  const known = new Map<string, Promise<ModelFacts>>();
+  const load = async ({ id, bytes }: PageModel) => watch(remote.load(id, await bytes()));
+  const client: Omit<SamplerClient, "device"> = {
+    engine,
+    remote,
+    watch,
+    ensure(model) {
+      const facts = known.get(model.id) ?? load(model);
+      known.set(model.id, facts);
+      facts.catch(() => known.delete(model.id)); // the next drawing tries again
+      return facts;
+    },
+    end() {
+      worker.terminate();
+    },
+  };
+  try {
+    return { ...client, device: await watch(remote.start(engine)) };
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+}
+
+/** A worker that fails to load, or throws outside a call, answers no call any more: this is how callers hear of it. */
+export function watchWorker(worker: Worker): <T>(work: Promise<T>) => Promise<T> {
+  const broken = new Promise<never>((_, reject) => {
+    worker.addEventListener("error", ({ message }) => {
+      reject(new Error(message || "A worker of this page could not be loaded: is the page still online?"));
+    });
+  });
+  broken.catch(() => undefined); // whoever waits gets it from the race below
+  return (work) => Promise.race([work, broken]);
+}

@@ -1,0 +1,32 @@
+// Where a distillation outlives its page: one record in IndexedDB.
+import { del, get, set } from "idb-keyval";
+import type { Settings } from "./distillation.js";
+import type { EngineName } from "./engines.js";
+
+/** Images [count, height, width, channels] in [-1, 1]. */
+export interface Images {
+  readonly pixels: Float32Array;
+  readonly shape: readonly [number, number, number];
+}
+
+/** What teacher and student draw from the same noise. */
+export interface Samples {
+  teacher?: Images;
+  student?: Images;
+}
+
+/** A distillation as it was last saved. */
+export interface Saved {
+  readonly settings: Settings;
+  readonly engine: EngineName;
+  /** One for each step done. */
+  readonly losses: readonly number[];
+  readonly samples: Samples;
+  readonly checkpoint: Uint8Array;
+}
+
+const KEY = "distillation";
+
+export const loadSaved = (): Promise<Saved | undefined> => get<Saved>(KEY);
+export const save = (saved: Saved): Promise<void> => set(KEY, saved);
+export const discard = (): Promise<void> => del(KEY);

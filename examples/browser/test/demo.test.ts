@@ -1,0 +1,231 @@
+// The demo as it is hosted: its production build behind a plain server, in Chromium.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import "cfd-distill/backends/wasm";
+import { encodeSafetensors, loadGenerator, useBackend } from "cfd-distill";
+import type { Browser } from "playwright";
+import { build } from "vite";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { findChromium, launchChromium } from "./chromium.js";
+import { serve } from "./serve.js";
+import { drop, visit, waitForText, type Visit } from "./visit.js";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const model = (name: string) => readFileSync(here(`../public/models/${name}.safetensors`));
+const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+const chromium = findChromium();
+if (!chromium)
+  console.warn("\n!!! demo: SKIPPED, because there is no Chromium (set CHROMIUM to its path) !!!\n");
+
+describe.skipIf(!chromium)("the demo", () => {
+  let browser: Browser;
+  let site: Awaited<ReturnType<typeof serve>>;
+  let isolated: Awaited<ReturnType<typeof serve>>;
+  const visits: Visit[] = [];
+
+  beforeAll(async () => {
+    await build({ configFile: here("../vite.config.ts"), logLevel: "error" });
+    [site, isolated] = [await serve(here("../dist")), await serve(here("../dist"), isolation)];
+    browser = await launchChromium(chromium!);
+  });
+  afterAll(async () => {
+    await browser.close();
+    site.close();
+    isolated.close();
+  });
+  afterEach(async () => {
+    const complaints = visits.flatMap((one) => one.complaints);
+    for (const { page } of visits.splice(0)) await page.context().close();
+    expect(complaints, "console errors, exceptions, requests to other hosts").toEqual([]);
+  });
+  const open = async (...more: [url?: string, options?: Parameters<typeof visit>[2]]): Promise<Visit> => {
+    const [url = site.url, options] = more;
+    const opened = await visit(browser, url, options);
+    visits.push(opened);
+    return opened;
+  };
+  const openDrawn = async (...more: Parameters<typeof open>): Promise<Visit> => {
+    const opened = await open(...more);
+    await waitForText(opened.page, "#draw-status", /^Drawn on wasm/);
+    return opened;
+  };
+
+  it.each(["wasm", "webgl", "webgpu"] as const)(
+    "draws a dropped student on %s as Node draws it",
+    async (engine) => {
+      const { page, shown } = await openDrawn();
+      await page.selectOption("#count", "1");
+      await page.selectOption("#show", "cfd-1");
+      await page.check(`input[value=${engine}]`);
+      await waitForText(page, "#draw-status", new RegExp(`^Drawn on ${engine}`));
+      await page.fill("#seed", "5");
+      await drop(page, [{ name: "student.safetensors", bytes: model("cfd-2") }]);
+      await waitForText(page, "#file-note", /^student\.safetensors is loaded/);
+      await waitForText(page, "figcaption", /ms an image$/);
+      const got = (await shown()).at(-1)!;
+
+      await useBackend("wasm");
+      const generator = loadGenerator(model("cfd-2"));
+      const images = await generator.sample({ seeds: [5], labels: [0] });
+      const wanted = await images.data();
+      images.dispose();
+      generator.dispose();
+      expect([got.step, got.steps]).toEqual([2, 2]);
+      expect(got.pixels.length).toBe(24 * 24 * 3);
+      expect(Math.max(...wanted.map((value, i) => Math.abs(value - got.pixels[i]!)))).toBeLessThan(1e-3);
+
+      const painted = await page.evaluate(() => {
+        const tile = document.querySelector<HTMLCanvasElement>(".tile")!;
+        return [...tile.getContext("2d")!.getImageData(0, 0, 24, 24).data];
+      });
+      const bytes = painted.filter((_, i) => i % 4 !== 3);
+      expect(Math.max(...wanted.map((x, i) => Math.abs(127.5 + 127.5 * x - bytes[i]!)))).toBeLessThan(0.7);
+    },
+  );
+
+  it("shows every step of teacher, DDIM, PD and CFD, from one noise, and never blocks the page", async () => {
+    const { page, shown, longestTask } = await openDrawn();
+    expect(await page.locator("h3").allTextContents()).toEqual(
+      expect.arrayContaining(["Teacher", "DDIM", "PD", "CFD"]),
+    );
+    const captions = await page.locator("#figures figcaption").allTextContents();
+    expect(captions).toEqual(Array(4).fill(expect.stringMatching(/^\d+(\.\d)? ms an image$/)));
+    const steps = (await shown()).map(({ step, steps }) => `${step}/${steps}`);
+    expect(steps).toEqual([...Array.from({ length: 16 }, (_, i) => `${i + 1}/16`), "1/1", "1/1", "1/1"]);
+    expect(await longestTask()).toBeLessThan(200);
+  });
+
+  it("greys an engine that cannot run, with the reason", async () => {
+    const plain = await launchChromium(chromium!, { webgpu: false });
+    try {
+      const { page } = await visit(plain, site.url);
+      await waitForText(page, ".engine:has([value=webgpu])", /has no WebGPU|has WebGPU, but/);
+      expect(await page.isDisabled("input[value=webgpu]")).toBe(true);
+      expect(await page.isDisabled("input[value=wasm]")).toBe(false);
+    } finally {
+      await plain.close();
+    }
+  });
+
+  it("says what is wrong with a file", async () => {
+    const { page } = await openDrawn();
+    const after = async (files: Parameters<typeof drop>[1]) => {
+      await drop(page, files);
+      await page.waitForSelector("#file-error:not([hidden])");
+      return page.textContent("#file-error");
+    };
+    const student = model("cfd-1");
+    const other = encodeSafetensors({ w: { dtype: "F32", shape: [1], data: new Float32Array(1) } });
+    expect(await after([{ name: "cat.png", bytes: Buffer.from("no checkpoint at all") }])).toMatch(
+      /^cat\.png is no checkpoint of a diffusion model\. decodeSafetensors: expected/,
+    );
+    expect(await after([{ name: "a", bytes: student.subarray(0, 1000) }])).toMatch(/^a is no checkpoint/);
+    expect(await after([{ name: "b", bytes: other }])).toContain("expected a checkpoint of cfd-distill");
+    expect(await after([{ name: "c", bytes: model("classifier") }])).toContain("of a diffusion network");
+    const two = [student, student].map((bytes, i) => ({ name: String(i), bytes }));
+    expect(await after(two)).toBe("Expected one checkpoint, got 2 files.");
+    expect(await page.locator("#show option").count()).toBe(6);
+    await page.setInputFiles("#file", here("../public/models/cfd-1.safetensors"));
+    await waitForText(page, "#file-note", /^cfd-1\.safetensors is loaded/);
+    expect(await page.isHidden("#file-error")).toBe(true);
+  });
+
+  it("distils, pauses, survives a reload and ends with the bits of a run in two workers", async () => {
+    const { page } = await openDrawn();
+    await page.selectOption("#distil-steps", "60");
+    await page.click("#distil-go");
+    await waitForText(page, "#distil-status", /^Step (2[2-9]|[3-5]\d) of 60, .* steps\/s on wasm,/); // past the save at 20
+    await page.click("#distil-go");
+    await waitForText(page, "#distil-status", /^Saved in this browser: CFD student, step \d+ of 60/);
+    const curve = await page.getAttribute("#distil-chart", "aria-label");
+    expect(curve).toMatch(/^Loss curve: (2[2-9]|[3-5]\d) steps, last 0\.\d+$/);
+    await page.reload();
+    await waitForText(page, "#distil-go", /^Resume$/);
+    await page.waitForSelector(`#distil-chart[aria-label="${curve}"]`);
+    await page.click("#distil-go");
+    const whole = await finish(page);
+
+    const beside = await openDrawn(isolated.url);
+    await beside.page.selectOption("#distil-steps", "60");
+    await beside.page.click("#distil-go");
+    await waitForText(beside.page, "#distil-status", /steps\/s on wasm in 2 workers/);
+    expect(Buffer.compare(whole, await finish(beside.page))).toBe(0);
+
+    await page.click("#distil-use");
+    await waitForText(page, "#figures h3", /^Your CFD student, step 60$/);
+    await waitForText(page, "#figures figcaption", /ms an image$/);
+    await page.click("#distil-over");
+    await waitForText(page, "#distil-status", /^Not started/);
+  });
+
+  async function finish(page: Visit["page"]): Promise<Buffer> {
+    await waitForText(page, "#distil-status", /^Finished: CFD student, step 60 of 60/);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#distil-download")]);
+    expect(download.suggestedFilename()).toBe("cfd-student-step-60.safetensors");
+    return readFileSync(await download.path());
+  }
+
+  it("can be used by keyboard alone, with the focus in sight", async () => {
+    const { page } = await openDrawn(undefined, { reducedMotion: "reduce" });
+    const focused = () =>
+      page.evaluate(() => {
+        const { id, name } = document.activeElement as HTMLInputElement;
+        const outlined = document.querySelector(":focus-visible, .engine:has(:focus-visible)");
+        return { id: id || name, outline: outlined ? getComputedStyle(outlined).outlineStyle : "none" };
+      });
+    const passed: string[] = [];
+    const tabTo = async (id: string) => {
+      for (let i = 0; i < 20; i++) {
+        await page.keyboard.press("Tab");
+        const now = await focused();
+        expect(now.outline, now.id).toBe("solid");
+        passed.push(now.id);
+        if (now.id === id) return;
+      }
+      throw new Error(`Tab does not reach ${id}, only ${passed.join(", ")}`);
+    };
+    await tabTo("show");
+    await page.keyboard.press("End"); // the last model: CFD, 1 step
+    await tabTo("steps");
+    await page.keyboard.press("ArrowRight");
+    await waitForText(page, "#figures .figure-head p", /^drawn in 2 steps$/);
+    await waitForText(page, "#figures figcaption", /ms an image$/);
+    await tabTo("new-noise");
+    await page.keyboard.press("Enter");
+    expect(await page.inputValue("#seed")).toBe("10");
+    await tabTo("choose-file");
+    await tabTo("distil-go");
+    expect(passed).toEqual(expect.arrayContaining(["engine", "group", "count", "seed", "distil-method"]));
+  });
+
+  it("fits a phone", async () => {
+    const { page } = await openDrawn(undefined, { viewport: { width: 360, height: 740 } });
+    const widths = await page.evaluate(() => {
+      const wide = Array.from(document.querySelectorAll("body *")).filter(
+        (element) => element.getBoundingClientRect().right > innerWidth + 1,
+      );
+      return { page: document.documentElement.scrollWidth, wide: wide.map(({ outerHTML }) => outerHTML) };
+    });
+    expect(widths).toEqual({ page: 360, wide: [] });
+  });
+
+  it("says in the page what could not be loaded", async () => {
+    const one = await open();
+    await one.page.route("**/manifest.json", (route) => route.fulfill({ status: 404 }));
+    await one.page.reload();
+    await waitForText(one.page, "#page-error", /manifest\.json could not be loaded: the server answered 404/);
+    await one.page.unroute("**/manifest.json");
+    await one.page.route("**/cfd-1.safetensors", (route) => route.abort());
+    await one.page.reload();
+    await waitForText(
+      one.page,
+      "#draw-error",
+      /cfd-1\.safetensors could not be loaded: is the page still online/,
+    );
+    visits.splice(0); // the console has its own words for both
+    await one.page.context().close();
+  });
+});
