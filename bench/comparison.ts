@@ -1,7 +1,6 @@
 import { startHere, type Contender, type Engine } from "./contender.js";
 import { findPytorch, startPytorch, STORED } from "./pytorch.js";
 import { megabytes, show, table } from "./table.js";
-import { hasTfjsNode } from "./tfjs-node.js";
 import { takeTurns } from "./timing.js";
 import { paper, small, type StepName, type Workload } from "./workloads.js";
 
@@ -57,20 +56,38 @@ export async function compareWithPytorch(options: ComparisonOptions): Promise<st
   const python = findPytorch();
   const theirs = python === undefined ? "PyTorch, stored" : "PyTorch";
   const columns = ["1 worker", theirs, "ratio", "2 workers", theirs, "ratio", "target"];
-  const times = [["ms", ...columns, ...(hasTfjsNode() ? ["tfjs-node", "ratio", "target"] : [])]];
+  const native = await runsNatively(options.node);
+  const times = [["ms", ...columns, ...(native ? ["node", "ratio", "target"] : [])]];
   const memory = [["peak memory of a base step, MB", ...columns]];
   for (const part of PARTS) {
     times.push([part.title, ...times[0]!.slice(1).map(() => "")]);
-    times.push(...(await timeRows(part, python, options)));
+    times.push(...(await timeRows(part, python, native, options)));
     memory.push(...(await memoryRows(part, python, options)));
   }
   return `${table(times)}\n\n${table(memory)}`;
 }
 
-async function timeRows(part: Part, python: string | undefined, options: ComparisonOptions) {
+/** Whether the engine `node` is there; it is measured beside the others, and not missed silently. */
+async function runsNatively(node: string): Promise<boolean> {
+  try {
+    (await startHere("node", node)).close();
+    return true;
+  } catch (error) {
+    const { message } = error as Error;
+    console.warn(`No column for the engine node: ${/Error: (.*)/.exec(message)?.[1] ?? message}`);
+    return false;
+  }
+}
+
+async function timeRows(
+  part: Part,
+  python: string | undefined,
+  withNative: boolean,
+  options: ComparisonOptions,
+) {
   const here = await startHere(options.engine, options.node);
   const pytorch = await startPytorch(python);
-  const native = hasTfjsNode() ? await startHere("tfjs-node", options.node) : undefined;
+  const native = withNative ? await startHere("node", options.node) : undefined;
   const sides = [here, pytorch, native];
   await Promise.all(sides.map(async (side) => side?.make(part.workload)));
   const rows: string[][] = [];
@@ -78,7 +95,7 @@ async function timeRows(part: Part, python: string | undefined, options: Compari
     const runners = THREADS.flatMap((threads) =>
       [here, pytorch].map((side) => side && (() => side.time(step, threads))),
     );
-    // tfjs-node uses all cores by itself.
+    // TensorFlow uses all cores by itself.
     const medians = await takeTurns([...runners, native && (() => native.time(step, 1))], options.rounds);
     if (!pytorch) medians[3] = part.stored[step] ?? NaN; // stored with two threads only
     const [, , , theirs = NaN, ms = NaN] = medians;

@@ -4,8 +4,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { StepName, Workload } from "./workloads.js";
 
-/** What computes this library's side: an engine of `useBackend`, or tfjs-node, which is loaded for the bench alone. */
-export type Engine = "cpu" | "wasm" | "tfjs-node";
+/** The engines that the bench measures. */
+export type Engine = "cpu" | "wasm" | "node";
 
 /** What a contender is asked, one line of JSON each; it answers each with one line. */
 export type Request =

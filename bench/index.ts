@@ -8,7 +8,7 @@ import { timeSampling } from "./sampling.js";
 import { measureScaling } from "./scaling.js";
 
 // Speed and memory of training beside PyTorch's, in one run on one machine. NOTES.md says what was learnt from it.
-// A column for tfjs-node appears where that package can be found, here or on NODE_PATH.
+// A column for the engine node appears where `npx cfd-distill install-native` has been run.
 
 const USAGE = `npm run bench -- [options]
   --ops           GFLOP/s of single operations instead of training steps

@@ -11,7 +11,7 @@ export interface Setup {
 }
 
 serveReplica(parentPort, async ({ engine, workload }: Setup) => {
-  if (engine === "tfjs-node") throw new Error("tfjs-node uses all cores without workers");
+  if (engine === "node") throw new Error("TensorFlow uses all cores without workers");
   await useBackend(engine);
   const { params, terms, outputs } = makeTask(workload);
   return {

@@ -4,7 +4,6 @@ import { createInterface } from "node:readline";
 import { useBackend } from "cfd-distill";
 import type { Engine, Request } from "./contender.js";
 import { makeWork, type Work } from "./steps.js";
-import { useTfjsNode } from "./tfjs-node.js";
 
 const engine = process.argv[2] as Engine;
 let work: Work | undefined;
@@ -32,8 +31,8 @@ const say = (message: object) => {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 };
 
-const name = engine === "tfjs-node" ? useTfjsNode() : (await useBackend(engine)).name;
-say({ name: `${name}, Node ${process.versions.node}` });
+const { name, device } = await useBackend(engine);
+say({ name: `${device ?? name}, Node ${process.versions.node}` });
 for await (const line of createInterface({ input: process.stdin })) {
   try {
     say(await answer(JSON.parse(line) as Request));

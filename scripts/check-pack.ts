@@ -1,28 +1,19 @@
 // Does the package work where it will be used? Installs the tarball and its peers into an empty project, compiles
 // scripts/pack-consumer.ts against the packed types and runs it: one step of distillation on wasm, from npm alone.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { attempt, packInto, printed, root, run } from "./pack.js";
+import { compileConsumer, installConsumer } from "./consumer.js";
+import { printed, run } from "./pack.js";
 
 const project = mkdtempSync(join(tmpdir(), "cfd-distill-consumer-"));
 try {
-  install();
+  installConsumer(project);
   wantOneEngine();
-  compile();
+  compileConsumer(project, "pack-consumer.ts");
   execute();
 } finally {
   rmSync(project, { recursive: true, force: true });
-}
-
-function install(): void {
-  const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    peerDependencies: Record<string, string>;
-  };
-  const peers = Object.entries(own.peerDependencies).map(([name, range]) => `${name}@${range}`);
-  writeJson("package.json", { name: "consumer", private: true, type: "module" });
-  const tarball = packInto(project);
-  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball, ...peers], project);
 }
 
 /** Two copies of tfjs in one process would not see each other's tensors. */
@@ -35,31 +26,8 @@ function wantOneEngine(): void {
   }
 }
 
-function compile(): void {
-  copyFileSync(join(root, "scripts/pack-consumer.ts"), join(project, "consumer.ts"));
-  writeJson("tsconfig.json", {
-    compilerOptions: {
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      skipLibCheck: false,
-      target: "ES2022",
-      lib: ["ES2022", "DOM"],
-      module: "NodeNext",
-      types: [],
-    },
-    files: ["consumer.ts"],
-  });
-  const outcome = attempt(join(root, "node_modules/.bin/tsc"), ["-p", ".", "--pretty", "false"], project);
-  // tfjs's own declarations do not pass skipLibCheck: false; ours and the consumer must.
-  const ours = outcome.stdout
-    .split("\n")
-    .filter((line) => /^\S/.test(line) && !line.startsWith("node_modules/@tensorflow/"));
-  if (ours.length > 0) throw new Error(`consumer: expected to compile, got\n${ours.join("\n")}`);
-}
-
 function execute(): void {
-  const outcome = run(process.execPath, ["consumer.js"], project);
+  const outcome = run(process.execPath, ["pack-consumer.js"], project);
   const unexpected = outcome.stderr.split("\n").filter((line) => line.trim() !== "" && !isBanner(line));
   if (unexpected.length > 0) {
     throw new Error(`consumer: expected nothing on stderr, got\n${unexpected.join("\n")}`);
@@ -73,8 +41,4 @@ function execute(): void {
 /** What tfjs prints in every Node process: an advertisement for its native engine, framed by lines of "=". */
 function isBanner(line: string): boolean {
   return /^=+$/.test(line) || line.startsWith("Hi, looks like you are running TensorFlow.js in Node.js.");
-}
-
-function writeJson(name: string, value: unknown): void {
-  writeFileSync(join(project, name), JSON.stringify(value, null, 2));
 }
