@@ -106,6 +106,8 @@ export {
   type StoredTensor,
 } from "./io/dtypes.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
+export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
+export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
 export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";

@@ -1,0 +1,47 @@
+import { check, fail } from "../check.js";
+
+/** A config of diffusers: what its JSON file holds. */
+export type DiffusersConfig = Readonly<Record<string, unknown>>;
+
+export const READ = "loadDiffusers";
+
+/** Reads a JSON file that Python wrote: infinities and NaN, which are not JSON, become null. */
+export function parseConfig(bytes: Uint8Array, file: string): DiffusersConfig {
+  const text = new TextDecoder().decode(bytes);
+  let config: unknown;
+  try {
+    config = JSON.parse(text.replace(/(:\s*)(?:-?Infinity|NaN)(?=\s*[,}\n])/g, "$1null"));
+  } catch (error) {
+    fail(READ, `${file} to be JSON`, error instanceof Error ? error.message : error);
+  }
+  const isObject = typeof config === "object" && config !== null && !Array.isArray(config);
+  check(isObject, READ, `${file} to hold an object`, config);
+  return config as DiffusersConfig;
+}
+
+/** Which keys of a config are known. */
+export interface KnownKeys {
+  readonly file: string;
+  /** What a key is if the file lacks it; the code reads these. */
+  readonly defaults: DiffusersConfig;
+  /** Keys that must have one of these values, if they are there. */
+  readonly only: Readonly<Record<string, readonly unknown[]>>;
+  /** Keys that change nothing here. */
+  readonly harmless: readonly string[];
+}
+
+/** The config with its defaults, or an error that names the key which this library does not support. */
+export function complete(
+  config: DiffusersConfig,
+  { file, defaults, only, harmless }: KnownKeys,
+): DiffusersConfig {
+  for (const [key, value] of Object.entries(config)) {
+    if (key.startsWith("_") || harmless.includes(key) || Object.hasOwn(defaults, key)) continue;
+    check(Object.hasOwn(only, key), READ, `no "${key}" in ${file}, which is not supported`, value);
+    const allowed = only[key]!;
+    const expected = `"${key}" in ${file} to be ${allowed.map((one) => JSON.stringify(one)).join(" or ")}`;
+    check(allowed.includes(value), READ, expected, value);
+  }
+  const given = Object.entries(config).filter(([key]) => Object.hasOwn(defaults, key));
+  return { ...defaults, ...Object.fromEntries(given) };
+}

@@ -1,0 +1,80 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fail } from "../check.js";
+import { encodeDiffusers, type DiffusersInput } from "../io/diffusers-write.js";
+import { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "../io/diffusers.js";
+import { writeFileAtomic } from "./atomic.js";
+
+/**
+ * Reads a folder that diffusers saved: a pipeline or a UNet2DModel with its scheduler, see `diffusersFromFiles`.
+ *
+ * @param directory the folder
+ * @returns the model: `sampleDdim(denoiser, schedule, zT, { times: times(50), clip })` samples from it, and it serves as
+ *   a teacher; the caller disposes `params`
+ * @throws (rejects) if there is no such folder, or for what `diffusersFromFiles` refuses
+ * @example
+ * ```ts no-run
+ * import { noise, sampleDdim, useBackend } from "cfd-distill";
+ * import { loadDiffusers } from "cfd-distill/node";
+ * await useBackend("wasm");
+ * const { denoiser, schedule, times, clip } = await loadDiffusers("ddpm-cifar10-32");
+ * const images = await sampleDdim(denoiser, schedule, noise([1, 2], [32, 32, 3]), { times: times(50), clip });
+ * ```
+ */
+export async function loadDiffusers(directory: string): Promise<DiffusersModel> {
+  const files: Record<string, Uint8Array> = {};
+  for (const path of DIFFUSERS_FILES) {
+    const better = path.replace(/\.bin$/, ".safetensors");
+    if (better !== path && Object.hasOwn(files, better)) continue;
+    const bytes = await readIfThere(join(directory, path));
+    if (bytes !== undefined) files[path] = bytes;
+  }
+  if (Object.keys(files).length === 0) {
+    fail("loadDiffusers", "a folder of diffusers, with a config.json", directory);
+  }
+  return diffusersFromFiles(files);
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes a folder that `DDIMPipeline.from_pretrained` of diffusers loads, see `encodeDiffusers`. Each file is whole or
+ * not there; `model_index.json`, which makes the folder a pipeline, comes last.
+ *
+ * @param directory the folder; made if it is not there
+ * @param input the model, as `encodeDiffusers` takes it
+ * @throws (rejects) for what `encodeDiffusers` refuses, before anything is written, or if the disk refuses
+ * @example
+ * ```ts
+ * import { mkdtemp, rm } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { createRng, discreteCosineSchedule, disposeParams, unet } from "cfd-distill";
+ * import { loadDiffusers, saveDiffusers } from "cfd-distill/node";
+ * const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+ * const params = network.init(createRng(0));
+ * const folder = await mkdtemp(join(tmpdir(), "cfd-"));
+ * const schedule = discreteCosineSchedule(8);
+ * await saveDiffusers(folder, { network, params, schedule, predictionType: "x0", steps: 4, size: 8 });
+ * const again = await loadDiffusers(folder);
+ * console.log(again.denoiser.predictionType); // x0
+ * await rm(folder, { recursive: true });
+ * disposeParams(params);
+ * disposeParams(again.params);
+ * ```
+ */
+export async function saveDiffusers(directory: string, input: DiffusersInput): Promise<void> {
+  const files = await encodeDiffusers(input);
+  for (const [path, bytes] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, path)), { recursive: true });
+    await writeFileAtomic(join(directory, path), bytes);
+  }
+}

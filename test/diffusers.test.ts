@@ -1,0 +1,338 @@
+// Fixtures: python scripts/reference/make_diffusers_files.py, with PyTorch 2.13.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
+import "cfd-distill/backends/wasm";
+import { loadDiffusers, saveDiffusers } from "cfd-distill/node";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  createRng,
+  decodeSafetensors,
+  diffusersFromFiles,
+  discreteCosineSchedule,
+  disposeParams,
+  encodeDiffusers,
+  noise,
+  safetensorsMetadata,
+  sampleDdim,
+  sampleDpmSolver2M,
+  toFloat32,
+  unet,
+  useBackend,
+  type DiffusersModel,
+} from "../src/index.js";
+import { readScheduler } from "../src/io/diffusers-scheduler.js";
+import { values } from "./conformance/values.js";
+
+const root = fileURLToPath(new URL("fixtures/diffusers/", import.meta.url));
+const bytes = new Uint8Array(readFileSync(join(root, "expected.safetensors")));
+const expected = decodeSafetensors(bytes);
+const { schedulers } = JSON.parse(safetensorsMetadata(bytes).settings!) as { schedulers: Config[] };
+type Config = Record<string, unknown>;
+
+let tensors = 0;
+beforeAll(() => useBackend("wasm"));
+beforeEach(() => {
+  tensors = tf.memory().numTensors;
+});
+afterEach(() => {
+  expect(tf.memory().numTensors, "tensors left behind").toBe(tensors);
+});
+
+/** The folder's files by their paths in it. */
+function filesOf(folder: string): Record<string, Uint8Array> {
+  const paths = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
+  const files = paths.filter((path) => path.includes("."));
+  return Object.fromEntries(
+    files.map((path) => [path, new Uint8Array(readFileSync(join(root, folder, path)))]),
+  );
+}
+
+const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+/** The files with some keys of a config changed. */
+function changed(folder: string, path: string, changes: Config): Record<string, Uint8Array> {
+  const files = filesOf(folder);
+  const config = JSON.parse(new TextDecoder().decode(files[path])) as Config;
+  return { ...files, [path]: json({ ...config, ...changes }) };
+}
+
+const picture = (name: string) => tf.tensor4d(values(name, [2, 8, 8, 3], 1.5), [2, 8, 8, 3]);
+
+/** The largest difference, as a share of the largest expected value. */
+async function expectClose(actual: tf.Tensor, name: string, tolerance: number): Promise<void> {
+  const wanted = toFloat32(expected[name]!);
+  const found = await actual.data();
+  const largest = wanted.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  const difference =
+    wanted.reduce((max, value, i) => Math.max(max, Math.abs(value - found[i]!)), 0) / largest;
+  if (process.env.EXACTNESS_REPORT === "1") console.log(`${difference.toExponential(1)}: ${name}`);
+  expect(difference, name).toBeLessThan(tolerance);
+}
+
+/** The times at which `model` sees these timesteps of 1000. */
+const timesOf = (timesteps: readonly number[]) => timesteps.map((timestep) => (timestep + 1) / 1000);
+
+function free(model: Pick<DiffusersModel, "params">, ...others: tf.Tensor[]): void {
+  disposeParams(model.params);
+  tf.dispose(others);
+}
+
+describe("a pipeline of today", () => {
+  it("computes what diffusers computes, and samples as its DDIM does", async () => {
+    const model = await loadDiffusers(join(root, "ddim"));
+    expect(model.network.config).toMatchObject({
+      headWidth: 4,
+      epsilon: 1e-6,
+      halvingPadding: "end",
+      frequencyShift: 1,
+    });
+    expect([model.denoiser.predictionType, model.clip, model.size]).toEqual(["eps", "x0", 8]);
+    const x = picture("diffusers/x");
+    const output = model.denoiser(x, timesOf([3, 971]));
+    await expectClose(output, "first.output", 1e-5);
+    const zT = picture("diffusers/noise");
+    const { denoiser, schedule, clip } = model;
+    const samples = await sampleDdim(denoiser, schedule, zT, { times: model.times(5), clip });
+    await expectClose(samples, "ddim.samples", 5e-5); // x0 of eps divides by an alpha of 0.03
+    free(model, x, output, zT, samples);
+  });
+
+  it("samples as diffusers' DPM-Solver does", async () => {
+    const config = new Uint8Array(readFileSync(join(root, "dpm-solver.json")));
+    expect(new TextDecoder().decode(config)).toContain('"lambda_min_clipped": -Infinity'); // which is not JSON
+    const model = diffusersFromFiles({ ...filesOf("ddim"), "scheduler/scheduler_config.json": config });
+    const zT = picture("diffusers/noise");
+    const { denoiser, schedule, clip } = model;
+    expect([denoiser.predictionType, clip]).toEqual(["x0", false]);
+    const samples = await sampleDpmSolver2M(denoiser, schedule, zT, { times: model.times(6), clip });
+    await expectClose(samples, "dpm-solver.samples", 2e-5);
+    free(model, zT, samples);
+  });
+});
+
+it("reads a folder of before diffusers 0.15, pickled, with classes, and samples from it", async () => {
+  const model = await loadDiffusers(join(root, "old"));
+  const { denoiser, schedule, clip } = model;
+  expect(model.network.config).toMatchObject({
+    classes: 3,
+    halvingPadding: "both",
+    frequencyShift: 0,
+    blocks: 2,
+  });
+  const x = picture("diffusers/x");
+  const output = denoiser(x, timesOf([3, 971]), [2, 0]);
+  await expectClose(output, "second.output", 1e-5);
+  const zT = picture("diffusers/noise");
+  const samples = await sampleDdim(denoiser, schedule, zT, { times: model.times(4), clip, labels: [1, 2] });
+  await expectClose(samples, "old.samples", 2e-5);
+  free(model, x, output, zT, samples);
+});
+
+describe("schedulers", () => {
+  it.each(schedulers.map((config, i) => [i, config] as const))("%i: %j", (i, config) => {
+    const { set_alpha_to_one: toOne, clip_sample: clips, ...rest } = config;
+    const own = config._class_name === "DDIMScheduler" ? { set_alpha_to_one: toOne } : {};
+    const multistep = config._class_name === "DPMSolverMultistepScheduler";
+    const scheduler = readScheduler({ ...rest, ...own, ...(multistep ? {} : { clip_sample: clips }) });
+    const alphaBars = expected[`schedule.${i}`]!.data as Float64Array;
+    const found = Array.from(alphaBars, (_, timestep) => scheduler.schedule.alphaBar((timestep + 1) / 1000));
+    const off = found.reduce((max, value, at) => Math.max(max, Math.abs(value - alphaBars[at]!)), 0);
+    expect(off).toBeLessThan(1e-13);
+    expect(scheduler.schedule.alphaBar(0)).toBe(own.set_alpha_to_one === false ? found[0] : 1);
+    for (const count of [1, 5, 7, 50]) {
+      const timesteps = Array.from(expected[`timesteps.${i}.${count}`]!.data as BigInt64Array, Number);
+      const times = scheduler.times(count);
+      expect(
+        times.slice(0, -1).map((t) => Math.round(1000 * t) - 1),
+        `${count} steps`,
+      ).toEqual(timesteps);
+      const stride = Math.floor(1000 / count);
+      expect(times.at(-1)).toBe(multistep ? 0 : Math.max(0, timesteps.at(-1)! - stride + 1) / 1000);
+    }
+  });
+});
+
+describe("what is written", () => {
+  const config = { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4 };
+
+  it.each([
+    ["the authors' times", { ...config, timeScale: 16 }, discreteCosineSchedule(16)],
+    [
+      "classes and shifted times",
+      { ...config, timeScale: 8, timeOffset: -1, classes: 3 },
+      discreteCosineSchedule(8),
+    ],
+  ])("is read back to the same images, visiting the same times: %s", async (_, options, schedule) => {
+    const network = unet(options);
+    const params = network.init(createRng(1));
+    for (const [name, variable] of Object.entries(params)) {
+      tf.tidy(() => {
+        variable.assign(tf.tensor(values(`saved/${name}`, variable.shape, 0.3), variable.shape));
+      });
+    }
+    const folder = await mkdtemp(join(tmpdir(), "cfd-diffusers-"));
+    const usable =
+      "timeOffset" in options
+        ? { ...schedule, alphaBar: (t: number) => (t === 0 ? 1 : schedule.alphaBar(t)) }
+        : schedule;
+    await saveDiffusers(folder, {
+      network,
+      params,
+      schedule: usable,
+      predictionType: "x0",
+      steps: 4,
+      size: 8,
+    });
+    const again = await loadDiffusers(folder);
+    await rm(folder, { recursive: true });
+    const labels = "classes" in options ? { labels: [2, 0] } : {};
+    const zT = noise([1, 2], [8, 8, 3]);
+    const model = Object.assign(
+      (zt: tf.Tensor4D, times: readonly number[], given?: readonly number[]) =>
+        given ? network.apply(params, zt, times, given) : network.apply(params, zt, times),
+      { predictionType: "x0" as const },
+    );
+    const before = await sampleDdim(model, usable, zT, { steps: 4, clip: "x0", ...labels });
+    const { denoiser, times, clip } = again;
+    const after = await sampleDdim(denoiser, again.schedule, zT, { times: times(4), clip, ...labels });
+    const off = tf.tidy(() => tf.max(tf.abs(tf.sub(before, after))));
+    expect((await off.data())[0]).toBeLessThan(2e-5);
+    disposeParams(params);
+    free(again, zT, before, after, off);
+  });
+
+  it("has the names, shapes and keys of diffusers", async () => {
+    const theirs = decodeSafetensors(
+      new Uint8Array(await readFile(join(root, "ddim/unet/diffusion_pytorch_model.safetensors"))),
+    );
+    const model = await loadDiffusers(join(root, "ddim"));
+    const input = {
+      network: model.network,
+      params: model.params,
+      schedule: model.schedule,
+      steps: 5,
+      size: 8,
+    };
+    const files = await encodeDiffusers({ ...input, predictionType: "eps" });
+    const ours = decodeSafetensors(files["unet/diffusion_pytorch_model.safetensors"]!);
+    expect(Object.keys(ours).sort()).toEqual(Object.keys(theirs).sort());
+    for (const [name, tensor] of Object.entries(theirs)) {
+      expect([...ours[name]!.shape], name).toEqual([...tensor.shape]);
+      expect(
+        Buffer.from(toFloat32(ours[name]!).buffer).equals(Buffer.from(toFloat32(tensor).buffer)),
+        name,
+      ).toBe(true);
+    }
+    const written = JSON.parse(new TextDecoder().decode(files["unet/config.json"])) as Config;
+    const given = JSON.parse(await readFile(join(root, "ddim/unet/config.json"), "utf8")) as Config;
+    for (const [key, value] of Object.entries(written)) expect(value, key).toEqual(given[key]);
+    free(model);
+  });
+
+  it("refuses what diffusers cannot express", async () => {
+    const network = unet({ ...config, timeScale: 16 });
+    const params = network.init(createRng(0));
+    const input = {
+      network,
+      params,
+      schedule: discreteCosineSchedule(16),
+      predictionType: "x0" as const,
+      steps: 4,
+      size: 8,
+    };
+    await expect(encodeDiffusers({ ...input, steps: 3 })).rejects.toThrow(
+      /saveDiffusers: expected steps that divide the timeScale, 16, got 3/,
+    );
+    const odd = unet({ ...config, timeScale: 16, timeOffset: 0.5 });
+    await expect(encodeDiffusers({ ...input, network: odd })).rejects.toThrow(
+      /a timeOffset of 0 or -1, got 0.5/,
+    );
+    const moved = unet({ ...config, timeScale: 16, timeOffset: -1 });
+    await expect(encodeDiffusers({ ...input, network: moved })).rejects.toThrow(
+      /alphaBar\(0\) is 1 or that of the first timestep/,
+    );
+    disposeParams(params);
+  });
+});
+
+describe("refuses, by name,", () => {
+  const unetFile = "unet/config.json";
+  const schedulerFile = "scheduler/scheduler_config.json";
+  const MULTISTEP = {
+    _class_name: "DPMSolverMultistepScheduler",
+    clip_sample: undefined,
+    set_alpha_to_one: undefined,
+  };
+  it.each([
+    [unetFile, { _class_name: "UNet2DConditionModel" }, /of a UNet2DModel, got UNet2DConditionModel/],
+    [
+      unetFile,
+      { center_input_sample: true },
+      /"center_input_sample" in the U-Net's config.json to be false, got true/,
+    ],
+    [unetFile, { time_embedding_type: "fourier" }, /"time_embedding_type".* to be "positional", got fourier/],
+    [unetFile, { resnet_time_scale_shift: "scale_shift" }, /"resnet_time_scale_shift".*got scale_shift/],
+    [unetFile, { class_embed_type: "timestep" }, /"class_embed_type".*got timestep/],
+    [unetFile, { attn_norm_num_groups: 8 }, /"attn_norm_num_groups".* null or 4, got 8/],
+    [unetFile, { brand_new: 1 }, /no "brand_new" in the U-Net's config.json, which is not supported/],
+    [
+      unetFile,
+      { down_block_types: ["SkipDownBlock2D", "DownBlock2D"] },
+      /DownBlock2D and AttnDownBlock2D, got SkipDownBlock2D/,
+    ],
+    [
+      unetFile,
+      { up_block_types: ["UpBlock2D", "AttnUpBlock2D"] },
+      /up_block_types that mirror down_block_types/,
+    ],
+    [unetFile, { block_out_channels: [8, 12] }, /multiples of the first, got \[8,12\]/],
+    [unetFile, { out_channels: 6 }, /as many out_channels as in_channels, 3, got 6/],
+    [unetFile, { layers_per_block: 2 }, /differences?: no "downblocks/],
+    [unetFile, { layers_per_block: 0 }, /blocks to be a positive integer/],
+    [schedulerFile, { _class_name: "PNDMScheduler" }, /a scheduler among DDIMScheduler, .*got PNDMScheduler/],
+    [schedulerFile, { thresholding: true }, /"thresholding" in scheduler_config.json to be false/],
+    [schedulerFile, { beta_schedule: "exp" }, /beta_schedule among linear, .*got exp/],
+    [schedulerFile, { prediction_type: "flow" }, /prediction_type among epsilon/],
+    [schedulerFile, { num_train_timesteps: 0 }, /num_train_timesteps to be a positive integer/],
+    [schedulerFile, { trained_betas: [0.1] }, /trained_betas to be 1000 numbers/],
+    [schedulerFile, { beta_start: 2 }, /0 < beta_start <= beta_end < 1/],
+    [schedulerFile, { ...MULTISTEP, rescale_betas_zero_snr: true }, /"rescale_betas_zero_snr".*false/],
+    [schedulerFile, { use_karras_sigmas: true }, /no "use_karras_sigmas"/],
+  ])("%s %j", (file, changes, message) => {
+    expect(() => diffusersFromFiles(changed("ddim", file, changes))).toThrow(message);
+  });
+
+  it("steps that the scheduler cannot take, and other spacings", () => {
+    expect(() => readScheduler(schedulers[0]!).times(1000)).toThrow(
+      /times: fewer steps than the 1000 timesteps/,
+    );
+    expect(() => readScheduler({ ...schedulers[0]!, timestep_spacing: "karras" }).times(5)).toThrow(
+      /got karras/,
+    );
+  });
+
+  it("missing and damaged files", async () => {
+    const without = (missing: string) =>
+      Object.fromEntries(Object.entries(filesOf("ddim")).filter(([path]) => path !== missing));
+    expect(() => diffusersFromFiles(without(unetFile))).toThrow(
+      /loadDiffusers: expected a file unet\/config.json or config.json/,
+    );
+    const weights = "unet/diffusion_pytorch_model.safetensors";
+    expect(() => diffusersFromFiles(without(weights))).toThrow(
+      /a file unet\/diffusion_pytorch_model.safetensors or .*bin/,
+    );
+    expect(() => diffusersFromFiles({ ...filesOf("ddim"), [unetFile]: json([]) })).toThrow(
+      /to hold an object/,
+    );
+    expect(() => diffusersFromFiles({ ...filesOf("ddim"), [unetFile]: Uint8Array.of(123) })).toThrow(
+      /to be JSON/,
+    );
+    await expect(loadDiffusers(join(root, "nowhere"))).rejects.toThrow(
+      /a folder of diffusers, with a config.json, got .*nowhere/,
+    );
+  });
+});
