@@ -37,7 +37,7 @@ export interface Engine {
   readonly prepare?: (options: BackendOptions) => void | Promise<void>;
   /** Asked once the engine has started: what computes, in words. Throws where that is not what was asked for. */
   readonly device?: () => string | Promise<string>;
-  /** Runs once the engine has started, at each useBackend: makes its failures known that would pass unseen. */
+  /** Runs once, when the engine has started: makes its failures known that would pass unseen. */
   readonly started?: () => void;
   /** A float32 tensor in the engine's own memory, if it is there: lost as soon as the engine computes anything. */
   readonly view?: (tensor: tf.Tensor) => Float32Array | undefined;

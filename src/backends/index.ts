@@ -45,6 +45,9 @@ const installation: Readonly<Record<BackendName, string>> = {
 };
 const names = Object.keys(installation);
 
+/** What TensorFlow.js made of the engines that were started; after the loss of a device that is a new one. */
+const started = new WeakSet();
+
 /**
  * Chooses the engine that computes, and repairs what it computes wrongly, slowly or not at all.
  *
@@ -74,7 +77,8 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   await start(engine, before);
   try {
     const report = await describeEngine(engine, await installCures(engine));
-    engine.started?.();
+    if (!started.has(tf.backend())) engine.started?.();
+    started.add(tf.backend());
     return report;
   } catch (error) {
     await restore(before, engine);

@@ -10,88 +10,96 @@ export interface Loss {
   readonly passages: readonly string[];
   /** Asked before and after each of them, where the device can be asked. */
   readonly isLost?: () => boolean;
+  /** Waited for whenever numbers are: what went wrong with the work so far, where the engine would not tell. */
+  readonly problem?: () => Promise<string | undefined>;
   /** Given what to call with the reason. */
   readonly onLoss: (lose: (reason: string) => void) => void;
 }
 
 type Method = (...args: unknown[]) => unknown;
 
-/** Engines as TensorFlow.js made them, with the reason why their numbers cannot be trusted any more, if there is one. */
-const guarded = new WeakMap<object, string | undefined>();
+/** Aborted, with the reason, when an engine's device is lost; by the engine as TensorFlow.js made it. */
+const losses = new WeakMap<object, AbortSignal>();
 
-/**
- * Has the methods of the running engine throw once its device is gone, those that are waited for at that moment too. Does
- * so once for each engine, however often it is called.
- */
-export function guard(name: string, { passages, isLost, onLoss }: Loss): void {
-  const backend = tf.backend();
-  if (guarded.has(backend)) return;
-  guarded.set(backend, undefined);
-  const waiting = new Set<() => void>();
-  const lose = (reason: string) => {
-    if (guarded.get(backend) === undefined) guarded.set(backend, reason);
-    for (const giveUp of waiting) giveUp();
-  };
+const PATIENCE = 1000; // ms from a failure until the loss behind it is made known
+
+/** Has methods of the running engine throw once its device is gone, those that are waited for at that moment too. */
+export function guard(name: string, { passages, isLost, problem, onLoss }: Loss): void {
+  const loss = new AbortController();
+  const { signal } = loss;
   const throwIfLost = (cause?: unknown) => {
-    if (isLost?.()) lose("the engine says so");
-    const reason = guarded.get(backend);
-    if (reason !== undefined) throw lossOf(name, reason, cause);
+    if (isLost?.()) loss.abort("the engine says so");
+    if (signal.aborted) throw lossOf(name, signal.reason as string, cause);
   };
-  const orLost = (result: Promise<unknown>) =>
-    new Promise((resolve, reject: (reason: unknown) => void) => {
-      const giveUp = () => {
-        reject(new Error("lost"));
-      };
-      waiting.add(giveUp);
-      void result.then(resolve, reject).finally(() => waiting.delete(giveUp));
-    });
+  const settled = async (result: Promise<unknown>) => {
+    const { lost, forget } = untilLost(signal);
+    const failed = async (cause: unknown) => {
+      await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+      throwIfLost(cause);
+      throw cause;
+    };
+    const both = await Promise.race([Promise.all([result, problem?.()]), lost])
+      .catch(failed)
+      .finally(forget);
+    const [value, wrong] = both ?? [];
+    if (wrong !== undefined) loss.abort(wrong);
+    throwIfLost();
+    return value;
+  };
+  const backend = tf.backend();
   const target = backend as unknown as Record<string, Method>;
   for (const passage of passages) {
     const stock = target[passage]!.bind(backend);
     target[passage] = (...args) => {
       throwIfLost();
-      try {
-        const result = stock(...args);
-        if (result instanceof Promise) return settled(orLost(result), throwIfLost);
-        throwIfLost();
-        return result;
-      } catch (cause) {
-        throwIfLost(cause);
-        throw cause;
-      }
+      const result = orThrow(() => stock(...args), throwIfLost);
+      if (result instanceof Promise) return settled(result);
+      throwIfLost();
+      return result;
     };
   }
-  onLoss(lose);
+  losses.set(backend, signal);
+  onLoss((reason) => {
+    loss.abort(reason);
+  });
 }
 
-/** Waits for what an engine reads back; the engine may fail of the loss before anybody is told of it. */
-async function settled(result: Promise<unknown>, throwIfLost: (cause?: unknown) => void): Promise<unknown> {
+function orThrow(f: () => unknown, throwIfLost: (cause: unknown) => void): unknown {
   try {
-    const value = await result;
-    throwIfLost();
-    return value;
+    return f();
   } catch (cause) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
     throwIfLost(cause);
     throw cause;
   }
 }
 
-function lossOf(name: string, reason: string, cause?: unknown): Error {
+/** Resolves at the loss, unless it is forgotten before. */
+function untilLost(signal: AbortSignal): { lost: Promise<undefined>; forget: () => void } {
+  const listening = new AbortController();
+  const lost = new Promise<undefined>((resolve) => {
+    const tell = () => {
+      resolve(undefined);
+    };
+    if (signal.aborted) tell();
+    else signal.addEventListener("abort", tell, { signal: listening.signal });
+  });
+  const forget = () => {
+    listening.abort();
+  };
+  return { lost, forget };
+}
+
+function lossOf(name: string, reason: string, cause: unknown): Error {
+  const expected = `${name}: expected a device that computes, got one that was lost (${reason})`;
   const advice = `its tensors are gone: useBackend("${name}") starts it anew, then load the last checkpoint`;
-  return new Error(
-    `${name}: expected a device that computes, got one that was lost (${reason}); ${advice}.`,
-    {
-      cause,
-    },
-  );
+  return new Error(`${expected}; ${advice}.`, { cause });
 }
 
 /** Has TensorFlow.js forget an engine whose device is gone, so that it can be started again. */
 export function forgetIfLost(name: string): void {
   const engine = tf.engine();
   const backend: object | undefined = engine.registry[name];
-  if (backend === undefined || guarded.get(backend) === undefined) return;
+  if (backend === undefined || !losses.get(backend)?.aborted) return;
   const { factory, priority } = engine.registryFactory[name]!;
   tf.removeBackend(name);
   tf.registerBackend(name, factory, priority);

@@ -23,9 +23,9 @@ function prepare(): void {
   env.set("WEBGL_CPU_FORWARD", false);
 }
 
-function context(): WebGLRenderingContext {
+function running(): tf.MathBackendWebGL {
   const backend: object = tf.backend();
-  if (backend instanceof tf.MathBackendWebGL) return backend.gpgpu.gl;
+  if (backend instanceof tf.MathBackendWebGL) return backend;
   return fail("useBackend", "the webgl engine of TensorFlow.js", "another of that name");
 }
 
@@ -38,18 +38,20 @@ registerEngine({
   ],
   prepare,
   device() {
-    const gl = context();
+    const { gl } = running().gpgpu;
     const names = gl.getExtension("WEBGL_debug_renderer_info"); // absent where the plain name tells all
     return String(gl.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
   },
   started() {
-    const gl = context();
+    const { gpgpu } = running();
+    const { gl } = gpgpu;
     guard("webgl", {
       passages: ["runWebGLProgram", "uploadToGPU", "read", "readSync"],
       isLost: () => gl.isContextLost(),
       onLoss(lose) {
         gl.canvas.addEventListener("webglcontextlost", () => {
           lose("the graphics context");
+          Object.assign(gpgpu, { itemsToPoll: [] }); // it would ask for ever whether the lost work is done
         });
       },
     });

@@ -52,6 +52,25 @@ function valuesOnHost(backend: WebGPUBackend, dataId: object): tf.BackendValues 
   return values ?? fail("webgpu", read, "one that only the device has");
 }
 
+const kinds = ["validation", "out-of-memory", "internal"] as const;
+
+/**
+ * What is invalid on the device, or too large for it, leaves a result as it was and is otherwise only seen on the console.
+ * Gives a function that resolves with the first error since its last call.
+ */
+function collectErrors(device: GPUDevice): () => Promise<string | undefined> {
+  const open = () => {
+    for (const kind of kinds) device.pushErrorScope(kind);
+  };
+  open();
+  return async () => {
+    const closed = kinds.map(() => device.popErrorScope());
+    open();
+    const errors = await Promise.all(closed);
+    return errors.find((error) => error !== null)?.message;
+  };
+}
+
 registerEngine({
   name: "webgpu",
   version: tf.version_core,
@@ -73,12 +92,9 @@ registerEngine({
     // TensorFlow.js reads through a canvas here, which Node does not have and which can take the browser's GPU process down.
     backend.readSync = (dataId) => valuesOnHost(backend, dataId);
     guard("webgpu", {
-      passages: ["runWebGPUProgram", "uploadToGPU", "read"],
+      passages: ["runWebGPUProgram", "uploadToGPU", "read", "readSync"],
+      problem: collectErrors(device),
       onLoss(lose) {
-        // What is invalid on the device, or too large for it, gives zeros and is otherwise only seen on the console.
-        device.addEventListener("uncapturederror", ({ error }) => {
-          lose(error.message);
-        });
         void device.lost.then(({ reason, message }) => {
           lose(`${reason}: ${message}`);
         });
