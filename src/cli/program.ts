@@ -1,15 +1,18 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { doctorCommand } from "./doctor/command.js";
 import { installNativeCommand } from "./install-native/command.js";
 
 /** The command `cfd-distill`: one sub-command a file, each a function that returns its `Command`. */
 export function program(): Command {
+  const version = ownVersion();
   return new Command("cfd-distill")
     .description("Distillation of diffusion models in JavaScript.")
-    .version(ownVersion())
+    .version(version)
     .option("--stack", "show where an error comes from")
     .helpCommand(false)
-    .addCommand(installNativeCommand());
+    .addCommand(installNativeCommand())
+    .addCommand(doctorCommand(version));
 }
 
 function ownVersion(): string {
