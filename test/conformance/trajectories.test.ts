@@ -30,7 +30,7 @@ describe("DDIM against PyTorch", () => {
     "a network that predicts %s, clip %s",
     (kind, clip) => {
       // At t = 1 of the table alpha is 1 / 180: x0 from eps carries 180 times the rounding of eps.
-      const tolerance = kind === "eps" && clip !== false ? 2.5e-5 : 2.5e-6;
+      const tolerance = kind === "eps" && clip !== false ? 3e-5 : 2.5e-6;
       it.each([8, 4, 2, 1])("%i steps", async (steps) => {
         const got = await sampleDdim(pointwiseDenoiser(model, kind), discreteCosineSchedule(8), zT, {
           steps,

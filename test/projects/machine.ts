@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { nativeFolder } from "../../src/backends/native/folder.js";
 
 /** Something that tests need from the machine: where it is, or why it cannot be used and what brings it. */
 export type Found = { readonly at: string } | { readonly reason: string; readonly cure: string };
@@ -42,4 +43,12 @@ export function findWebgpu(): Found {
   if (driver !== undefined) return { at: driver };
   const reason = "no driver for Vulkan was found";
   return { reason, cure: "install the package chromium, or set VK_ICD_FILENAMES to a driver's JSON file" };
+}
+
+/** What `cfd-distill install-native` built, in the user's cache. */
+export function findNative(): Found {
+  const at = nativeFolder("node");
+  return existsSync(at)
+    ? { at }
+    : { reason: "TensorFlow's binding is not built", cure: "npx tsx src/cli/index.ts install-native" };
 }

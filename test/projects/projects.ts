@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration } from "vitest/config";
 import type { BackendName } from "../../src/index.js";
-import { findChromium, findWebgpu, type Found } from "./machine.js";
+import { findChromium, findNative, findWebgpu, type Found } from "./machine.js";
 import type { Skipped } from "./skipped.js";
 
 /** "full" runs everything; "reduced" what shows that an engine computes the right thing, in a minute or so. */
@@ -135,6 +135,7 @@ export function findProjects(): { projects: TestProjectInlineConfiguration[]; sk
   const pages = [...ENGINES_IN_PAGES.map((engine) => `chromium-${engine}`), "browser"];
   const candidates: Candidate[] = [
     { names: ["webgpu"], needs: findWebgpu(), project: webgpuInNode },
+    { names: ["node"], needs: findNative(), project: () => inNode("node", "reduced") },
     { names: pages, needs: findChromium(), project: inChromium },
   ];
   const projects = [unit, inNode("cpu", "reduced"), inNode("wasm", "full")];
