@@ -74,6 +74,7 @@ describe("wasm", () => {
       ["conv2d 3x3, stride 1, same", "ok", "missing"],
       ["conv2d 3x3, stride 2, valid", "ok", "missing"],
       ["conv2d 3x3, stride 2, same", "ok", "missing"],
+      ["conv2d 3x3, stride 2, a border of 1", "ok", "missing"],
       ["conv2d 1x1, stride 1, same", "ok", "missing"],
       ["conv2d 1x1, stride 2, valid", "ok", "missing"],
       ["conv2dTranspose 4x4, stride 2", "ok", "missing"],

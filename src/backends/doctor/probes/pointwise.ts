@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { normal, positive, type Input, type Probe } from "../probe.js";
-import { at, build, map } from "../values.js";
+import { at, build, map, sum } from "../values.js";
 
 const larger = { shapes: [[64, 1024]] };
 
@@ -44,12 +44,29 @@ function pairwise(
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
+/** More tensors than one shader may read: as many as a network has gradients. */
 const addN: Probe = {
-  operation: "addN",
-  inputs: { a: normal(3, 5), b: normal(3, 5), c: normal(3, 5) },
-  run: (...parts: tf.Tensor[]) => tf.addN(parts),
-  reference: (a, b, c) => map(a, (value, i) => value + b.data[i]! + c.data[i]!),
+  operation: "addN of many",
+  inputs: { x: normal(3, 5) },
+  run: (x: tf.Tensor) => tf.addN(Array.from({ length: 40 }, (_, i) => tf.mul(x, 0.1 * (i % 7)))),
+  reference: (x) => map(x, (value) => sum(40, (i) => value * 0.1 * (i % 7))),
 };
+
+/** Where float32 ends, as in a training that diverges: what is infinite is to stay so and to be seen. */
+const infinities = (
+  operation: string,
+  run: (x: tf.Tensor) => tf.Tensor,
+  f: (x: number) => number,
+): Probe => ({
+  operation: `${operation} of infinity`,
+  inputs: { x: { shape: [3, 5], of: (value) => Math.sign(value) * Infinity } },
+  run,
+  reference: (x) => map(x, f),
+  differentiated: false,
+});
+
+const relu = (x: number) => Math.max(x, 0);
+const clipped = (x: number) => Math.min(Math.max(x, -0.5), 0.7);
 
 /** What the gradient of ReLU is made of. */
 const step: Probe = {
@@ -90,6 +107,8 @@ export const pointwise: readonly Probe[] = [
   unary("rsqrt", (x) => tf.rsqrt(x), (x) => 1 / Math.sqrt(x), positive(3, 5)), // prettier-ignore
   unary("sigmoid", (x) => tf.sigmoid(x), sigmoid),
   unary("tanh", (x) => tf.tanh(x), Math.tanh),
-  unary("relu", (x) => tf.relu(x), (x) => Math.max(x, 0)), // prettier-ignore
-  unary("clipByValue", (x) => tf.clipByValue(x, -0.5, 0.7), (x) => Math.min(Math.max(x, -0.5), 0.7)), // prettier-ignore
+  unary("relu", (x) => tf.relu(x), relu),
+  infinities("relu", (x) => tf.relu(x), relu),
+  unary("clipByValue", (x) => tf.clipByValue(x, -0.5, 0.7), clipped),
+  infinities("clipByValue", (x) => tf.clipByValue(x, -0.5, 0.7), clipped),
 ];

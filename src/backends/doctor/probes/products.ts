@@ -5,20 +5,23 @@ import { at, build, sum, type Values } from "../values.js";
 interface Convolution {
   readonly size: number;
   readonly stride: number;
-  readonly padding: "same" | "valid";
+  readonly padding: "same" | "valid" | 1;
   /** The side of the larger images, which have 32 channels; absent where others of its kind are timed. */
   readonly side?: number;
 }
 
 /** y[b, i, j, o] = sum over kh, kw, c of x[b, s i + kh - top, s j + kw - left, c] w[kh, kw, c, o]. */
 function convolution({ size, stride, padding, side }: Convolution): Probe {
-  const outputs = (length: number) => Math.ceil((padding === "same" ? length : length - size + 1) / stride);
+  const border = padding === "valid" ? 0 : 1; // on each side, unless it is "same"
+  const outputs = (length: number) =>
+    padding === "same" ? Math.ceil(length / stride) : Math.floor((length + 2 * border - size) / stride) + 1;
   const before = (length: number) =>
-    padding === "same" ? Math.floor(Math.max(0, (outputs(length) - 1) * stride + size - length) / 2) : 0;
+    padding === "same" ? Math.floor(Math.max(0, (outputs(length) - 1) * stride + size - length) / 2) : border;
   return {
-    operation: `conv2d ${size}x${size}, stride ${stride}, ${padding}`,
+    operation: `conv2d ${size}x${size}, stride ${stride}, ${padding === 1 ? "a border of 1" : padding}`,
     inputs: { x: normal(2, 5, 4, 3), filter: normal(size, size, 3, 4) },
-    run: (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.conv2d(x, filter, stride, padding),
+    run: (x: tf.Tensor4D, filter: tf.Tensor4D) =>
+      tf.conv2d(x, filter, stride, padding, "NHWC", 1, padding === 1 ? "floor" : undefined),
     reference: (x, filter) => {
       const [batch, height, width, channels] = x.shape as Sizes;
       const shape = [batch, outputs(height), outputs(width), filter.shape[3]!];
@@ -157,6 +160,7 @@ export const products: readonly Probe[] = [
   convolution({ size: 3, stride: 1, padding: "same", side: 16 }),
   convolution({ size: 3, stride: 2, padding: "valid", side: 33 }),
   convolution({ size: 3, stride: 2, padding: "same" }),
+  convolution({ size: 3, stride: 2, padding: 1 }),
   convolution({ size: 1, stride: 1, padding: "same", side: 48 }),
   convolution({ size: 1, stride: 2, padding: "valid" }),
   transposedConvolution,
