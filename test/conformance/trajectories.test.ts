@@ -5,7 +5,7 @@ import { sampleDdim } from "../../src/samplers/ddim.js";
 import { linearSchedule } from "../../src/schedules/linear.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
 import type { Params } from "../../src/types.js";
-import { onEngine } from "./engine.js";
+import { onEngine, sample } from "./engine.js";
 import { expectTensor, readFixture } from "./fixtures.js";
 import { image, pointwise, pointwiseDenoiser } from "./pointwise.js";
 
@@ -31,7 +31,7 @@ describe("DDIM against PyTorch", () => {
     (kind, clip) => {
       // At t = 1 of the table alpha is 1 / 180: x0 from eps carries 180 times the rounding of eps.
       const tolerance = kind === "eps" && clip !== false ? 3e-5 : 2.5e-6;
-      it.each([8, 4, 2, 1])("%i steps", async (steps) => {
+      it.each(sample([8, 4, 2, 1], 1))("%i steps", async (steps) => {
         const got = await sampleDdim(pointwiseDenoiser(model, kind), discreteCosineSchedule(8), zT, {
           steps,
           clip,

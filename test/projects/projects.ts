@@ -32,6 +32,8 @@ const shared = {
   server: { watch: { ignored: ["**/test/.generated/**"] } },
 };
 const inForks = { testTimeout: 60_000, pool: "forks" as const };
+/** Software rendering of a large network takes its time. */
+const patient = { testTimeout: 600_000, hookTimeout: 60_000 };
 
 /** Which engine the tests of a project run on, and how much of them; CONFORMANCE=full asks for all everywhere. */
 function provide(engine: BackendName, size: Size) {
@@ -49,6 +51,7 @@ type NodeOptions = Pick<NonNullable<TestProjectInlineConfiguration["test"]>, "se
 function inNode(engine: BackendName, size: Size, options: NodeOptions = {}): TestProjectInlineConfiguration {
   const test = {
     ...inForks,
+    ...patient,
     ...options,
     name: engine,
     include: [CONFORMANCE],
@@ -112,7 +115,8 @@ function inChromium(executablePath: string): TestProjectInlineConfiguration {
       ],
     },
     test: {
-      testTimeout: 60_000,
+      ...patient,
+      include: [CONFORMANCE, IN_PAGES],
       browser: {
         enabled: true,
         headless: true,

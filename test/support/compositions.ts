@@ -52,6 +52,12 @@ function running(channels: number): tf.Variable {
   return known;
 }
 
+/** Frees the running statistics, which outlive the evaluations that change them. */
+export function disposeStatistics(): void {
+  for (const statistic of statistics.values()) statistic.dispose();
+  statistics.clear();
+}
+
 function batchNormCases(shape: readonly [number, number, number, number]): Case[] {
   const row = [shape[3]];
   const text = `[${shape.join(", ")}]`;
