@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -119,10 +119,44 @@ describe("an engine that is installed", () => {
   });
 
   it("says what does not load, why, and what mends it", () => {
-    const entry = join(folder("broken", "node"), "node_modules/@tensorflow/tfjs-node/index.js");
+    const entry = join(folder("broken", "node"), "node_modules/@tensorflow/tfjs-node");
     expect(program("broken", `await attempt("node");`)).toBe(
       `useBackend: expected ${entry} to load, got no such symbol; ` +
         `npx cfd-distill install-native checks it, and builds it anew if it must.\n${AFTER}`,
+    );
+  });
+});
+
+describe("the stock package", () => {
+  /** A project that has it, and TensorFlow.js as `tfjs` makes it. */
+  function project(tfjs: (path: string) => void): string {
+    const home = mkdtempSync(join(work, "project-"));
+    const packages = join(home, "node_modules/@tensorflow");
+    mkdirSync(join(packages, "tfjs-node"), { recursive: true });
+    writeFileSync(join(packages, "tfjs-node/index.js"), standIn(false));
+    tfjs(join(packages, "tfjs"));
+    return home;
+  }
+  const from = (home: string) =>
+    program("empty", `process.chdir(${JSON.stringify(home)}); await attempt("node");`);
+
+  it("is found where the program runs", () => {
+    const shared = realpathSync("node_modules/@tensorflow/tfjs");
+    const home = project((path) => {
+      symlinkSync(shared, path);
+    });
+    expect(from(home)).toContain("node runs on TensorFlow 9.9.9\n");
+  });
+
+  it("is refused with a copy of TensorFlow.js of its own", () => {
+    const home = project((path) => {
+      mkdirSync(path);
+      writeFileSync(join(path, "index.js"), "");
+    });
+    const own = join(realpathSync(home), "node_modules/@tensorflow/tfjs/index.js");
+    expect(from(home)).toBe(
+      "useBackend: expected @tensorflow/tfjs-node to share this package's copy of @tensorflow/tfjs " +
+        `(\`npm dedupe\`), got one of its own, ${own}.\n${AFTER}`,
     );
   });
 });

@@ -30,6 +30,7 @@ export function loadNative(build: NativeBuild): void {
     `${build} in a process that has not loaded another TensorFlow`,
     `one that has loaded that of ${loaded}; use a process for each`,
   );
+  restoreUtil();
   if (nativeBackend() !== undefined) return;
   const [path, require] = find(build);
   const before = tf.getBackend() as string | undefined;
@@ -61,18 +62,18 @@ export function installCommand(build: NativeBuild): string {
   return `npx cfd-distill install-native${build === "cuda" ? " --cuda" : ""}`;
 }
 
-/** The entry to load and who loads it: the build's own `require`, this package's, or that of the folder we run in. */
+/** What to load, and who loads it: this package, or the folder that the program runs in. */
 function find(build: NativeBuild): [path: string, require: NodeJS.Require] {
-  const built = createRequire(join(nativeFolder(build), "package.json"));
-  if (existsSync(nativeFolder(build))) return [built.resolve("@tensorflow/tfjs-node"), built];
+  const built = nativeFolder(build);
+  if (existsSync(built))
+    return [join(built, "node_modules/@tensorflow/tfjs-node"), createRequire(import.meta.url)];
   const stock = stockPackages[build];
   for (const from of [import.meta.url, join(process.cwd(), "package.json")]) {
     const require = createRequire(from);
-    try {
-      return [require.resolve(stock), require];
-    } catch {
-      // not here; the next place may have it
-    }
+    const path = resolve(require, stock);
+    if (path === undefined) continue;
+    checkOneCopy(stock, path);
+    return [path, require];
   }
   return fail(
     "useBackend",
@@ -81,8 +82,24 @@ function find(build: NativeBuild): [path: string, require: NodeJS.Require] {
   );
 }
 
+function resolve(require: NodeJS.Require, name: string): string | undefined {
+  try {
+    return require.resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A second copy of TensorFlow.js would register all its kernels over those of the first, cures and all. */
+function checkOneCopy(stock: string, path: string): void {
+  const [ours, theirs] = [import.meta.url, path].map((from) =>
+    createRequire(from).resolve("@tensorflow/tfjs"),
+  );
+  const expected = `${stock} to share this package's copy of @tensorflow/tfjs (\`npm dedupe\`)`;
+  check(ours === theirs, "useBackend", expected, `one of its own, ${theirs}`);
+}
+
 function load(path: string, require: NodeJS.Require): void {
-  restoreUtil();
   const lent = globalThis as { [tfjsKey]?: unknown };
   const quiet = process.env.TF_CPP_MIN_LOG_LEVEL === undefined;
   // The very module that `import` gives: an ES namespace of it would lack what the lexer of exports does not see.
