@@ -8,3 +8,4 @@ export { writeFileAtomic } from "./node/atomic.js";
 export { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint } from "./node/checkpoint.js";
 export { startWorkers, type ThreadWorker } from "./node/workers.js";
 export { loadDiffusers, saveDiffusers } from "./node/diffusers.js";
+export { saveModel, type ModelCard } from "./node/model.js";
