@@ -26,7 +26,7 @@ function prepare(): void {
 function running(): tf.MathBackendWebGL {
   const backend: object = tf.backend();
   if (backend instanceof tf.MathBackendWebGL) return backend;
-  return fail("useBackend", "the webgl engine of TensorFlow.js", "another of that name");
+  return fail("useBackend", "the webgl engine of @tensorflow/tfjs", "another one (of a second copy?)");
 }
 
 registerEngine({

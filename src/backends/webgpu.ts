@@ -28,7 +28,11 @@ async function prepare(): Promise<void> {
 function running(): WebGPUBackend {
   const backend: object = tf.backend();
   if (backend instanceof WebGPUBackend) return backend;
-  return fail("useBackend", "the webgpu engine of TensorFlow.js", "another of that name");
+  return fail(
+    "useBackend",
+    "the webgpu engine of @tensorflow/tfjs-backend-webgpu",
+    "another one (of a second copy?)",
+  );
 }
 
 /** Adds as many tensors at a time as one shader may read besides writing its result. */

@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
+import "cfd-distill/backends/wasm";
 import "cfd-distill/backends/webgl";
 import "cfd-distill/backends/webgpu";
 import { expect, it } from "vitest";
 import { useBackend } from "cfd-distill";
+import { wasmPaths } from "./wasm-paths.js";
 
 it.each(["webgl", "webgpu"] as const)("%s says what computes, and never forwards to cpu", async (name) => {
   const report = await useBackend(name);
@@ -39,4 +41,43 @@ it("has webgpu refuse to be read without waiting, and gives what was read before
   const sum = tf.add(y, 1);
   expect(await sum.data()).toEqual(Float32Array.of(4, 7));
   tf.dispose([x, y, sum]);
+});
+
+it("runs several engines in one page in turn, and takes tensors along", async () => {
+  await useBackend("cpu");
+  const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+  for (const name of ["webgl", "wasm", "webgpu", "webgl", "cpu", "webgpu"] as const) {
+    await useBackend(name, name === "wasm" ? { wasmPaths } : {});
+    const product = tf.matMul(x, x);
+    expect(await product.data(), name).toEqual(Float32Array.of(7, 10, 15, 22));
+    await x.data(); // so that it can leave webgpu
+    product.dispose();
+  }
+  x.dispose();
+});
+
+it("repairs an engine that somebody else has started", async () => {
+  await tf.setBackend("webgl");
+  tf.env().set("WEBGL_CPU_FORWARD", true);
+  const { kernels } = await useBackend("webgl");
+  expect(kernels.map(({ kernel }) => kernel)).toContain("ClipByValue");
+  expect(tf.env().getBool("WEBGL_CPU_FORWARD")).toBe(false);
+});
+
+it.each(["webgl", "webgpu"] as const)("refuses an engine that is %s by name only", async (name) => {
+  await useBackend("cpu");
+  const { factory, priority } = tf.engine().registryFactory[name]!;
+  tf.removeBackend(name);
+  tf.registerBackend(name, () => new (class extends tf.KernelBackend {})());
+  await expect(useBackend(name)).rejects.toThrow(
+    new RegExp(
+      `^useBackend: expected the ${name} engine of @tensorflow/tfjs.*, got another one \\(of a second copy`,
+    ),
+  );
+  expect(tf.getBackend()).toBe("cpu");
+  expect(await tf.add(1, 2).data()).toEqual(Float32Array.of(3));
+  Object.assign(tf.engine().registry[name]!, { dispose: () => undefined });
+  tf.removeBackend(name);
+  tf.registerBackend(name, factory, priority);
+  expect(await useBackend(name)).toMatchObject({ name });
 });
