@@ -66,7 +66,12 @@ function options(place: HTMLElement, total: () => number): uPlot.Options {
     },
     axes: [
       { ...axis, size: 28 },
-      { ...axis, size: 56 },
+      {
+        ...axis,
+        size: 56,
+        space: 45,
+        values: (_, splits) => splits.map((loss) => `${Number(loss.toPrecision(3))}`),
+      },
     ],
     series: [
       {},

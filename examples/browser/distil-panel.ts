@@ -20,7 +20,7 @@ interface Surroundings {
 /** Brings the distilling part to life: one distillation at a time, which a reload of the page does not end. */
 export async function distilPanel({ manifest, engine, draw }: Surroundings): Promise<void> {
   const starts = distilStarts(manifest.classes);
-  const view = distilView(manifest.classes, (button) => void press(button).catch(fail));
+  const view = distilView(manifest, (button) => void press(button).catch(fail));
   let saved = await loadSaved();
   let pause: (() => void) | undefined;
   let drawn = 0;

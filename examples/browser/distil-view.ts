@@ -3,8 +3,9 @@ import type { Settings } from "./distillation.js";
 import type { Listener } from "./distiller.js";
 import { byId, showMessage } from "./dom.js";
 import { figure, type Figure } from "./figure.js";
+import type { Manifest } from "./manifest.js";
 import { startPace } from "./pace.js";
-import type { Starts } from "./plan.js";
+import { inSteps, type Starts } from "./plan.js";
 import type { Images, Samples, Saved } from "./store.js";
 
 /** What the panel can be in, as far as it looks different. */
@@ -24,8 +25,8 @@ const buttons = ["go", "over", "download", "use"] as const;
 export type Button = (typeof buttons)[number];
 
 /** Makes the view. `pressed` hears of the buttons. */
-export function distilView(names: readonly string[], pressed: (button: Button) => void): DistilView {
-  const parts = partsOf(names);
+export function distilView(manifest: Manifest, pressed: (button: Button) => void): DistilView {
+  const parts = partsOf(manifest);
   const { method, steps, status, error } = parts;
   const button = (name: Button) => byId(`distil-${name}`, HTMLButtonElement);
   for (const name of buttons) {
@@ -56,10 +57,11 @@ export function distilView(names: readonly string[], pressed: (button: Button) =
 
 type Parts = ReturnType<typeof partsOf>;
 
-function partsOf(names: readonly string[]) {
+function partsOf({ classes, models, distillation }: Manifest) {
+  const { steps } = models.find(({ id }) => id === distillation.teacher)!;
   const figures = {
-    teacher: figure("Teacher", "2 steps", names),
-    student: figure("Student", "1 step", names),
+    teacher: figure("Teacher", inSteps(steps), classes),
+    student: figure("Student", inSteps(steps / 2), classes),
   };
   byId("distil-figures", HTMLElement).append(figures.teacher.element, figures.student.element);
   return {

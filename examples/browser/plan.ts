@@ -24,7 +24,8 @@ export interface PlannedFigure {
 /** What images start from: a seed and a label each. */
 export type Starts = Pick<Job, "seeds" | "labels">;
 
-const steps = (count: number) => (count === 1 ? "1 step" : `${count} steps`);
+/** "1 step", "2 steps". */
+export const inSteps = (count: number): string => (count === 1 ? "1 step" : `${count} steps`);
 
 /** The figures that the form asks for. */
 export function plan(
@@ -40,17 +41,17 @@ export function plan(
   });
   if (wish.show !== "all") {
     const model = models.get(wish.show)!;
-    return [{ model, steps: wish.steps, title: model.title, note: `drawn in ${steps(wish.steps)}` }];
+    return [{ model, steps: wish.steps, title: model.title, note: `drawn in ${inSteps(wish.steps)}` }];
   }
   const teacher = nearestModel(manifest.models, "teacher", wish.steps);
   const student = (method: "pd" | "cfd") => {
     const model = nearestModel(manifest.models, method, wish.steps);
     const trained = model.steps === wish.steps ? "" : `, trained for ${model.steps}`;
-    return pick(model, method.toUpperCase(), wish.steps, `student, ${steps(wish.steps)}${trained}`);
+    return pick(model, method.toUpperCase(), wish.steps, `student, ${inSteps(wish.steps)}${trained}`);
   };
   return [
-    pick(teacher, "Teacher", teacher.steps, `DDIM, all its ${steps(teacher.steps)}`),
-    pick(teacher, "DDIM", wish.steps, `teacher, cut to ${steps(wish.steps)}`),
+    pick(teacher, "Teacher", teacher.steps, `DDIM, all its ${inSteps(teacher.steps)}`),
+    pick(teacher, "DDIM", wish.steps, `teacher, cut to ${inSteps(wish.steps)}`),
     student("pd"),
     student("cfd"),
   ];
@@ -65,6 +66,6 @@ export function startsOf({ seed, count, group }: Wish, classes: number): Starts 
 /** The name of a shipped model. */
 export function titleOf({ method, steps: count }: ShippedModel): string {
   return method === "teacher"
-    ? `Teacher, trained for ${steps(count)}`
-    : `${method.toUpperCase()} student, trained for ${steps(count)}`;
+    ? `Teacher, trained for ${inSteps(count)}`
+    : `${method.toUpperCase()} student, trained for ${inSteps(count)}`;
 }

@@ -1,14 +1,9 @@
 import simd from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url";
-import threaded from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url";
 import plain from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url";
 import { useBackend, type BackendReport } from "cfd-distill";
 import type { EngineName } from "./engines.js";
 
-const wasmPaths = {
-  "tfjs-backend-wasm.wasm": plain,
-  "tfjs-backend-wasm-simd.wasm": simd,
-  "tfjs-backend-wasm-threaded-simd.wasm": threaded,
-};
+const wasmPaths = { "tfjs-backend-wasm.wasm": plain, "tfjs-backend-wasm-simd.wasm": simd };
 
 // Written out, so that the bundler sees each engine and packs it into a file of its own.
 const load: Readonly<Record<EngineName, () => Promise<unknown>>> = {

@@ -27,6 +27,7 @@ export interface Saved {
 
 const KEY = "distillation";
 
-export const loadSaved = (): Promise<Saved | undefined> => get<Saved>(KEY);
+/** What was saved; nothing where the browser stores nothing, which saving will report. */
+export const loadSaved = (): Promise<Saved | undefined> => get<Saved>(KEY).catch(() => undefined);
 export const save = (saved: Saved): Promise<void> => set(KEY, saved);
 export const discard = (): Promise<void> => del(KEY);

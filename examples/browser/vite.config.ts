@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 
-const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 // The page works without these. With them it may share memory between workers, and distils on two cores.
 const isolation = {
@@ -10,19 +10,22 @@ const isolation = {
 };
 
 export default defineConfig({
-  root: fileURLToPath(new URL(".", import.meta.url)),
+  root: here("."),
   base: "./", // so that the build can be put in any folder of any host
   resolve: {
     alias: [
-      { find: /^cfd-distill$/, replacement: source("index.ts") },
-      { find: /^cfd-distill\/backends\/(.*)$/, replacement: source("backends/$1.ts") },
+      { find: /^cfd-distill$/, replacement: here("../../src/index.ts") },
+      { find: /^cfd-distill\/backends\/(.*)$/, replacement: here("../../src/backends/$1.ts") },
     ],
   },
   worker: { format: "es" },
-  build: { target: "es2022", chunkSizeWarningLimit: 2000 }, // TensorFlow.js, in the workers
-  server: { headers: isolation, fs: { allow: [fileURLToPath(new URL("../..", import.meta.url))] } },
-  preview: { headers: isolation },
-  optimizeDeps: {
-    include: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm", "@tensorflow/tfjs-backend-webgpu"],
+  build: {
+    target: "es2022",
+    chunkSizeWarningLimit: 2000, // TensorFlow.js, in the workers
+    rollupOptions: { input: [here("index.html"), here("minimal.html")] },
   },
+  server: { headers: isolation, fs: { allow: [here("../..")] } },
+  preview: { headers: isolation },
+  // Else the packages that only the worker imports are found late, and the page loads again.
+  optimizeDeps: { entries: ["*.html", "worker.ts"] },
 });

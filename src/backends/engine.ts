@@ -4,7 +4,8 @@ import * as tf from "@tensorflow/tfjs";
 export interface BackendOptions {
   /**
    * Where a page finds the `.wasm` files of `@tensorflow/tfjs-backend-wasm`: a folder's URL ending in "/", or the
-   * URL of each file by its name. Node needs nothing. Fixed once wasm has started.
+   * URL of each file by its name (`tfjs-backend-wasm.wasm` and `tfjs-backend-wasm-simd.wasm`). Node needs nothing. Fixed
+   * once wasm has started.
    */
   readonly wasmPaths?: string | Readonly<Record<string, string>>;
 }

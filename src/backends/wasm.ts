@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths, version_wasm } from "@tensorflow/tfjs-backend-wasm";
-import { describe, fail } from "../check.js";
+import { check, describe, fail } from "../check.js";
 import { registerEngine, type BackendOptions, type Cure } from "./engine.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
@@ -86,13 +86,20 @@ const replaced = new Set(direct.map(({ kernel }) => kernel));
 
 let given: BackendOptions["wasmPaths"];
 
+const used = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm"];
+const unused = {
+  "tfjs-backend-wasm-threaded-simd.wasm": "never started, but the stock function insists on it",
+};
+
 /** Hands the paths on. Once wasm has started the stock function ignores them; after a failed start it throws. */
 function setPaths(wasmPaths: NonNullable<BackendOptions["wasmPaths"]>): void {
   if (JSON.stringify(wasmPaths) === JSON.stringify(given)) return;
+  const whole = typeof wasmPaths === "string" || used.every((name) => wasmPaths[name] !== undefined);
+  check(whole, "useBackend", `wasmPaths to hold the addresses of ${used.join(" and ")}`, wasmPaths);
   const expected = "wasmPaths before wasm first starts";
   if ("wasm" in tf.engine().registry) fail("useBackend", expected, `${describe(wasmPaths)} after it`);
   try {
-    setWasmPaths(wasmPaths);
+    setWasmPaths(typeof wasmPaths === "string" ? wasmPaths : { ...unused, ...wasmPaths });
   } catch (cause) {
     throw new Error(`useBackend: expected ${expected}, got ${describe(wasmPaths)} after it.`, { cause });
   }

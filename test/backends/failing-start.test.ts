@@ -8,6 +8,10 @@ it("puts the running engine back, and says why, if the new one does not start", 
     vi.spyOn(console, level).mockImplementation(() => undefined),
   );
   await useBackend("cpu");
+  const half = useBackend("wasm", { wasmPaths: { "tfjs-backend-wasm.wasm": "/a.wasm" } });
+  await expect(half).rejects.toThrow(
+    "useBackend: expected wasmPaths to hold the addresses of tfjs-backend-wasm.wasm and tfjs-backend-wasm-simd.wasm, got",
+  );
   const start = useBackend("wasm", { wasmPaths: "/no/such/folder/" });
   await expect(start).rejects.toThrow(/useBackend: expected wasm to start, got a failure .*wasmPaths/);
   for (const spy of spies) spy.mockRestore();

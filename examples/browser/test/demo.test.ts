@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import "cfd-distill/backends/wasm";
 import { encodeSafetensors, loadGenerator, useBackend } from "cfd-distill";
-import type { Browser } from "playwright";
+import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { findChromium, launchChromium } from "./chromium.js";
@@ -19,6 +19,28 @@ const isolation = {
 const chromium = findChromium();
 if (!chromium)
   console.warn("\n!!! demo: SKIPPED, because there is no Chromium (set CHROMIUM to its path) !!!\n");
+
+/** A student's image of the first class, from this library in Node. */
+async function drawnByNode(name: string, seed: number): Promise<Float32Array> {
+  await useBackend("wasm");
+  const generator = loadGenerator(model(name));
+  const images = await generator.sample({ seeds: [seed], labels: [0] });
+  const values = await images.data<"float32">();
+  images.dispose();
+  generator.dispose();
+  return values;
+}
+
+/** Expects a canvas to show these values in [-1, 1]. */
+async function expectPainted(page: Page, canvas: string, wanted: Float32Array): Promise<void> {
+  const painted = await page.evaluate((selector) => {
+    const tile = document.querySelector<HTMLCanvasElement>(selector)!;
+    return [...tile.getContext("2d")!.getImageData(0, 0, 24, 24).data];
+  }, canvas);
+  const bytes = painted.filter((_, i) => i % 4 !== 3);
+  const far = wanted.map((value, i) => Math.abs(127.5 + 127.5 * value - bytes[i]!));
+  expect(Math.max(...far)).toBeLessThan(0.7);
+}
 
 describe.skipIf(!chromium)("the demo", () => {
   let browser: Browser;
@@ -66,23 +88,12 @@ describe.skipIf(!chromium)("the demo", () => {
       await waitForText(page, "#file-note", /^student\.safetensors is loaded/);
       await waitForText(page, "figcaption", /ms an image$/);
       const got = (await shown()).at(-1)!;
-
-      await useBackend("wasm");
-      const generator = loadGenerator(model("cfd-2"));
-      const images = await generator.sample({ seeds: [5], labels: [0] });
-      const wanted = await images.data();
-      images.dispose();
-      generator.dispose();
+      const wanted = await drawnByNode("cfd-2", 5);
       expect([got.step, got.steps]).toEqual([2, 2]);
       expect(got.pixels.length).toBe(24 * 24 * 3);
       expect(Math.max(...wanted.map((value, i) => Math.abs(value - got.pixels[i]!)))).toBeLessThan(1e-3);
 
-      const painted = await page.evaluate(() => {
-        const tile = document.querySelector<HTMLCanvasElement>(".tile")!;
-        return [...tile.getContext("2d")!.getImageData(0, 0, 24, 24).data];
-      });
-      const bytes = painted.filter((_, i) => i % 4 !== 3);
-      expect(Math.max(...wanted.map((x, i) => Math.abs(127.5 + 127.5 * x - bytes[i]!)))).toBeLessThan(0.7);
+      await expectPainted(page, ".tile", wanted);
     },
   );
 
@@ -161,7 +172,7 @@ describe.skipIf(!chromium)("the demo", () => {
     await waitForText(page, "#distil-status", /^Not started/);
   });
 
-  async function finish(page: Visit["page"]): Promise<Buffer> {
+  async function finish(page: Page): Promise<Buffer> {
     await waitForText(page, "#distil-status", /^Finished: CFD student, step 60 of 60/);
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#distil-download")]);
     expect(download.suggestedFilename()).toBe("cfd-student-step-60.safetensors");
@@ -210,6 +221,14 @@ describe.skipIf(!chromium)("the demo", () => {
       return { page: document.documentElement.scrollWidth, wide: wide.map(({ outerHTML }) => outerHTML) };
     });
     expect(widths).toEqual({ page: 360, wide: [] });
+  });
+
+  it("is explained by a page of a few lines that draws as Node does", async () => {
+    const text = readFileSync(here("../minimal.html"), "utf8");
+    expect(readFileSync(here("../../../docs/browser.md"), "utf8")).toContain(text);
+    const { page } = await open(`${site.url}minimal.html`);
+    await page.waitForFunction(() => document.querySelector("canvas")!.toDataURL().length > 1000); // not empty
+    await expectPainted(page, "canvas", await drawnByNode("cfd-1", 7));
   });
 
   it("says in the page what could not be loaded", async () => {

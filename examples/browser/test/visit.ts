@@ -40,7 +40,7 @@ export async function visit(
     complaints.push(error.message);
   });
   context.on("request", (request) => {
-    if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url()))
+    if (!request.url().startsWith(new URL(url).origin) && !/^(blob|data):/.test(request.url()))
       complaints.push(request.url());
   });
   await page.addInitScript(watch);
