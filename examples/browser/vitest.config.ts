@@ -15,8 +15,8 @@ export default defineConfig({
   test: {
     include: ["test/*.test.ts"],
     pool: "forks",
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // tfjs greets every process with an advertisement for its native engine.
     onConsoleLog: (log) => !log.includes("looks like you are running TensorFlow.js in Node.js"),
   },

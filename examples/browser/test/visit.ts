@@ -73,7 +73,7 @@ function watch(): void {
 }
 
 /** Waits until an element's text matches. */
-export async function waitForText(page: Page, selector: string, pattern: RegExp, timeout = 90_000) {
+export async function waitForText(page: Page, selector: string, pattern: RegExp, timeout = 180_000) {
   await page.waitForFunction(
     ([at, source]) => new RegExp(source!).test(document.querySelector(at!)?.textContent ?? ""),
     [selector, pattern.source],
