@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, beforeEach, expect, inject } from "vitest";
-import { useBackend } from "../../src/index.js";
+import { useBackend, type BackendReport } from "../../src/index.js";
 
 /** The engine of the vitest project that runs this file, and whether it runs everything or what is quick. */
 export const engine = inject("engine");
@@ -11,8 +11,8 @@ const inPages = import.meta.glob("../../src/backends/{wasm,webgl,webgpu}.ts");
 const wasmPaths = "/node_modules/@tensorflow/tfjs-backend-wasm/dist/";
 
 /**
- * The program for matrices that a GPU would be given for large ones. A software renderer takes a second for a U-Net's
- * step with it, and ten with the one that TensorFlow.js picks for small ones, which the full run leaves in place.
+ * The program that multiplies large matrices on webgpu. The one that TensorFlow.js picks for small ones is right as well
+ * (operations.test.ts leaves the choice to it), but in software it makes a second of a U-Net's step ten.
  */
 const PACKED = 3;
 
@@ -22,18 +22,21 @@ export function sample<T>(cases: readonly T[], count: number): readonly T[] {
   return Array.from({ length: count }, (_, i) => cases[Math.floor(((i + 0.5) * cases.length) / count)]!);
 }
 
-export async function start(): Promise<void> {
-  if (typeof window === "undefined") await useBackend(engine);
-  else {
-    await inPages[`../../src/backends/${engine}.ts`]?.();
-    await useBackend(engine, engine === "wasm" ? { wasmPaths } : {});
-  }
-  if (engine === "webgpu" && !full) tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", PACKED);
+export async function start(): Promise<BackendReport> {
+  if (typeof window === "undefined") return useBackend(engine);
+  await inPages[`../../src/backends/${engine}.ts`]?.();
+  return useBackend(engine, engine === "wasm" ? { wasmPaths } : {});
+}
+
+/** See PACKED: for tests of more than single operations. */
+async function startSwiftly(): Promise<void> {
+  const { device = "" } = await start();
+  if (engine === "webgpu" && /swiftshader/i.test(device)) tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", PACKED);
 }
 
 /** Runs a file's tests on the project's engine, and fails each that leaves a tensor behind. */
 export function onEngine(): void {
-  beforeAll(start);
+  beforeAll(startSwiftly);
   let before = 0;
   beforeEach(() => {
     before = tf.memory().numTensors;

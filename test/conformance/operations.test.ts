@@ -2,13 +2,16 @@
 // on every engine against cpu, and on cpu against finite differences. Convolutions also against sums in float64.
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { createRng, useBackend } from "../../src/index.js";
 import { cases, disposeStatistics, distance, draw, evaluateCase } from "../support/compositions.js";
 import { evaluate, one, operations } from "../support/operations.js";
 import { engine, full, onEngine, sample, start } from "./engine.js";
 
 onEngine();
+beforeAll(() => {
+  if (engine === "webgpu") tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", -1); // TensorFlow.js picks
+});
 
 const rng = createRng(4);
 
