@@ -21,6 +21,8 @@ onEngine();
 
 const size = full ? { multipliers: [1, 2], attention: [1] } : { multipliers: [1], attention: [] };
 const network = unet({ channels: 8, ...size, blocks: 1, groups: 4, timeScale: 8 });
+/** Elsewhere the size of a batch picks the program that multiplies matrices, and so the order of its sums. */
+const sameBitsInAnyBatch = ["cpu", "wasm", "webgl"].includes(engine);
 const schedule = cosineSchedule();
 const shape: [number, number, number] = [4, 4, 3];
 
@@ -70,9 +72,8 @@ it("image i of a batch is the image of its seed", async () => {
   const alone = await sampleDdim(model, schedule, one, { steps: 2 });
   const pixels = shape[0] * shape[1] * shape[2];
   const second = (await together.data()).slice(pixels, 2 * pixels);
-  // On webgpu the size of a batch picks the program that multiplies matrices, and so the order of its sums.
-  if (engine === "webgpu") expectClose(second, await alone.data<"float32">(), 1e-6, "second image");
-  else expect(second).toEqual(await alone.data());
+  if (sameBitsInAnyBatch) expect(second).toEqual(await alone.data());
+  else expectClose(second, await alone.data<"float32">(), 1e-6, "second image");
   tf.dispose([params, three, one, together, alone]);
 });
 

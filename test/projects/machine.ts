@@ -6,7 +6,7 @@ import { nativeFolder } from "../../src/backends/native/folder.js";
 /** Something that tests need from the machine: where it is, or why it cannot be used and what brings it. */
 export type Found = { readonly at: string } | { readonly reason: string; readonly cure: string };
 
-/** Where `npm run conformance` installs the packages that only engines need. */
+/** Where `npm run engines` installs the packages that only engines need. */
 export const ENGINES = fileURLToPath(new URL("../../.engines/", import.meta.url));
 
 const CHROMIUM_PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -34,7 +34,7 @@ function findSwiftShader(): string | undefined {
 
 /** WebGPU in Node: at the driver to use, "" for the system's own. */
 export function findWebgpu(): Found {
-  const cure = "npm run conformance installs it in .engines/";
+  const cure = "npm run engines";
   if (!existsSync(join(ENGINES, "node_modules/webgpu"))) {
     return { reason: "the npm package webgpu is not there", cure };
   }
@@ -48,7 +48,5 @@ export function findWebgpu(): Found {
 /** What `cfd-distill install-native` built, in the user's cache. */
 export function findNative(): Found {
   const at = nativeFolder("node");
-  return existsSync(at)
-    ? { at }
-    : { reason: "TensorFlow's binding is not built", cure: "npx tsx src/cli/index.ts install-native" };
+  return existsSync(at) ? { at } : { reason: "TensorFlow's binding is not built", cure: "npm run engines" };
 }

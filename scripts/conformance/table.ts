@@ -1,0 +1,98 @@
+// From vitest's JSON reports, one an engine, to the table in docs/engines.md.
+
+/** The part of a report that is read here. */
+export interface Report {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly startTime: number;
+    readonly endTime: number;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly meta: { readonly device?: string };
+    }[];
+  }[];
+}
+
+/** A column of the table: a report, or the reason why there is none. */
+export interface Column {
+  readonly name: string;
+  readonly report?: Report;
+  readonly missing?: string;
+}
+
+const suiteOf = (path: string) => path.replace(/^.*\/conformance\//, "").replace(/\.test\.ts$/, "");
+
+type File = Report["testResults"][number];
+
+/** "50 in 3.6 s", with what did not pass in front. */
+function cell(file: File | undefined): string {
+  if (file === undefined) return "-";
+  const count = (status: string) => file.assertionResults.filter((test) => test.status === status).length;
+  const [passed, failed] = [count("passed"), count("failed")];
+  const skipped = file.assertionResults.length - passed - failed;
+  const troubles = [
+    ...(failed > 0 ? [`**${failed} failed**`] : []),
+    ...(file.assertionResults.length === 0 ? ["**did not load**"] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+  ];
+  return [...troubles, `${passed} in ${((file.endTime - file.startTime) / 1000).toFixed(1)} s`].join(", ");
+}
+
+function total({ report, missing }: Column): string {
+  if (report === undefined) return missing === undefined ? "-" : "not run";
+  const tests = report.testResults.flatMap((file) => file.assertionResults);
+  const passed = tests.filter(({ status }) => status === "passed").length;
+  return `**${passed} of ${tests.length}**`;
+}
+
+const deviceOf = ({ report }: Column) =>
+  report?.testResults.flatMap((file) => file.assertionResults).find(({ meta }) => meta.device)?.meta.device;
+
+/** Markdown: suites by engines, then what each engine was, or why it did not run. */
+export function engineTable(columns: readonly Column[]): string {
+  const files = (column: Column) => column.report?.testResults ?? [];
+  const suites = [...new Set(columns.flatMap((c) => files(c).map(({ name }) => suiteOf(name))))].sort();
+  const row = (first: string, cells: readonly string[]) => `| ${[first, ...cells].join(" | ")} |`;
+  const body = suites.map((suite) =>
+    row(
+      suite,
+      columns.map((column) => cell(files(column).find(({ name }) => suiteOf(name) === suite))),
+    ),
+  );
+  const engines = columns.map((column) =>
+    row(column.name, [deviceOf(column) ?? `not run: ${column.missing ?? "no report"}`]),
+  );
+  return [
+    row(
+      "suite",
+      columns.map(({ name }) => name),
+    ),
+    row(
+      "---",
+      columns.map(() => "---"),
+    ),
+    ...body,
+    row("passed", columns.map(total)),
+    "",
+    row("engine", ["what computed"]),
+    row("---", ["---"]),
+    ...engines,
+  ].join("\n");
+}
+
+const [BEGIN, END] = ["<!-- conformance: begin -->", "<!-- conformance: end -->"];
+
+/** The page with what stands between the two marks replaced. */
+export function withTable(page: string, table: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`withTable: expected the marks ${BEGIN} and ${END}.`);
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${page.slice(end)}`;
+}
+
+export const allPassed = ({ report }: Column) =>
+  report === undefined ||
+  report.testResults.every(
+    ({ assertionResults }) =>
+      assertionResults.length > 0 && assertionResults.every(({ status }) => status !== "failed"),
+  );

@@ -1,0 +1,3 @@
+import { installEngines } from "./conformance/install.js";
+
+installEngines();
