@@ -3,7 +3,8 @@ import "cfd-distill/backends/wasm";
 import "cfd-distill/backends/webgl";
 import "cfd-distill/backends/webgpu";
 import { expect, it } from "vitest";
-import { useBackend } from "cfd-distill";
+import { adam, noise, readTerms, useBackend, valueAndGrads } from "cfd-distill";
+import { copyOf, withValues } from "../../src/backends/engine.js";
 import { wasmPaths } from "./wasm-paths.js";
 
 it.each(["webgl", "webgpu"] as const)("%s says what computes, and never forwards to cpu", async (name) => {
@@ -54,6 +55,42 @@ it("runs several engines in one page in turn, and takes tensors along", async ()
     product.dispose();
   }
   x.dispose();
+});
+
+it.each(["webgl", "webgpu"] as const)(
+  "%s lends a tensor's numbers, and copies those it is given",
+  async (name) => {
+    await useBackend(name);
+    const memory = Float32Array.of(9, 1, -0, 3.5, NaN, 9);
+    const tensor = copyOf(memory.subarray(1, 5), [2, 2]);
+    memory.fill(7);
+    expect(await withValues(tensor, (values) => Array.from(values))).toEqual([1, -0, 3.5, NaN]);
+    tensor.dispose();
+  },
+);
+
+it.each(["webgl", "webgpu"] as const)("%s trains within the memory of its first steps", async (name) => {
+  await useBackend(name);
+  const params = { w: tf.tidy(() => tf.variable(tf.ones([3, 3, 2, 2]))) };
+  const optimizer = adam({ learningRate: 1e-3 });
+  const used: unknown[] = [];
+  for (let step = 0; step < 12; step++) {
+    const x = noise([step, step + 1], [6, 6, 2]);
+    const f = () => ({
+      loss: tf.mean(tf.square(tf.conv2d(x, params.w as tf.Tensor as tf.Tensor4D, 1, "same"))).asScalar(),
+    });
+    const { terms, grads } = valueAndGrads(f, params);
+    optimizer.apply(params, grads);
+    await readTerms(terms);
+    tf.dispose([x, terms, grads]);
+    const { numTensors, numDataBuffers, numBytesInGPU } = tf.memory() as tf.MemoryInfo & {
+      numBytesInGPU: number;
+    };
+    used.push({ numTensors, numDataBuffers, numBytesInGPU });
+  }
+  expect(used[11]).toEqual(used[3]);
+  optimizer.dispose();
+  tf.dispose(params);
 });
 
 it("repairs an engine that somebody else has started", async () => {

@@ -4,7 +4,10 @@ import { createRng } from "../../src/index.js";
 import { attend } from "../../src/models/attention.js";
 import { batchNorm, batchNormAddRelu, batchNormRelu } from "../../src/models/batch-norm.js";
 import { addPerChannel, pixelMean } from "../../src/models/channelwise.js";
-import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
+import { groupNorm, groupNormSilu, silu } from "../../src/models/group-norm.js";
+import { conv2d, linear, upsampledConv2d } from "../../src/models/layers.js";
+import { recompute } from "../../src/models/recompute.js";
+import { untaped } from "../../src/tape.js";
 import type { Params } from "../../src/types.js";
 
 /** One stream for inputs and directions: finite differences near a kink are off, so what is drawn matters. */
@@ -145,6 +148,42 @@ export const cases: readonly Case[] = [
       { name: `the mean over the pixels of ${text}`, shapes: [shape], f: (x) => pixelMean(x as tf.Tensor4D) },
     ];
   }),
+  {
+    name: "an upsampled convolution",
+    shapes: [[2, 3, 4, 5], [3, 3, 5, 6], [6]],
+    f: (x, weight, bias) =>
+      upsampledConv2d(x as tf.Tensor4D, asParams({ "c.weight": weight, "c.bias": bias }), "c"),
+  },
+  {
+    name: "a convolution of stride 2",
+    shapes: [
+      [2, 6, 5, 3],
+      [3, 3, 3, 4],
+    ],
+    f: (x, weight) => conv2d(x as tf.Tensor4D, asParams({ "c.weight": weight }), "c", { stride: 2 }),
+  },
+  {
+    name: "a linear layer",
+    shapes: [[3, 4], [4, 5], [5]],
+    f: (x, weight, bias) => linear(x as tf.Tensor2D, asParams({ "l.weight": weight, "l.bias": bias }), "l"),
+  },
+  {
+    name: "SiLU, recomputed in the backward pass",
+    shapes: [[3, 4], [4]],
+    f: (x, scale) => recompute(([a, b]) => silu(tf.mul(a, b)), { inputs: [x, scale] }),
+  },
+  {
+    name: "a factor without a gradient",
+    shapes: [[3, 4], [4]],
+    f: (x, scale) =>
+      tf.add(
+        tf.mul(
+          x,
+          untaped(() => tf.fill([4], 3)),
+        ),
+        scale,
+      ),
+  },
 ];
 
 /** Inputs away from zero mean, and an output gradient. */
