@@ -3,14 +3,10 @@ import "cfd-distill/backends/wasm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { diagnose } from "../../src/backends/doctor/diagnose.js";
 import { withStockKernels } from "../../src/backends/doctor/kernels.js";
-import { images } from "../../src/backends/doctor/probes/images.js";
-import { layers } from "../../src/backends/doctor/probes/layers.js";
-import { pointwise } from "../../src/backends/doctor/probes/pointwise.js";
-import { products } from "../../src/backends/doctor/probes/products.js";
+import { probes } from "../../src/backends/doctor/probes/index.js";
 import { backendReport, useBackend, type Diagnosis, type OperationReport } from "../../src/index.js";
 
-const probesOf = (...operations: string[]) =>
-  [...products, ...images, ...pointwise, ...layers].filter((probe) => operations.includes(probe.operation));
+const probesOf = (...operations: string[]) => probes.filter((probe) => operations.includes(probe.operation));
 
 async function diagnoseOne(operation: string): Promise<OperationReport> {
   const [report, ...others] = await diagnose(probesOf(operation));

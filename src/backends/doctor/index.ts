@@ -3,13 +3,7 @@ import { fail } from "../../check.js";
 import { curedKernels, runningEngine, tfjsNameOf } from "../engine.js";
 import { describeEngine, type BackendReport } from "../index.js";
 import { diagnose, type OperationReport } from "./diagnose.js";
-import { images } from "./probes/images.js";
-import { layers } from "./probes/layers.js";
-import { moves } from "./probes/moving.js";
-import { pointwise } from "./probes/pointwise.js";
-import { products } from "./probes/products.js";
-import { reductions } from "./probes/reductions.js";
-import { updates } from "./probes/updates.js";
+import { probes } from "./probes/index.js";
 
 export type { OperationReport } from "./diagnose.js";
 export type { Finding, Verdict } from "./findings.js";
@@ -47,5 +41,3 @@ export async function backendReport(): Promise<Diagnosis> {
   const kernels = curedKernels(tfjsNameOf(engine)).map(({ change }) => change);
   return { engine: await describeEngine(engine, kernels), operations: await diagnose(probes) };
 }
-
-const probes = [...products, ...pointwise, ...reductions, ...moves, ...images, ...layers, ...updates];
