@@ -1,17 +1,6 @@
-import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { nativeFolder } from "../../src/backends/native/folder.js";
 import {
@@ -25,22 +14,14 @@ import {
 } from "../../src/cli/install-native/requirements.js";
 import { explainFailure } from "../../src/cli/install-native/run.js";
 import { cudaRequirements, pipArguments } from "../../src/cli/install-native/wheels.js";
+import { machineWith } from "./machine.js";
 
 const work = mkdtempSync(join(tmpdir(), "cfd-distill-install-"));
 afterAll(() => {
   rmSync(work, { recursive: true });
 });
 
-/** An environment whose PATH has these programs, each a shell script, and the shell's own. */
-function machine(programs: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const bin = mkdtempSync(join(work, "bin-"));
-  for (const [name, script] of Object.entries(programs)) {
-    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
-    chmodSync(join(bin, name), 0o755);
-  }
-  for (const tool of ["mkdir", "touch", "cat"]) symlinkSync(join("/bin", tool), join(bin, tool));
-  return { PATH: bin, CFD_DISTILL_CACHE: mkdtempSync(join(work, "cache-")) };
-}
+const machine = (programs: Readonly<Record<string, string>>) => machineWith(work, programs);
 
 describe("where a build lies", () => {
   const build = `tfjs-node-4.22.0-tensorflow-2.21.0-${process.platform}-${process.arch}`;
@@ -139,62 +120,5 @@ describe("pip", () => {
     ["", /^no message$/],
   ])("its log %j is explained", (log, explanation) => {
     expect(explainFailure(log)).toMatch(explanation);
-  });
-});
-
-// What is refused elsewhere is tested above.
-describe.runIf(process.platform === "linux" && process.arch === "x64")("an installation that fails", () => {
-  // Stand-ins for the programs that leave what the real ones do.
-  const npm =
-    "mkdir -p node_modules/@tensorflow/tfjs-node/binding; touch node_modules/@tensorflow/tfjs-node/index.js";
-  const python = `case "$*" in *download*) mkdir wheels; touch wheels/a.whl;; *-c*) mkdir -p tensorflow/include;; esac`;
-  const works = { npm, python3: python, "g++": "exit 0" };
-
-  function install(env: NodeJS.ProcessEnv) {
-    const args = ["--import", "tsx", "src/cli/index.ts", "install-native"];
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
-    const folder = nativeFolder("node", env);
-    const left = existsSync(dirname(folder)) ? readdirSync(dirname(folder)) : [];
-    return { status, stdout, error: stderr.trim(), folder, left };
-  }
-
-  it("downloads nothing where a program is missing", () => {
-    const { status, stdout, error, left } = install(machine({ ...works, "g++": "exit 1" }));
-    expect({ status, stdout, left }).toEqual({ status: 1, stdout: "", left: [] });
-    expect(error).toMatch(/^error: install-native: expected a C\+\+ compiler[^\n]*$/);
-  });
-
-  it.each([
-    ["npm", { npm: `[ "$1" = --version ] || { echo npm error code ENOTFOUND; exit 1; }` }, "npm to install @tensorflow/tfjs-node@4.22.0, got a package index that cannot be reached"], // prettier-ignore
-    ["pip", { python3: `case "$*" in *download*) echo ERROR: what pip says; exit 1;; esac` }, "pip to download tensorflow-cpu==2.21.0, got ERROR: what pip says"], // prettier-ignore
-    ["the archive", { python3: `case "$*" in *download*) mkdir wheels; touch wheels/a.whl;; *-c*) echo BadZipFile; exit 1;; esac` }, "Python to unpack a.whl, got BadZipFile"], // prettier-ignore
-    ["the compiler", { "g++": `[ "$1" = --version ] || { echo fatal error: no such file; exit 1; }` }, "tfjs-node's binding to compile, got fatal error: no such file"], // prettier-ignore
-  ])("leaves of %s but its log", (_, broken, message) => {
-    const { status, error, folder, left } = install(machine({ ...works, ...broken }));
-    expect(status).toBe(1);
-    expect(error).toContain(`error: install-native: expected ${message}`);
-    expect(error.endsWith(`The log is ${folder}.log`)).toBe(true);
-    expect(error).not.toContain("\n");
-    expect(left).toEqual([folder.slice(dirname(folder).length + 1) + ".log"]);
-    expect(readFileSync(`${folder}.log`, "utf8")).not.toBe("");
-  });
-
-  it("does not put a build in its place that does not train", () => {
-    const { status, error, left } = install(machine(works));
-    expect(status).toBe(1);
-    expect(error).toContain("error: install-native: expected the build to train one step, got ");
-    expect(left).toEqual([]);
-  });
-
-  it("removes what killed builds left, and makes anew a build that no longer works", () => {
-    const env = machine(works);
-    const folder = nativeFolder("node", env);
-    mkdirSync(folder, { recursive: true });
-    mkdirSync(join(dirname(folder), ".partial-999999999-abc"));
-    mkdirSync(join(dirname(folder), `.partial-${process.pid}-abc`)); // one that runs
-    const { stdout, left } = install(env);
-    expect(stdout).toContain(`The build in ${folder} does not work here, so it is made anew.`);
-    expect(left).toContain(`.partial-${process.pid}-abc`);
-    expect(left).not.toContain(".partial-999999999-abc");
   });
 });

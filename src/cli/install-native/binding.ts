@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { tfjsKey, versions } from "../../backends/native/folder.js";
 import { run, type Place } from "./run.js";
 
-// tfjs-node is two C++ files and some JavaScript. npm brings both; two packages of it are replaced by one line each:
-// TensorFlow.js by the copy of whoever loads the build, since a second copy would register its kernels over the first's, and node-pre-gyp,
-// which tells where the binding is.
+// tfjs-node is two C++ files and some JavaScript. npm brings both; two of its packages are replaced by one line each:
+// TensorFlow.js by the copy of whoever loads the build, since a second copy would register its kernels over those of
+// the first; and node-pre-gyp, of which only the question is used where the binding is.
 
 const BINDING = "tensorflow/tfjs_binding.node";
 const standIns: Readonly<Record<string, string>> = {

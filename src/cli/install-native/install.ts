@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nativeFolder, versions, type NativeBuild } from "../../backends/native/folder.js";
-import { fail } from "../../check.js";
 import { bringTfjsNode, compileBinding } from "./binding.js";
 import {
   checkNpm,
@@ -90,12 +89,9 @@ function tryOut(build: NativeBuild, cache?: string): string {
   const args = [...process.execArgv, program, build];
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
   if (status === 0) return stdout.trim();
-  const lines = stderr.split("\n").filter((line) => /Error|error/.test(line));
-  return fail(
-    WHERE,
-    "the build to train one step",
-    lines[0]?.trim() ?? `its process to end by ${signal ?? status}`,
-  );
+  const errors = [...stderr.matchAll(/^(?:.*\[cause\]: )?\w*Error: (.*)$/gm)]; // the last is the cause of the others
+  const reason = errors.at(-1)?.[1] ?? `its process to end by ${signal ?? status}`;
+  throw new Error(`${WHERE}: expected the build to train one step, got: ${reason}`);
 }
 
 const PARTIAL = ".partial-";
