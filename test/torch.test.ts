@@ -60,6 +60,15 @@ test("a convolution becomes [out, in, height, width] and a linear layer [out, in
 });
 
 describe("U-Net", () => {
+  test("other groups than the authors' are said, not read", async () => {
+    const options = { channels: 8, multipliers: [1], attention: [], blocks: 1, timeScale: 4, groups: 4 };
+    const stateDict = await written(options);
+    expect(() => unetFromTorch(stateDict)).toThrow("groups (32) to divide every width");
+    const { network, params } = unetFromTorch(stateDict, { groups: 4 });
+    expect(network.config).toEqual(unet(options).config);
+    disposeParams(params);
+  });
+
   test.each<[string, UnetOptions]>([
     [
       "attention at some levels, two blocks",

@@ -46,9 +46,9 @@ class TimeEmbedding(nn.Module):
 class Attention(nn.Module):
     """One head over all pixels: softmax(q k^T / sqrt(C)) v, with a residual."""
 
-    def __init__(self, width):
+    def __init__(self, width, groups):
         super().__init__()
-        self.group_norm = nn.GroupNorm(32, width, eps=1e-5)
+        self.group_norm = nn.GroupNorm(groups, width, eps=1e-5)
         for name in ("proj_q", "proj_k", "proj_v", "proj"):
             setattr(self, name, nn.Conv2d(width, width, 1))
 
@@ -61,17 +61,17 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, width_in, width, width_time, attention):
+    def __init__(self, width_in, width, width_time, attention, groups):
         super().__init__()
         self.block1 = nn.Sequential(
-            nn.GroupNorm(32, width_in, eps=1e-5), nn.SiLU(), nn.Conv2d(width_in, width, 3, padding=1)
+            nn.GroupNorm(groups, width_in, eps=1e-5), nn.SiLU(), nn.Conv2d(width_in, width, 3, padding=1)
         )
         self.temb_proj = nn.Sequential(nn.SiLU(), nn.Linear(width_time, width))
         self.block2 = nn.Sequential(
-            nn.GroupNorm(32, width, eps=1e-5), nn.SiLU(), nn.Dropout(0.0), nn.Conv2d(width, width, 3, padding=1)
+            nn.GroupNorm(groups, width, eps=1e-5), nn.SiLU(), nn.Dropout(0.0), nn.Conv2d(width, width, 3, padding=1)
         )
         self.shortcut = nn.Conv2d(width_in, width, 1) if width_in != width else nn.Identity()
-        self.attn = Attention(width) if attention else nn.Identity()
+        self.attn = Attention(width, groups) if attention else nn.Identity()
 
     def forward(self, x, temb):
         h = self.block1(x) + self.temb_proj(temb)[:, :, None, None]
@@ -93,7 +93,7 @@ class Resample(nn.Module):
 
 
 class UNet(nn.Module):
-    def __init__(self, channels, multipliers, attention, blocks, time_scale, classes=0):
+    def __init__(self, channels, multipliers, attention, blocks, time_scale, classes=0, groups=32):
         super().__init__()
         self.classes = classes
         width_time = 4 * channels
@@ -106,7 +106,7 @@ class UNet(nn.Module):
         down = []
         for level in levels:
             for _ in range(blocks):
-                down.append(Block(now, widths[level], width_time, level in attention))
+                down.append(Block(now, widths[level], width_time, level in attention, groups))
                 now = widths[level]
                 skips.append(now)
             if level < len(widths) - 1:
@@ -114,18 +114,18 @@ class UNet(nn.Module):
                 skips.append(now)
         self.downblocks = nn.ModuleList(down)
 
-        self.middleblocks = nn.ModuleList([Block(now, now, width_time, a) for a in (True, False)])
+        self.middleblocks = nn.ModuleList([Block(now, now, width_time, a, groups) for a in (True, False)])
 
         up = []
         for level in reversed(levels):
             for _ in range(blocks + 1):
-                up.append(Block(now + skips.pop(), widths[level], width_time, level in attention))
+                up.append(Block(now + skips.pop(), widths[level], width_time, level in attention, groups))
                 now = widths[level]
             if level > 0:
                 up.append(Resample(now, up=True))
         self.upblocks = nn.ModuleList(up)
 
-        self.tail = nn.Sequential(nn.GroupNorm(32, now, eps=1e-5), nn.SiLU(), nn.Conv2d(now, 3, 3, padding=1))
+        self.tail = nn.Sequential(nn.GroupNorm(groups, now, eps=1e-5), nn.SiLU(), nn.Conv2d(now, 3, 3, padding=1))
         if classes:
             self.y_embedding = nn.Linear(classes, width_time)
 

@@ -14,10 +14,11 @@ const TO = "unetToTorch";
 
 /**
  * Reads the authors' U-Net. Widths, multipliers, attention levels, blocks, classes and the time scale are read off
- * the names and shapes; `dropout` is 0 and `groups` 32, which no entry tells. The table of sines and cosines is
- * checked and then dropped, as the network computes it.
+ * the names and shapes; `dropout` is 0. The table of sines and cosines is checked and then dropped, as the network
+ * computes it.
  *
  * @param stateDict PyTorch's `state_dict()` with entries of any float type; a `module.` before all names is accepted
+ * @param options.groups the groups of every group norm, which no entry tells. Default 32, the authors'
  * @returns the network and its weights as new variables; the caller disposes `params`
  * @throws if entries are missing, unknown, of another shape or not floats, which the error names; if the table does
  *   not hold the sines and cosines that the network would compute
@@ -33,12 +34,12 @@ const TO = "unetToTorch";
  * disposeParams(params);
  * ```
  */
-export function unetFromTorch(stateDict: Readonly<StateDict>): {
-  readonly network: Unet;
-  readonly params: Params;
-} {
+export function unetFromTorch(
+  stateDict: Readonly<StateDict>,
+  options: { readonly groups?: number } = {},
+): { readonly network: Unet; readonly params: Params } {
   const { [TABLE]: table, ...entries } = withoutPrefix(stateDict, FROM);
-  const network = unet(readConfig(entries, table ?? entryOf({}, TABLE, FROM)));
+  const network = unet({ ...readConfig(entries, table ?? entryOf({}, TABLE, FROM)), ...options });
   return { network, params: paramsFromTorch(entries, unetSpecs(network.config), FROM) };
 }
 
@@ -90,7 +91,7 @@ function readConfig(entries: Readonly<StateDict>, table: StoredTensor): UnetOpti
   checkTable(table, channels!);
   return {
     ...{ type: "unet", channels: channels!, multipliers, attention, blocks, timeScale, ...classes },
-    ...{ dropout: 0, imageChannels: imageChannels!, groups: 32 },
+    ...{ dropout: 0, imageChannels: imageChannels! },
   };
 }
 
