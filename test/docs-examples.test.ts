@@ -48,7 +48,8 @@ describe("every example of the documentation", () => {
   }
 
   it("is run, but for a few that need what a test lacks", () => {
-    expect(examples.filter(({ skipped }) => skipped).map(place).length).toBeLessThanOrEqual(5);
+    const skipped = examples.filter((example) => example.skipped);
+    expect(skipped.length, skipped.map(place).join(", ")).toBeLessThan(examples.length / 8);
   });
 
   it("compiles, and every public function has one", () => {
