@@ -39,15 +39,18 @@ function cell(file: File | undefined): string {
   return [...troubles, `${passed} in ${((file.endTime - file.startTime) / 1000).toFixed(1)} s`].join(", ");
 }
 
-function total({ report, missing }: Column): string {
-  if (report === undefined) return missing === undefined ? "-" : "not run";
+function total({ report }: Column): string {
+  if (report === undefined) return "not run";
   const tests = report.testResults.flatMap((file) => file.assertionResults);
   const passed = tests.filter(({ status }) => status === "passed").length;
   return `**${passed} of ${tests.length}**`;
 }
 
-const deviceOf = ({ report }: Column) =>
-  report?.testResults.flatMap((file) => file.assertionResults).find(({ meta }) => meta.device)?.meta.device;
+function computedBy({ report, missing = "no report" }: Column): string {
+  if (report === undefined) return `not run: ${missing}`;
+  const tests = report.testResults.flatMap((file) => file.assertionResults);
+  return tests.find(({ meta }) => meta.device)?.meta.device ?? "no device was named";
+}
 
 /** Markdown: suites by engines, then what each engine was, or why it did not run. */
 export function engineTable(columns: readonly Column[]): string {
@@ -60,9 +63,7 @@ export function engineTable(columns: readonly Column[]): string {
       columns.map((column) => cell(files(column).find(({ name }) => suiteOf(name) === suite))),
     ),
   );
-  const engines = columns.map((column) =>
-    row(column.name, [deviceOf(column) ?? `not run: ${column.missing ?? "no report"}`]),
-  );
+  const engines = columns.map((column) => row(column.name, [computedBy(column)]));
   return [
     row(
       "suite",
