@@ -108,6 +108,7 @@ export {
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
 export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
+export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.js";
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
 export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";

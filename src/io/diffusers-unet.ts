@@ -6,7 +6,7 @@ import { unet, type Unet } from "../models/unet.js";
 import type { Params } from "../types.js";
 import { complete, READ, type DiffusersConfig } from "./diffusers-config.js";
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
-import { paramsFromTorch, toTorch } from "./torch-layout.js";
+import { paramsFromTorch, sinesThenCosines, toTorch, withColumns } from "./torch-layout.js";
 
 // diffusers' UNet2DModel (src/diffusers/models/unets/unet_2d.py) is the authors' U-Net under other names, with more
 // options. Besides names, three weights are laid out otherwise: attention's projections are linear layers, the sines and
@@ -168,7 +168,7 @@ export async function writeUnetWeights(config: UnetConfig, params: Params): Prom
     const { [ours]: weight, "y_embedding.bias": bias } = params;
     if (ours === LABEL) return [theirs, await embedding(weight!, bias!)];
     const tensor = await toTorch(weight!);
-    return [theirs, ours === TIME ? withColumns(tensor, sinesFirst) : withoutField(tensor, ours)];
+    return [theirs, ours === TIME ? sinesThenCosines(tensor) : withoutField(tensor, ours)];
   });
   return Object.fromEntries(await Promise.all(entries));
 }
@@ -198,20 +198,6 @@ const isProjection = (ours: string) => /\.attn\.proj(_[qkv])?\.weight$/.test(our
 
 function withoutField(tensor: StoredTensor, ours: string): StoredTensor {
   return isProjection(ours) ? { ...tensor, shape: tensor.shape.slice(0, 2) } : tensor;
-}
-
-/** Where, among columns of which sines and cosines alternate, lies what is column i if all sines come first. */
-const sinesFirst = (i: number, half: number) => (i < half ? 2 * i : 2 * (i - half) + 1);
-
-/** Column i of the result is column `source(i, columns / 2)`. */
-function withColumns(tensor: StoredTensor, source: (i: number, half: number) => number): StoredTensor {
-  const [rows, columns] = tensor.shape as [number, number];
-  const values = toFloat32(tensor);
-  const moved = values.map((_, at) => {
-    const column = at % columns;
-    return values[at - column + source(column, columns / 2)]!;
-  });
-  return fromFloat32(moved, [rows, columns], "F32");
 }
 
 function transposed(tensor: StoredTensor): StoredTensor {

@@ -3,7 +3,7 @@ import { check, fail } from "../check.js";
 import { isRunningStatistic } from "../models/batch-norm.js";
 import type { ParamSpecs } from "../models/params.js";
 import type { Params } from "../types.js";
-import { sizeOf, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
+import { fromFloat32, sizeOf, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
 
 // A state dict and our params hold the same weights under the same names. Only the axes are ordered differently:
 // convolutions are [out, in, height, width] there and HWIO here, linear layers [out, in] there and [in, out] here.
@@ -92,6 +92,22 @@ function forEachPair(shape: readonly number[], visit: (ours: number, theirs: num
       for (let o = 0; o < outputs; o++) visit(ours++, (o * inputs + i) * field + f);
     }
   }
+}
+
+/** The first time layer's weight for an encoding with all sines before all cosines; ours alternates them. */
+export function sinesThenCosines(tensor: StoredTensor): StoredTensor {
+  return withColumns(tensor, (i, half) => (i < half ? 2 * i : 2 * (i - half) + 1));
+}
+
+/** Column i of the result is column `source(i, columns / 2)` of a matrix. */
+export function withColumns(tensor: StoredTensor, source: (i: number, half: number) => number): StoredTensor {
+  const [rows, columns] = tensor.shape as [number, number];
+  const values = toFloat32(tensor);
+  const moved = values.map((_, at) => {
+    const column = at % columns;
+    return values[at - column + source(column, columns / 2)]!;
+  });
+  return fromFloat32(moved, [rows, columns], "F32");
 }
 
 const FLOATS: readonly string[] = ["F16", "BF16", "F32", "F64"];
