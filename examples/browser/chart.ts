@@ -62,7 +62,7 @@ function options(place: HTMLElement, total: () => number): uPlot.Options {
     cursor: { show: false },
     scales: {
       x: { time: false, range: () => [0, total()] },
-      y: { range: (_, __, most) => [0, Math.max(most, 1e-6) * 1.05] },
+      y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 0.02] },
     },
     axes: [
       { ...axis, size: 28 },
