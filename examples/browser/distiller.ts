@@ -19,15 +19,21 @@ export interface Task {
   readonly labels: readonly number[];
 }
 
-/** What a run tells while it runs. */
+/**
+ * What a run tells the page while it runs. It waits for the page each time: what it tells and what it returns travel on
+ * two ways, which keep no common order.
+ */
 export interface Listener {
   /** What computes: this worker, or so many others. */
-  readonly started: (engine: EngineName, workers: number) => void;
-  readonly progress: (loss: number) => void;
-  readonly samples: (samples: Samples) => void;
+  readonly started: (engine: EngineName, workers: number) => Told;
+  readonly progress: (loss: number) => Told;
+  readonly samples: (samples: Samples) => Told;
   /** The run goes on, but a reload would lose it. */
-  readonly unsaved: (reason: string) => void;
+  readonly unsaved: (reason: string) => Told;
 }
+
+/** Over a wire, what returns nothing returns a promise. */
+type Told = void | Promise<void>;
 
 const DRAW_EVERY = 10;
 const SAVE_EVERY = 20;
@@ -47,24 +53,24 @@ async function run(task: Task, listener: Listener): Promise<Saved> {
     images.dispose();
     const [, height, width, channels] = images.shape;
     samples[of] = { pixels, shape: [height, width, channels] };
-    listener.samples(samples);
+    await listener.samples(samples);
   };
   const showStudent = async () => show("student", await distillation.draw(task.seeds, task.labels));
   const keep = async (): Promise<Saved> => {
     const saved = { settings, engine, losses, samples, checkpoint: await distillation.checkpoint() };
     await save(saved).catch((reason: unknown) => {
-      listener.unsaved(String(reason));
+      return listener.unsaved(String(reason));
     });
     return saved;
   };
 
-  listener.started(engine, compute ? SHARES : 1);
+  await listener.started(engine, compute ? SHARES : 1);
   await show("teacher", await drawTeacher(task));
   await showStudent();
   while (losses.length < settings.steps && !pausing) {
     const loss = await distillation.step();
     losses.push(loss);
-    listener.progress(loss);
+    await listener.progress(loss);
     if (losses.length % DRAW_EVERY === 0) await showStudent();
     if (losses.length % SAVE_EVERY === 0) await keep();
     await nextTask(); // lets a pause in

@@ -28,7 +28,7 @@ export function drawPanel(manifest: Manifest): DrawPanel {
     if (client === undefined || wish === undefined) return;
     const [ticket, worker] = [++latest, client];
     void worker.remote.stop();
-    const isCurrent = () => ticket === latest && worker === client;
+    const isCurrent = () => ticket === latest && !worker.ended.aborted;
     queue = queue.then(() => draw({ worker, manifest, models, isCurrent }, wish));
   };
   const form = drawForm(manifest.classes, redraw);

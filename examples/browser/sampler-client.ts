@@ -19,14 +19,18 @@ export interface SamplerClient {
   readonly ensure: (model: PageModel) => Promise<ModelFacts>;
   /** Settles as `work` does, or rejects when the worker breaks down. */
   readonly watch: <T>(work: Promise<T>) => Promise<T>;
+  /** Ends the worker, and rejects what is being watched. */
   readonly end: () => void;
+  /** Aborted by `end`. */
+  readonly ended: AbortSignal;
 }
 
 /** Starts a worker and its engine; rejects, with the reason, if the engine cannot run here. */
 export async function openSampler(engine: EngineName): Promise<SamplerClient> {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "sampler" });
   const remote = wrap<Sampler>(worker);
-  const watch = watchWorker(worker);
+  const ending = new AbortController();
+  const watch = watchWorker(worker, ending.signal);
   const known = new Map<string, Promise<ModelFacts>>();
   const load = async ({ id, bytes }: PageModel) => watch(remote.load(id, await bytes()));
   const client: Omit<SamplerClient, "device"> = {
@@ -39,7 +43,9 @@ export async function openSampler(engine: EngineName): Promise<SamplerClient> {
       facts.catch(() => known.delete(model.id)); // the next drawing tries again
       return facts;
     },
+    ended: ending.signal,
     end() {
+      ending.abort();
       worker.terminate();
     },
   };
@@ -51,9 +57,15 @@ export async function openSampler(engine: EngineName): Promise<SamplerClient> {
   }
 }
 
-/** A worker that fails to load, or throws outside a call, answers no call any more: this is how callers hear of it. */
-export function watchWorker(worker: Worker): <T>(work: Promise<T>) => Promise<T> {
+/**
+ * A worker that fails to load, throws outside a call or has been ended answers no call any more: this is how callers
+ * hear of it.
+ */
+export function watchWorker(worker: Worker, ended?: AbortSignal): <T>(work: Promise<T>) => Promise<T> {
   const broken = new Promise<never>((_, reject) => {
+    ended?.addEventListener("abort", () => {
+      reject(new Error("The worker has been ended."));
+    });
     worker.addEventListener("error", ({ message }) => {
       reject(new Error(message || "A worker of this page could not be loaded: is the page still online?"));
     });

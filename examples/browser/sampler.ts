@@ -28,6 +28,8 @@ export interface Drawn {
   readonly steps: number;
 }
 
+type Show = (drawn: Drawn) => void | Promise<void>;
+
 /** What a loaded model is like. */
 export interface ModelFacts {
   readonly steps: number;
@@ -68,8 +70,11 @@ async function startOf(model: string, seeds: readonly number[]): Promise<Float32
   return transfer(pixels, [pixels.buffer]);
 }
 
-/** Draws, showing every step. Returns the milliseconds per image, reading it included: the median of a few drawings. */
-async function sample(job: Job, show: (drawn: Drawn) => void): Promise<number> {
+/**
+ * Draws, showing every step and waiting for the page to do so: what is shown and what is returned travel on two ways,
+ * which keep no common order. Returns the milliseconds per image, reading it included: the median of a few drawings.
+ */
+async function sample(job: Job, show: Show): Promise<number> {
   const { classes } = loaded(job.model);
   const { signal } = (running = new AbortController());
   const labels = job.labels.map((label) => (label < classes ? label : -1));
@@ -81,7 +86,7 @@ async function sample(job: Job, show: (drawn: Drawn) => void): Promise<number> {
 }
 
 /** Returns the milliseconds it took. */
-async function drawOnce(job: Job, signal: AbortSignal, show?: (drawn: Drawn) => void): Promise<number> {
+async function drawOnce(job: Job, signal: AbortSignal, show?: Show): Promise<number> {
   const { steps } = job;
   const { generator } = loaded(job.model);
   const shape = generator.imageShape;
@@ -90,7 +95,7 @@ async function drawOnce(job: Job, signal: AbortSignal, show?: (drawn: Drawn) => 
   const read = async (images: Tensor4D, step: number) => {
     const pixels = Float32Array.from(await images.data());
     milliseconds += performance.now() - since;
-    show?.(transfer({ pixels, shape, step, steps }, [pixels.buffer]));
+    await show?.(transfer({ pixels, shape, step, steps }, [pixels.buffer]));
     since = performance.now();
   };
   const onStep = async ({ index, zt }: SamplerStep) => {

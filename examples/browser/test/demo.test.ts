@@ -97,6 +97,19 @@ describe.skipIf(!chromium)("the demo", () => {
     },
   );
 
+  it("changes the engine in the middle of a drawing", async () => {
+    const { page } = await openDrawn();
+    await page.selectOption("#count", "16");
+    await waitForText(page, "figcaption", /^Step [1-9] of 16/);
+    await page.evaluate(() => {
+      document.querySelector<HTMLSelectElement>("#count")!.value = "1";
+      document.querySelector<HTMLSelectElement>("#show")!.value = "cfd-1";
+      document.querySelector<HTMLInputElement>("input[value=webgl]")!.click();
+    });
+    await waitForText(page, "#draw-status", /^Drawn on webgl/, 60_000);
+    expect(await page.isHidden("#draw-error")).toBe(true);
+  });
+
   it("shows every step of teacher, DDIM, PD and CFD, from one noise, and never blocks the page", async () => {
     const { page, shown, longestTask } = await openDrawn();
     expect(await page.locator("h3").allTextContents()).toEqual(
