@@ -45,6 +45,12 @@ const installation: Readonly<Record<BackendName, string>> = {
 };
 const names = Object.keys(installation);
 
+/** What to look at when an engine does not start. */
+const hints: Partial<Record<BackendName, string>> = {
+  wasm: "; can its .wasm files be found at `wasmPaths`?",
+  webgl: "; a browser that has lost a context may give no other before the page is reloaded",
+};
+
 /** What TensorFlow.js made of the engines that were started; after the loss of a device that is a new one. */
 const started = new WeakSet();
 
@@ -140,7 +146,7 @@ async function start(engine: Engine, before: string | undefined): Promise<void> 
   const running = tf.getBackend();
   if (started && running === tfjsName) return;
   await restore(before, engine);
-  const hint = name === "wasm" ? "; can its .wasm files be found at `wasmPaths`?" : "";
+  const hint = hints[name] ?? "";
   fail(
     "useBackend",
     `${name} to start`,

@@ -150,6 +150,22 @@ it("has webgl not ask for ever whether lost work is done", async () => {
   expect(polls).not.toHaveBeenCalled();
 });
 
+it("says that the page must be reloaded where the browser gives no other context, and goes on with the old engine", async () => {
+  await useBackend("webgl");
+  lose.webgl();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await useBackend("cpu");
+  const blocked = vi.spyOn(OffscreenCanvas.prototype, "getContext").mockReturnValue(null);
+  const silent = vi.spyOn(console, "warn").mockReturnValue();
+  await expect(useBackend("webgl")).rejects.toThrow(
+    /^useBackend: expected webgl to start, .*page is reloaded\)\.$/,
+  );
+  blocked.mockRestore();
+  silent.mockRestore();
+  expect(tf.getBackend()).toBe("cpu");
+  expect(await useBackend("webgl")).toMatchObject({ name: "webgl" });
+});
+
 it("ends a computation that webgpu finds invalid", async () => {
   await useBackend("webgpu");
   const five = tf.pad(tf.ones([2, 1, 1, 2, 3]), Array<[number, number]>(5).fill([1, 0])); // of four axes at most
