@@ -32,13 +32,25 @@ function findSwiftShader(): string | undefined {
   return folders.map((folder) => join(folder, "vk_swiftshader_icd.json")).find(existsSync);
 }
 
+/** Where Linux keeps Vulkan's loader, which the package webgpu opens. */
+const VULKAN_PATHS = ["x86_64-linux-gnu/", "aarch64-linux-gnu/", "../lib64/", ""].map(
+  (folder) => `/usr/lib/${folder}libvulkan.so.1`,
+);
+
 /** WebGPU in Node: at the driver to use, "" for the system's own. */
 export function findWebgpu(): Found {
   const cure = "npm run engines";
   if (!existsSync(join(ENGINES, "node_modules/webgpu"))) {
     return { reason: "the npm package webgpu is not there", cure };
   }
-  if (process.platform !== "linux" || process.env.VK_ICD_FILENAMES !== undefined) return { at: "" };
+  if (process.platform !== "linux") return { at: "" };
+  if (!VULKAN_PATHS.some(existsSync)) {
+    return {
+      reason: "Vulkan's loader, libvulkan.so.1, was not found",
+      cure: "install the package libvulkan1",
+    };
+  }
+  if (process.env.VK_ICD_FILENAMES !== undefined) return { at: "" };
   const driver = findSwiftShader();
   if (driver !== undefined) return { at: driver };
   const reason = "no driver for Vulkan was found";
