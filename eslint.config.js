@@ -46,6 +46,8 @@ export default defineConfig(
       "examples/browser/dist/",
       "docs/api/",
       "node_modules/",
+      ".vite/",
+      ".engines/",
       "runs/",
       "data/",
       "test/.generated/",

@@ -41,6 +41,20 @@ const lose = {
   },
 };
 
+/** The same, and waits until the library has heard of it, which is not at once. */
+async function loseAndHear(engine: keyof typeof lose): Promise<void> {
+  const one = tf.scalar(1);
+  lose[engine]();
+  await vi.waitFor(() => {
+    expect(() => {
+      tf.tidy(() => {
+        tf.add(one, 1).dispose();
+      });
+    }).toThrow(/lost/);
+  });
+  one.dispose();
+}
+
 function training(params: Params) {
   const model: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.mul<tf.Tensor4D>(zt, params.w!), {
     predictionType: "x0" as const,
@@ -96,8 +110,7 @@ describe.each(["webgl", "webgpu"] as const)("%s", (engine) => {
   }
 
   it("ends a training whose device is lost between two steps, and goes on from the checkpoint", async () => {
-    lose[engine]();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await loseAndHear(engine);
     expect(() => run.step()).toThrow(gone);
     await expect(run.save()).rejects.toThrow(gone);
     const zT = noise([1], [4, 4, 3]);
@@ -128,8 +141,7 @@ describe.each(["webgl", "webgpu"] as const)("%s", (engine) => {
 
   it("refuses the lost device's tensors on the new one", async () => {
     const old = tf.add(tf.tensor1d([1, 2]), 1);
-    lose[engine]();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await loseAndHear(engine);
     await useBackend(engine);
     expect(() => tf.add(old, 1)).toThrow(gone);
     await expect(old.data()).rejects.toThrow(gone);
@@ -152,8 +164,7 @@ it("has webgl not ask for ever whether lost work is done", async () => {
 
 it("says that the page must be reloaded where the browser gives no other context, and goes on with the old engine", async () => {
   await useBackend("webgl");
-  lose.webgl();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await loseAndHear("webgl");
   await useBackend("cpu");
   const blocked = vi.spyOn(OffscreenCanvas.prototype, "getContext").mockReturnValue(null);
   const silent = vi.spyOn(console, "warn").mockReturnValue();

@@ -61,8 +61,8 @@ describe("PyTorch's state dicts", () => {
 
   const configs = {
     small: { type: "resnet", blocks: [1, 1, 1, 1], width: 8, bottleneck: false, shortcut: "projection" },
-    resnet20: { type: "resnet", blocks: [3, 3, 3], width: 16, bottleneck: false, shortcut: "pad" },
     resnet50: { type: "resnet", blocks: [3, 4, 6, 3], width: 64, bottleneck: true, shortcut: "projection" },
+    resnet20: { type: "resnet", blocks: [3, 3, 3], width: 16, bottleneck: false, shortcut: "pad" },
     smallDense: { type: "densenet", blocks: [2, 1, 2, 1], growth: 8, stem: 16 },
   };
   it.each(sample(Object.entries(configs), 1))("classifier %s: read", async (name, config) => {

@@ -81,7 +81,9 @@ const chromium = (executablePath: string) =>
   });
 
 /** What takes a minute on webgpu in software. Node runs it on the same implementation of WebGPU, Dawn. */
-const HEAVY = ["cfd", "classifiers", "repeat", "unets"].map((name) => `test/conformance/${name}.test.ts`);
+const HEAVY = ["cfd", "classifiers", "doctor", "repeat", "training", "unets"].map(
+  (name) => `test/conformance/${name}.test.ts`,
+);
 const ENGINES_IN_PAGES = ["wasm", "webgl", "webgpu"] as const;
 
 /** One browser and one server for all that runs in pages. */
