@@ -81,7 +81,7 @@ const chromium = (executablePath: string) =>
   });
 
 /** What takes a minute on webgpu in software. Node runs it on the same implementation of WebGPU, Dawn. */
-const HEAVY = ["cfd", "classifiers", "doctor", "repeat", "training", "unets"].map(
+const HEAVY = ["adapters", "cfd", "classifiers", "doctor", "repeat", "training", "unets"].map(
   (name) => `test/conformance/${name}.test.ts`,
 );
 const ENGINES_IN_PAGES = ["wasm", "webgl", "webgpu"] as const;
