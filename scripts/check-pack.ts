@@ -16,7 +16,7 @@ try {
   rmSync(project, { recursive: true, force: true });
 }
 
-/** Two copies of tfjs in one process would not see each other's tensors. */
+/** A second copy of tfjs in a process would register all its kernels over those of the first. */
 function wantOneEngine(): void {
   const copies = readdirSync(join(project, "node_modules"), { recursive: true, encoding: "utf8" }).filter(
     (path) => /@tensorflow[\\/]tfjs-core$/.test(path),

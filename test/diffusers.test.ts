@@ -5,9 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
-import "cfd-distill/backends/wasm";
 import { loadDiffusers, saveDiffusers } from "cfd-distill/node";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   createRng,
   decodeSafetensors,
@@ -21,11 +20,11 @@ import {
   sampleDpmSolver2M,
   toFloat32,
   unet,
-  useBackend,
   type DiffusersModel,
 } from "../src/index.js";
 import { readScheduler } from "../src/io/diffusers-scheduler.js";
 import { values } from "./conformance/values.js";
+import { onWasmWithoutLeaks } from "./support/no-leaks.js";
 
 const root = fileURLToPath(new URL("fixtures/diffusers/", import.meta.url));
 const bytes = new Uint8Array(readFileSync(join(root, "expected.safetensors")));
@@ -33,14 +32,7 @@ const expected = decodeSafetensors(bytes);
 const { schedulers } = JSON.parse(safetensorsMetadata(bytes).settings!) as { schedulers: Config[] };
 type Config = Record<string, unknown>;
 
-let tensors = 0;
-beforeAll(() => useBackend("wasm"));
-beforeEach(() => {
-  tensors = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors, "tensors left behind").toBe(tensors);
-});
+onWasmWithoutLeaks();
 
 /** The folder's files by their paths in it. */
 function filesOf(folder: string): Record<string, Uint8Array> {
@@ -245,7 +237,7 @@ describe("what is written", () => {
       size: 8,
     };
     await expect(encodeDiffusers({ ...input, steps: 3 })).rejects.toThrow(
-      /saveDiffusers: expected steps that divide the timeScale, 16, got 3/,
+      /encodeDiffusers: expected steps that divide the timeScale, 16, got 3/,
     );
     const odd = unet({ ...config, timeScale: 16, timeOffset: 0.5 });
     await expect(encodeDiffusers({ ...input, network: odd })).rejects.toThrow(
@@ -297,6 +289,8 @@ describe("refuses, by name,", () => {
     [schedulerFile, { thresholding: true }, /"thresholding" in scheduler_config.json to be false/],
     [schedulerFile, { beta_schedule: "exp" }, /beta_schedule among linear, .*got exp/],
     [schedulerFile, { prediction_type: "flow" }, /prediction_type among epsilon/],
+    [unetFile, { layers_per_block: 1e9 }, /at most 1000 blocks a level, got 1000000000/],
+    [schedulerFile, { num_train_timesteps: 1e9 }, /num_train_timesteps of at most 1000000, got 1000000000/],
     [schedulerFile, { num_train_timesteps: 0 }, /num_train_timesteps to be a positive integer/],
     [schedulerFile, { trained_betas: [0.1] }, /trained_betas to be 1000 numbers/],
     [schedulerFile, { beta_start: 2 }, /0 < beta_start <= beta_end < 1/],
@@ -319,7 +313,7 @@ describe("refuses, by name,", () => {
     const without = (missing: string) =>
       Object.fromEntries(Object.entries(filesOf("ddim")).filter(([path]) => path !== missing));
     expect(() => diffusersFromFiles(without(unetFile))).toThrow(
-      /loadDiffusers: expected a file unet\/config.json or config.json/,
+      /diffusersFromFiles: expected a file unet\/config.json or config.json/,
     );
     const weights = "unet/diffusion_pytorch_model.safetensors";
     expect(() => diffusersFromFiles(without(weights))).toThrow(

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import "cfd-distill/backends/wasm";
 import * as ort from "onnxruntime-web";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   denoiser,
   discreteCosineSchedule,
@@ -13,22 +12,15 @@ import {
   samplerToOnnx,
   toOnnx,
   unet,
-  useBackend,
   type Clip,
   type Params,
   type PredictionType,
   type Unet,
 } from "../src/index.js";
 import { values } from "./conformance/values.js";
+import { onWasmWithoutLeaks } from "./support/no-leaks.js";
 
-let tensors = 0;
-beforeAll(() => useBackend("wasm"));
-beforeEach(() => {
-  tensors = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors, "tensors left behind").toBe(tensors);
-});
+onWasmWithoutLeaks();
 
 const SMALL = { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4, timeScale: 64 };
 

@@ -3,7 +3,7 @@ import { check, fail } from "../check.js";
 /** A config of diffusers: what its JSON file holds. */
 export type DiffusersConfig = Readonly<Record<string, unknown>>;
 
-export const READ = "loadDiffusers";
+export const READ = "diffusersFromFiles";
 
 /** Reads a JSON file that Python wrote: infinities and NaN, which are not JSON, become null. */
 export function parseConfig(bytes: Uint8Array, file: string): DiffusersConfig {

@@ -23,6 +23,8 @@ export interface DiffusersScheduler {
 }
 
 const FILE = "scheduler_config.json";
+/** A table of more is nobody's schedule, but would fill the memory. */
+const MOST_TIMESTEPS = 1e6;
 
 /** One class of scheduler. */
 interface Kind {
@@ -106,6 +108,7 @@ export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
   });
   const timesteps = values.num_train_timesteps;
   checkPositiveInteger(timesteps, READ, "num_train_timesteps");
+  check(timesteps <= MOST_TIMESTEPS, READ, `num_train_timesteps of at most ${MOST_TIMESTEPS}`, timesteps);
   const cumulative = cumulativeProducts(betasOf(values, timesteps, kind));
   const alphaBars = values.rescale_betas_zero_snr === true ? rescaled(cumulative) : cumulative;
   return {

@@ -5,7 +5,7 @@ import type { Params, PredictionType } from "../types.js";
 import { writeUnetConfig, writeUnetWeights } from "./diffusers-unet.js";
 import { encodeSafetensors } from "./safetensors.js";
 
-const WRITE = "saveDiffusers";
+const WRITE = "encodeDiffusers";
 
 /** What {@link encodeDiffusers} writes. */
 export interface DiffusersInput {

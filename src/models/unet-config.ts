@@ -85,6 +85,8 @@ export function unetConfig(options: UnetOptions): UnetConfig {
   return { ...config, multipliers: [...config.multipliers], attention: [...config.attention] };
 }
 
+const MOST_BLOCKS = 1000;
+
 function checkSizes(config: UnetConfig): void {
   const { type, channels, timeScale, dropout, classes } = config;
   check(type === "unet", "unet", 'type to be "unet"', type);
@@ -92,6 +94,8 @@ function checkSizes(config: UnetConfig): void {
     checkPositiveInteger(config[key], "unet", key);
   }
   check(channels % 2 === 0, "unet", "channels to be even", channels);
+  const { blocks } = config; // from a damaged file, more would take for ever
+  check(blocks <= MOST_BLOCKS, "unet", `at most ${MOST_BLOCKS} blocks a level`, blocks);
   check(Number.isFinite(timeScale) && timeScale > 0, "unet", "timeScale to be a positive number", timeScale);
   check(dropout >= 0 && dropout < 1, "unet", "dropout in [0, 1)", dropout);
   if (classes !== undefined) checkPositiveInteger(classes, "unet", "classes");
