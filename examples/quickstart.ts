@@ -5,4 +5,6 @@ import { loadEmoji } from "./recipe/data.js";
 import { main } from "./recipe/run.js";
 
 const argv = process.argv;
-await main(parseArguments("quickstart", argv), loadEmoji, ["npm run quickstart --", ...argv.slice(2)]);
+const choice = parseArguments("quickstart", argv);
+const command = ["npm run quickstart --", ...argv.slice(2)];
+await main(choice, () => loadEmoji(choice.config.classes), command);

@@ -12,9 +12,9 @@ const COLUMNS = 63;
 type Entry = {
   image: string;
   category: string;
+  subcategory: string;
   sort_order: number;
   has_img_google: boolean;
-  skin_variations?: Record<string, { image: string; has_img_google: boolean }>;
 };
 
 /** The few calls of sharp that are used: it is no dependency of the package, so its types are absent. */
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const home = dirname(createRequire(import.meta.url).resolve("emoji-datasource-google/package.json"));
   const entries = JSON.parse(readFileSync(join(home, "emoji.json"), "utf8")) as Entry[];
   const groups = groupImages(entries);
-  const files = groups.flatMap((group) => [...group.plain, ...group.toned]);
+  const files = groups.flatMap((group) => group.kinds.flatMap((kind) => kind.files));
   const width = COLUMNS * TILE;
   const height = Math.ceil(files.length / COLUMNS) * TILE;
   const sheet = Buffer.alloc(width * height * 3, 255);
@@ -61,33 +61,40 @@ async function main(): Promise<void> {
   console.log(`${files.length} images in ${groups.length} groups, ${png.length} bytes`);
 }
 
-type Group = { name: string; plain: string[]; toned: string[] };
+type Kind = { name: string; files: string[] };
+type Group = { name: string; kinds: Kind[] };
 
-/** Unicode's groups in its order; the five bare skin-tone swatches ("Component") are no pictures of anything. */
+/**
+ * Unicode's groups in its order, and the kinds in each; the five bare skin-tone swatches ("Component") are no pictures
+ * of anything. The skin-tone variants are left out: near copies of a hundred figures, they would be half of the sheet.
+ */
 function groupImages(entries: readonly Entry[]): Group[] {
-  const groups = new Map<string, Group>();
-  const sorted = [...entries].sort((a, b) => a.sort_order - b.sort_order);
-  for (const entry of sorted) {
-    if (entry.category === "Component") continue;
-    const group = groups.get(entry.category) ?? { name: entry.category, plain: [], toned: [] };
-    groups.set(entry.category, group);
-    if (entry.has_img_google) group.plain.push(entry.image);
-    const variants = Object.values(entry.skin_variations ?? {});
-    group.toned.push(...variants.filter((v) => v.has_img_google).map((v) => v.image));
+  const groups: Group[] = [];
+  for (const entry of [...entries].sort((a, b) => a.sort_order - b.sort_order)) {
+    if (entry.category === "Component" || !entry.has_img_google) continue;
+    const group = named(groups, { name: entry.category, kinds: [] });
+    named(group.kinds, { name: entry.subcategory, files: [] }).files.push(entry.image);
   }
-  return [...groups.values()];
+  return groups;
+}
+
+/** The item of that name, which is added where there is none. */
+function named<T extends { readonly name: string }>(items: T[], empty: T): T {
+  const found = items.find(({ name }) => name === empty.name);
+  if (!found) items.push(empty);
+  return found ?? empty;
 }
 
 function describe(groups: readonly Group[]): object {
+  const counted = ({ name, files }: Kind) => ({ name, count: files.length });
   return {
-    about:
-      "Tiles row by row, group after group; in each group first the plain emoji, then skin-tone variants.",
+    about: "Tiles row by row, group after group and kind after kind, as Unicode orders its emoji.",
     source: "Noto emoji by Google, 64-pixel PNGs of the npm package emoji-datasource-google 16.0.0",
     changes: "put on white, reduced to 24x24, joined into one picture",
     licence: "see LICENSE.noto-emoji",
     tile: TILE,
     columns: COLUMNS,
-    groups: groups.map(({ name, plain, toned }) => ({ name, plain: plain.length, toned: toned.length })),
+    groups: groups.map(({ name, kinds }) => ({ name, kinds: kinds.map(counted) })),
   };
 }
 

@@ -11,7 +11,7 @@ export async function loadEmoji(): Promise<ImageSet> {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
   context.drawImage(bitmap, 0, 0);
   const data = new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
-  return splitTenth(cutSheet({ width, height, data }, (await sheet.json()) as Sheet, false)).train;
+  return splitTenth(cutSheet({ width, height, data }, (await sheet.json()) as Sheet, "groups")).train;
 }
 
 async function load(url: string): Promise<Response> {

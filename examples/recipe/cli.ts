@@ -49,8 +49,8 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
     command
       .description("Trains a small diffusion model on emoji, distils it, and draws the samples side by side.")
       .addOption(
-        new Option("--preset <size>", "smoke: seconds, to try the machinery")
-          .choices(["quickstart", "smoke"])
+        new Option("--preset <size>", "emoji: many hours; smoke: seconds, to try the machinery")
+          .choices(["quickstart", "emoji", "smoke"])
           .default("quickstart"),
       );
   } else {

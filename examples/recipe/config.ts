@@ -1,9 +1,10 @@
 import type { Weighting } from "cfd-distill";
+import type { SheetClasses } from "./sheet.js";
 
 /** Everything that decides what a run computes. Plain JSON; a run directory keeps it as config.json. */
 export interface RecipeConfig {
   readonly recipe: "quickstart" | "cifar10-cfd";
-  readonly preset: "quickstart" | "tiny" | "smoke";
+  readonly preset: "quickstart" | "emoji" | "tiny" | "smoke";
   readonly engine: "wasm" | "cpu";
   readonly seed: number;
   /** Worker threads that share every batch; 1 for none. The count is part of the result: sums round differently. */
@@ -17,6 +18,10 @@ export interface RecipeConfig {
     readonly blocks: number;
     readonly groups: number;
   };
+  /** What an emoji's class is; CIFAR-10 has its own. */
+  readonly classes: SheetClasses;
+  /** Diffusion models see every second image mirrored. */
+  readonly flip: boolean;
   readonly base: TrainingConfig & {
     readonly warmup: number;
     readonly emaDecay: number;
@@ -50,6 +55,8 @@ export interface RecipeConfig {
   readonly drawnPerClass: number;
   /** Training steps between two checkpoints: what a power cut can cost. */
   readonly saveEvery: number;
+  /** Every so many training steps have a line in the log. */
+  readonly logEvery: number;
 }
 
 export interface TrainingConfig {
@@ -88,6 +95,8 @@ const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
   parallel: 2,
   teacherSteps: 16,
   unet: { channels: 16, multipliers: [1, 2, 2], attention: [2], blocks: 1, groups: 8 },
+  classes: "groups",
+  flip: true,
   base: { steps: 1000, batch: 8, rate: 2e-3, warmup: 30, emaDecay: 0.995, weighting: "x0" },
   classifier: {
     steps: 120,
@@ -109,11 +118,35 @@ const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
   reference: 2000,
   drawnPerClass: 2,
   saveEvery: 50,
+  logEvery: 1,
+};
+
+/** The networks that ship with the examples: hours on two cores. */
+const emoji: Omit<RecipeConfig, "engine" | "seed"> = {
+  ...quickstart,
+  preset: "emoji",
+  teacherSteps: 64,
+  unet: { channels: 32, multipliers: [1, 1, 2], attention: [1, 2], blocks: 1, groups: 8 },
+  classes: "kinds",
+  flip: false,
+  base: { steps: 40_000, batch: 16, rate: 1e-3, warmup: 500, emaDecay: 0.9995, weighting: { minSnr: 5 } },
+  classifier: { ...quickstart.classifier, steps: 4000, batch: 32, width: 16, blocks: [2, 2, 2, 2] },
+  distillation: {
+    pd: { steps: 2000, batch: 16, rate: 2e-4, weighting: "truncatedSnr" },
+    cfd: { steps: 2000, batch: 16, rate: 1e-4, temperature: 0.9, beta: 0, gamma: 0.75 },
+    last: 1,
+    cfdFrom: 8,
+  },
+  measured: 500,
+  drawnPerClass: 1,
+  saveEvery: 500,
+  logEvery: 50,
 };
 
 /** The sizes a run comes in. `smoke` only shows that every stage works; its pictures are noise. */
 export const presets = {
   quickstart,
+  emoji,
   tiny: { ...quickstart, recipe: "cifar10-cfd", preset: "tiny" },
   smoke: smaller({ ...quickstart, recipe: "cifar10-cfd", preset: "smoke" }),
 } as const;

@@ -11,45 +11,49 @@ export interface Data {
 export interface Sheet {
   readonly tile: number;
   readonly columns: number;
-  readonly groups: readonly { readonly name: string; readonly plain: number; readonly toned: number }[];
+  /** Unicode's groups ("Animals & Nature") and the kinds in each ("animal-bird"). */
+  readonly groups: readonly {
+    readonly name: string;
+    readonly kinds: readonly { readonly name: string; readonly count: number }[];
+  }[];
 }
+
+/** What an image's class is: one of Unicode's nine groups, or one of its 98 kinds. */
+export type SheetClasses = "groups" | "kinds";
 
 /** Cuts the sheet into its tiles, dropping the alpha channel that readers of PNG add. */
 export function cutSheet(
   png: { width: number; height: number; data: Uint8Array },
   sheet: Sheet,
-  skinTones: boolean,
+  classes: SheetClasses,
 ): ImageSet {
-  const { tile, columns, groups } = sheet;
-  const total = groups.reduce((sum, group) => sum + group.plain + group.toned, 0);
-  const [width, height] = [columns * tile, Math.ceil(total / columns) * tile];
+  const { tile, columns } = sheet;
+  const parts = classesOf(sheet, classes);
+  const labels = parts.flatMap(({ count }, label) => Array<number>(count).fill(label));
+  const [width, height] = [columns * tile, Math.ceil(labels.length / columns) * tile];
   if (png.width !== width || png.height !== height) {
     throw new Error(
       `loadEmoji: expected a sheet of ${width}x${height} pixels, got ${png.width}x${png.height}.`,
     );
   }
-  const used = groups.map((group) => group.plain + (skinTones ? group.toned : 0));
-  const images = new Uint8Array(used.reduce((sum, count) => sum + count, 0) * tile * tile * 3);
-  const labels: number[] = [];
-  let position = 0;
+  const images = new Uint8Array(labels.length * tile * tile * 3);
   let filled = 0;
-  groups.forEach((group, label) => {
-    for (let i = 0; i < used[label]!; i++) {
-      const left = ((position + i) % columns) * tile;
-      const top = Math.floor((position + i) / columns) * tile;
-      for (let y = 0; y < tile; y++) {
-        for (let x = 0; x < tile; x++) {
-          const at = ((top + y) * width + left + x) * 4;
-          images.set(png.data.subarray(at, at + 3), filled);
-          filled += 3;
-        }
+  for (let i = 0; i < labels.length; i++) {
+    const [left, top] = [(i % columns) * tile, Math.floor(i / columns) * tile];
+    for (let y = 0; y < tile; y++) {
+      for (let x = 0; x < tile; x++) {
+        const at = ((top + y) * width + left + x) * 4;
+        images.set(png.data.subarray(at, at + 3), filled);
+        filled += 3;
       }
-      labels.push(label);
     }
-    position += group.plain + group.toned;
-  });
-  const classes = groups.map((group) => group.name);
-  return imageSet({ images, labels, classes, shape: [tile, tile, 3] });
+  }
+  return imageSet({ images, labels, classes: parts.map(({ name }) => name), shape: [tile, tile, 3] });
+}
+
+function classesOf({ groups }: Sheet, classes: SheetClasses): { name: string; count: number }[] {
+  if (classes === "kinds") return groups.flatMap(({ kinds }) => kinds);
+  return groups.map(({ name, kinds }) => ({ name, count: kinds.reduce((sum, { count }) => sum + count, 0) }));
 }
 
 /** Every tenth image for testing, so that each group is in both parts. */

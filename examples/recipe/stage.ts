@@ -80,7 +80,9 @@ export async function train(run: Run, stage: Stage): Promise<void> {
       run.signal.throwIfAborted();
       const terms = await trainStep(stage, job, step, rng);
       step++;
-      log(run, { stage: stage.name, step, ...rounded(terms) });
+      if (step % run.config.logEvery === 0 || step === stage.steps) {
+        log(run, { stage: stage.name, step, ...rounded(terms) });
+      }
       bar.update(step, `loss ${terms.loss!.toPrecision(3)}`);
       if (step % run.config.saveEvery === 0 || step === stage.steps) await save();
       await nextTask(); // lets Ctrl-C in

@@ -95,8 +95,8 @@ export async function openTask(
 const nothing = () => undefined;
 
 /** A share of a batch with the noise and the classes that go with it; everything comes from `rng`. */
-function draw({ data }: Workplace, rng: Rng, { start, end, batch }: Share) {
-  const { x0, labels } = drawBatch(data.train, rng, { batch, flip: true });
+function draw({ data, config }: Workplace, rng: Rng, { start, end, batch }: Share) {
+  const { x0, labels } = drawBatch(data.train, rng, { batch, flip: config.flip });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const part = (of: tf.Tensor4D) => tf.slice(of, start, end - start);
   return { x0: part(x0), eps: part(eps), labels: labels.slice(start, end) };

@@ -15,13 +15,17 @@ import { cutSheet, subset } from "../../examples/recipe/sheet.js";
 const config: RecipeConfig = { ...presets.smoke, engine: "wasm", seed: 0 };
 
 describe("the emoji", () => {
-  it("are 1,906 images in nine groups without skin tones, 3,781 with them", () => {
+  it("are 1,906 images in nine groups or in 98 kinds", () => {
     const { train, test } = loadEmoji();
     expect([train.labels.length, test.labels.length]).toEqual([1716, 190]);
     expect(train.shape).toEqual([24, 24, 3]);
     expect(new Set(test.labels).size).toBe(9);
-    const all = loadEmoji({ skinTones: true });
-    expect(all.train.labels.length + all.test.labels.length).toBe(3781);
+    const kinds = loadEmoji("kinds");
+    expect(Buffer.compare(kinds.train.images as Uint8Array, train.images as Uint8Array)).toBe(0);
+    expect(kinds.train.classes).toHaveLength(98);
+    expect(kinds.train.labels.filter((label) => kinds.train.classes[label] === "country-flag")).toHaveLength(
+      233,
+    );
   });
 
   it("start with a yellow face on white", () => {
@@ -34,20 +38,33 @@ describe("the emoji", () => {
     expect(blue).toBeLessThan(100);
   });
 
-  it("cutSheet cuts tiles in order, skips variants, and refuses a sheet of another size", () => {
+  it("cutSheet cuts tiles in order, labels them by group or kind, and refuses a sheet of another size", () => {
     const pixels = [10, 20, 30, 40].flatMap((grey) => [grey, grey, grey, 255]);
     const png = { width: 2, height: 2, data: Uint8Array.from(pixels) };
     const groups = [
-      { name: "a", plain: 1, toned: 1 },
-      { name: "b", plain: 1, toned: 0 },
+      {
+        name: "a",
+        kinds: [
+          { name: "a1", count: 1 },
+          { name: "a2", count: 1 },
+        ],
+      },
+      { name: "b", kinds: [{ name: "b1", count: 1 }] },
     ];
     const sheet = { tile: 1, columns: 2, groups };
-    expect([...cutSheet(png, sheet, false).images]).toEqual([10, 10, 10, 30, 30, 30]);
-    const all = cutSheet(png, sheet, true);
-    expect([...all.images]).toEqual([10, 10, 10, 20, 20, 20, 30, 30, 30]);
-    expect(all.labels).toEqual([0, 0, 1]);
-    expect([...subset(all, [2]).images]).toEqual([30, 30, 30]);
-    expect(() => cutSheet({ ...png, height: 1 }, sheet, true)).toThrow(
+    const grouped = cutSheet(png, sheet, "groups");
+    expect([...grouped.images]).toEqual([10, 10, 10, 20, 20, 20, 30, 30, 30]);
+    expect([grouped.labels, grouped.classes]).toEqual([
+      [0, 0, 1],
+      ["a", "b"],
+    ]);
+    const kinds = cutSheet(png, sheet, "kinds");
+    expect([kinds.labels, kinds.classes]).toEqual([
+      [0, 1, 2],
+      ["a1", "a2", "b1"],
+    ]);
+    expect([...subset(kinds, [2]).images]).toEqual([30, 30, 30]);
+    expect(() => cutSheet({ ...png, height: 1 }, sheet, "kinds")).toThrow(
       "loadEmoji: expected a sheet of 2x2 pixels, got 2x1.",
     );
   });
