@@ -13,28 +13,14 @@ import {
   toOnnx,
   unet,
   type Clip,
-  type Params,
   type PredictionType,
-  type Unet,
 } from "../src/index.js";
-import { values } from "./conformance/values.js";
+import { livelyParams } from "./support/lively.js";
 import { onWasmWithoutLeaks } from "./support/no-leaks.js";
 
 onWasmWithoutLeaks();
 
 const SMALL = { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4, timeScale: 64 };
-
-/** Weights of which none is zero. */
-function lively(network: Unet): Params {
-  const params = network.init(createRng(0));
-  for (const [name, variable] of Object.entries(params)) {
-    const [offset, scale] = /(norm|block\d\.0|tail\.0)\.weight$/.test(name) ? [1, 0.3] : [0, 0.25];
-    tf.tidy(() => {
-      variable.assign(tf.tensor(values(`onnx/${name}`, variable.shape, scale, offset), variable.shape));
-    });
-  }
-  return params;
-}
 
 /** Runs a graph on images in this library's order, and gives the result in it. */
 async function run(
@@ -93,7 +79,7 @@ describe("toOnnx", () => {
     ["grey images at one level", { ...SMALL, multipliers: [2], attention: [], imageChannels: 1 }],
   ])("writes a graph that onnxruntime runs to the same numbers: %s", async (_, options) => {
     const network = unet(options);
-    const params = lively(network);
+    const params = livelyParams(network);
     const bytes = await toOnnx(network, params);
     for (const [batch, height, width] of [
       [2, 8, 8],
@@ -137,7 +123,7 @@ describe("samplerToOnnx", () => {
     ["v", 4, false],
   ])("%s in %i steps, clip %s, gives the images of sampleDdim", async (predictionType, steps, clip) => {
     const network = unet({ ...SMALL, classes: 3 });
-    const params = lively(network);
+    const params = livelyParams(network);
     const schedule = discreteCosineSchedule(64);
     const zT = noise([1, 2, 3], [8, 8, 3]);
     const labels = [0, -1, 2];
