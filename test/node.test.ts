@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -9,6 +9,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decodeSafetensors } from "../src/io/safetensors.js";
 import { writeFileAtomic } from "../src/node/atomic.js";
 import { loadCheckpoint, loadNetworkCheckpoint } from "../src/node/checkpoint.js";
+import { readCifar10 } from "../src/node/cifar10.js";
+import { loadDiffusers } from "../src/node/diffusers.js";
+import { readWhole } from "../src/node/read-whole.js";
 import { createRng } from "../src/rng.js";
 
 let folder = "";
@@ -84,5 +87,50 @@ describe("reading checkpoints", () => {
     await expect(loadNetworkCheckpoint(path)).rejects.toThrow(
       "loadNetworkCheckpoint: expected a checkpoint at",
     );
+  });
+});
+
+describe("reading a file", () => {
+  it("goes piece by piece, as Node's readFile ends at 2 GiB", async () => {
+    const path = join(folder, "a.bin");
+    const content = Uint8Array.from({ length: 10 }, (_, i) => i);
+    await writeFile(path, content);
+    for (const piece of [1, 3, 10, 11]) expect(await readWhole(path, "test", piece)).toEqual(content);
+    await writeFile(path, "");
+    expect(await readWhole(path, "test")).toEqual(new Uint8Array());
+  });
+
+  it("refuses more than an array holds, by the caller's name", async () => {
+    const message = "expected a file of at most 4294967296 bytes at";
+    const config = join(folder, "config.json");
+    const batch = join(folder, "test_batch.bin");
+    for (const path of [config, batch]) {
+      await writeFile(path, "");
+      await truncate(path, 2 ** 32 + 1); // sparse: it takes no room
+    }
+    await expect(loadCheckpoint(config)).rejects.toThrow(
+      `loadCheckpoint: ${message} ${config}, got 4294967297.`,
+    );
+    await expect(loadNetworkCheckpoint(config)).rejects.toThrow(
+      `loadNetworkCheckpoint: ${message} ${config}`,
+    );
+    await expect(loadDiffusers(folder)).rejects.toThrow(
+      `loadDiffusers: ${message} ${config}, got 4294967297.`,
+    );
+    await expect(readCifar10(folder, "test")).rejects.toThrow(
+      `readCifar10: ${message} ${batch}, got 4294967297.`,
+    );
+  });
+
+  it("notices a file that becomes shorter meanwhile", async () => {
+    const path = join(folder, "a.bin");
+    await writeFile(path, bytes(1 << 20, 1));
+    const reading = readWhole(path, "test", 1); // takes seconds
+    const outcome = expect(reading).rejects.toThrow(
+      /^test: expected 1048576 bytes at .*, got \d+: it became shorter/,
+    );
+    await setTimeout(200);
+    await truncate(path, 0);
+    await outcome;
   });
 });

@@ -1,6 +1,14 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "../src/io/dtypes.js";
+import {
+  DTYPE_ARRAYS,
+  fromFloat32,
+  sizeOf,
+  toFloat32,
+  type StateDict,
+  type StoredTensor,
+} from "../src/io/dtypes.js";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../src/io/safetensors.js";
 
 // Python safetensors 0.8.0: base64 of safetensors.numpy.save({'b': arange(3, f4), 'a': i8[2**53+1, -1],
@@ -81,6 +89,13 @@ describe("safetensors", () => {
     expect(Object.keys(tensors).sort()).toEqual([...names].sort());
     expect(tensors.__proto__?.data).toEqual(tensor.data);
     expect("hasOwnProperty" in tensors).toBe(false);
+    const metadata = safetensorsMetadata(file('{"__metadata__":{"__proto__":"a","toString":"b"}}'));
+    expect(Object.entries(metadata)).toEqual([
+      ["__proto__", "a"],
+      ["toString", "b"],
+    ]);
+    expect(Object.getPrototypeOf(metadata)).toBe(null);
+    expect("dtype" in {}).toBe(false);
   });
 
   it("round-trips any tensors", () => {
@@ -108,9 +123,27 @@ describe("safetensors", () => {
     ["a header that is an array", file("[]"), "a JSON object"],
     ["an unknown dtype", file(`{"a":${entry("F4", [1], 0, 1)}}`, 1), 'dtype of "a" among BOOL'],
     ["a dtype of Object", file(`{"a":${entry("toString", [1], 0, 1)}}`, 1), 'dtype of "a" among'],
+    ["a dtype of __proto__", file(`{"a":${entry("__proto__", [1], 0, 1)}}`, 1), 'dtype of "a" among'],
+    ["a dtype of nothing", file('{"a":{"shape":[1],"data_offsets":[0,1]}}', 1), "among BOOL, U8"],
+    [
+      "the type that 8-bit floats have in Python",
+      file(`{"a":${entry("F8_E4M3", [1], 0, 1)}}`, 1),
+      "got F8_E4M3",
+    ],
     ["a negative size", file(`{"a":${entry("U8", [-1, -1], 0, 1)}}`, 1), 'shape of "a"'],
     ["a fractional size", file(`{"a":${entry("U16", [0.5], 0, 1)}}`, 1), 'shape of "a"'],
     ["a huge shape", file(`{"a":${entry("U8", [2 ** 52, 2 ** 52, 0.1], 0, 1)}}`, 1), 'shape of "a"'],
+    ["a shape beyond all numbers", file(`{"a":${entry("U8", [2 ** 52, 2 ** 52], 0, 1)}}`, 1), 'shape of "a"'],
+    [
+      "offsets that are text",
+      file('{"a":{"dtype":"U8","shape":[1],"data_offsets":["0","1"]}}', 1),
+      "[begin, end]",
+    ],
+    ["three offsets", file('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}', 1), "got [0,1,2]"],
+    ["a negative offset", file(`{"a":${entry("U8", [1], -1, 0)}}`, 1), "[begin, end], got [-1,0]"],
+    ["offsets the wrong way round", file(`{"a":${entry("U8", [1], 1, 0)}}`, 1), "got data_offsets [1, 0]"],
+    ["an offset beyond all numbers", file(`{"a":${entry("U8", [1], 2 ** 60, 2 ** 60)}}`, 1), "[begin, end]"],
+    ["an offset beyond the file", file(`{"a":${entry("U8", [2 ** 40], 0, 2 ** 40)}}`, 1), "got 1 bytes"],
     [
       "a wrong length",
       file(`{"a":${entry("F32", [2], 0, 4)}}`, 4),
@@ -123,6 +156,16 @@ describe("safetensors", () => {
       "an overlap",
       file(`{"a":${entry("U8", [2], 0, 2)},"b":${entry("U8", [2], 1, 3)}}`, 3),
       '"b" to begin at byte 2',
+    ],
+    [
+      "two tensors in one place",
+      file(`{"a":${entry("U8", [2], 0, 2)},"b":${entry("U8", [2], 0, 2)}}`, 2),
+      '"b" to begin at byte 2, without gap or overlap, got 0',
+    ],
+    [
+      "a tensor within another",
+      file(`{"a":${entry("U8", [4], 0, 4)},"b":${entry("U8", [2], 1, 3)}}`, 4),
+      '"b" to begin at byte 4, without gap or overlap, got 1',
     ],
     ["missing bytes", file(`{"a":${entry("U8", [4], 0, 4)}}`, 3), "4 bytes of tensors, got 3 bytes"],
     ["bytes left over", file(`{"a":${entry("U8", [1], 0, 1)}}`, 3), "1 bytes of tensors, got 3 bytes"],
@@ -164,35 +207,104 @@ describe("safetensors", () => {
     expect(() => encodeSafetensors(tensors as unknown as StateDict)).toThrow(message);
   });
 
-  it("never does anything but throw an Error on damaged files", () => {
-    const bytes = Buffer.from(GOLDEN, "base64");
-    const damage = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
-    const decode = (data: Uint8Array) => {
-      try {
-        decodeSafetensors(data);
-      } catch (error) {
-        expect(error).toBeInstanceOf(Error);
-        expect((error as Error).message).toMatch(/^decodeSafetensors: expected /);
-      }
-    };
-    fc.assert(
-      fc.property(damage, fc.nat(bytes.length), (edits, length) => {
-        const copy = Uint8Array.from(bytes);
-        for (const [at, value] of edits) copy[at] = value;
-        decode(copy);
-        decode(copy.subarray(0, length));
-      }),
-      { numRuns: 2000 },
-    );
-    fc.assert(
-      fc.property(fc.json(), (text) => {
-        decode(file(text, 3));
-      }),
-      { numRuns: 300 },
-    );
-    decode(file("[".repeat(3e5) + "]".repeat(3e5)));
-    decode(file(`{"a":${"[".repeat(3e5)}${"]".repeat(3e5)}}`));
+  it.each([
+    ["brackets", "[".repeat(2e7), "3 levels of brackets in the header, got 20000000"],
+    ["brackets in an entry", `{"a":{"shape":[[${"[".repeat(3e5)}`, "3 levels of brackets"],
+    ["lists", `{"a":[${"[],".repeat(6e6)}0]}`, "1000000 values in the header, got 6000001"],
+    ["members", `{${'"a":0,'.repeat(2e6)}"a":0}`, "1000000 values in the header, got 2000001"],
+  ])("refuses a header of nothing but %s, before it is parsed", (_, header, message) => {
+    const started = performance.now();
+    expect(() => decodeSafetensors(file(header))).toThrow(`decodeSafetensors: expected at most ${message}`);
+    expect(performance.now() - started).toBeLessThan(5000);
   });
+
+  it("does not write what it would not read", () => {
+    const empty: StoredTensor = { dtype: "U8", shape: Array<number>(1e6).fill(0), data: new Uint8Array(0) };
+    expect(() => encodeSafetensors({ empty })).toThrow("encodeSafetensors: expected at most 1000000 values");
+  });
+});
+
+/** A file that Python's safetensors wrote. */
+const python = readFileSync(
+  new URL("fixtures/diffusers/ddim/unet/diffusion_pytorch_model.safetensors", import.meta.url),
+);
+
+describe.each([
+  ["of every type", Buffer.from(GOLDEN, "base64")],
+  ["of a network", python],
+])("a damaged file %s is read or refused, soon:", (_, bytes) => {
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  const header = bytes.subarray(8, start).toString();
+  const property = <T>(damage: fc.Arbitrary<T>, apply: (value: T) => Uint8Array, numRuns: number) => {
+    const run = fc.property(damage, (value) => {
+      readOrRefuse(apply(value));
+    });
+    fc.assert(run, { numRuns, seed: 1 });
+  };
+
+  it("cut off anywhere in its header, and in its tensors", () => {
+    const lengths = Array.from({ length: Math.min(start, 2000) }, (_, i) => i);
+    for (const length of [...lengths, start, start + 1, bytes.length - 1]) {
+      expect(() => decodeSafetensors(bytes.subarray(0, length))).toThrow(/^decodeSafetensors: expected /);
+    }
+    expect(Object.keys(decodeSafetensors(bytes)).length).toBeGreaterThan(10);
+  });
+
+  it("with bytes of its header changed", () => {
+    const edit = fc.tuple(fc.nat(start - 1), fc.nat(255));
+    const change = (edits: [number, number][]) => {
+      const copy = Uint8Array.from(bytes);
+      for (const [at, value] of edits) copy[at] = value;
+      return copy;
+    };
+    property(fc.array(edit, { minLength: 1, maxLength: 4 }), change, 1500);
+  });
+
+  it("with pieces moved", () => {
+    const place = fc.nat(start - 1);
+    const move = ([from, to, length]: [number, number, number]) =>
+      Uint8Array.from(bytes).copyWithin(to, from, from + length);
+    property(fc.tuple(place, place, fc.integer({ min: 1, max: 64 })), move, 1000);
+  });
+
+  it("with other numbers and words in its header", () => {
+    const numbers = ["0", "1", "-1", "1.5", "1e999", "1e15", "9007199254740993", "null", "[]", "{}", '"U8"'];
+    const words = ['"__proto__"', '"__metadata__"', '"F64"', '"BOOL"', '"shape"', '""', '"\\ud800"'];
+    const tokens = [...header.matchAll(/-?\d+(?=[,\]])|"(?:[^"\\]|\\.)*"/g)];
+    const other = fc.constantFrom(...numbers, ...words);
+    const replace = ([at, text]: [number, string]) => {
+      const token = tokens[at]!;
+      const changed = header.slice(0, token.index) + text + header.slice(token.index + token[0].length);
+      return Buffer.concat([file(changed), bytes.subarray(start)]);
+    };
+    property(fc.tuple(fc.nat(tokens.length - 1), other), replace, 1500);
+  });
+});
+
+/** Whatever is read must be whole; anything else that is thrown, a RangeError say, is a fault. */
+function readOrRefuse(bytes: Uint8Array): void {
+  const started = performance.now();
+  let tensors: StateDict = {};
+  try {
+    tensors = decodeSafetensors(bytes);
+    safetensorsMetadata(bytes);
+  } catch (error) {
+    expect((error as Error).message).toMatch(/^decodeSafetensors: expected [^]*, got [^]*\.$/);
+  }
+  for (const { dtype, shape, data } of Object.values(tensors)) {
+    const whole = data instanceof DTYPE_ARRAYS[dtype] && data.length === sizeOf(shape);
+    expect(whole, "type and length").toBe(true);
+  }
+  expect(performance.now() - started).toBeLessThan(2000);
+}
+
+it("any JSON as a header is read or refused", () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      readOrRefuse(file(text, 3));
+    }),
+    { numRuns: 300 },
+  );
 });
 
 describe("16-bit floats", () => {

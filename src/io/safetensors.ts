@@ -4,7 +4,9 @@ import { DTYPE_ARRAYS, sizeOf, type DType, type StateDict, type StoredTensor } f
 // The format: https://github.com/huggingface/safetensors#format. An 8-byte little-endian header length, the header in
 // JSON, then the tensors' bytes without gaps. Numbers are little-endian, as on every platform that runs JavaScript.
 
-const MAX_HEADER = 100_000_000; // the limit of the reference implementation
+const MAX_HEADER = 100_000_000; // bytes: the limit of the reference implementation
+// About 140,000 tensors. A header of 100 MB that is all brackets and commas would take JSON.parse a minute and gigabytes.
+const MAX_VALUES = 1_000_000;
 const DECODE = "decodeSafetensors";
 const ENCODE = "encodeSafetensors";
 
@@ -22,8 +24,9 @@ interface Entry {
  * @param bytes the whole file
  * @returns tensors by name, in an object without a prototype. Where the alignment allows it, `data` is a view of
  *   `bytes`, not a copy
- * @throws if the file is truncated or too long, the header is not valid, a dtype is unknown, or tensors overlap,
- *   leave gaps, or do not have the number of bytes that their shape and dtype ask for
+ * @throws if the file is truncated or too long, the header is not valid or exceeds 100 MB or a million values (about
+ *   140,000 tensors), a dtype is unknown, or tensors overlap, leave gaps, or do not have the number of bytes that their
+ *   shape and dtype ask for
  * @example
  * ```ts
  * import { decodeSafetensors, encodeSafetensors } from "cfd-distill";
@@ -74,7 +77,8 @@ export function safetensorsMetadata(bytes: Uint8Array): Record<string, string> {
  * @param tensors what to write, by name
  * @param metadata free text beside the tensors
  * @returns the whole file
- * @throws if a tensor's data is not of its dtype's array type or not as long as its shape asks for
+ * @throws if a tensor's data is not of its dtype's array type or not as long as its shape asks for, or the
+ *   header would exceed 100 MB or a million values (about 140,000 tensors)
  * @example
  * ```ts
  * import { encodeSafetensors } from "cfd-distill";
@@ -96,7 +100,9 @@ export function encodeSafetensors(
     end += data.byteLength;
     header.set(name, { dtype, shape, data_offsets: [begin, end] });
   }
-  const json = toBytes(stringify(header));
+  const text = stringify(header);
+  scanJson(text, ENCODE);
+  const json = toBytes(text);
   const length = Math.ceil(json.length / 8) * 8;
   check(length <= MAX_HEADER, ENCODE, `a header of at most ${MAX_HEADER} bytes`, length);
   const bytes = new Uint8Array(8 + length + end).fill(0x20, 8, 8 + length);
@@ -123,24 +129,28 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start
 }
 
 function parseJson(bytes: Uint8Array): Record<string, unknown> {
-  let text = "";
-  let header: unknown;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    header = JSON.parse(text);
-  } catch (error) {
-    fail(DECODE, "a header in JSON", error instanceof Error ? error.message : error);
-  }
+  const text = inJson(() => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  const members = scanJson(text, DECODE);
+  const header = inJson(() => JSON.parse(text) as unknown);
   check(isObject(header) && text.startsWith("{"), DECODE, "the header to be a JSON object", text);
-  const { members, depth } = scanJson(text);
-  check(depth <= 3, DECODE, "at most 3 levels of brackets in the header", depth);
   check(members === countKeys(header), DECODE, "every name only once", "a repeated name");
   return header as Record<string, unknown>;
 }
 
-/** The number of members in a JSON text, repeated ones too (JSON.parse silently keeps the last), and its depth. */
-function scanJson(json: string): { members: number; depth: number } {
-  let [members, level, depth] = [0, 0, 0];
+function inJson<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    return fail(DECODE, "a header in JSON", error instanceof Error ? error.message : error);
+  }
+}
+
+/**
+ * Bounds what parsing a text can cost, before it is parsed, and counts its members: repeated ones too, of which
+ * JSON.parse silently keeps the last.
+ */
+function scanJson(json: string, where: string): number {
+  let [members, values, level, depth] = [0, 1, 0, 0];
   let quoted = false;
   for (let i = 0; i < json.length; i++) {
     const character = json[i]!;
@@ -148,10 +158,13 @@ function scanJson(json: string): { members: number; depth: number } {
     else if (character === '"') quoted = !quoted;
     else if (quoted) continue;
     else if (character === ":") members++;
+    else if (character === ",") values++;
     else if (character === "{" || character === "[") depth = Math.max(depth, ++level);
     else if (character === "}" || character === "]") level--;
   }
-  return { members, depth };
+  check(depth <= 3, where, "at most 3 levels of brackets in the header", depth);
+  check(values <= MAX_VALUES, where, `at most ${MAX_VALUES} values in the header`, values);
+  return members;
 }
 
 function countKeys(value: unknown): number {
@@ -254,5 +267,5 @@ function isObject(value: unknown): value is object {
 /** A list of sizes whose product is still an exact integer. */
 function isSizes(value: unknown): value is number[] {
   const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
-  return Array.isArray(value) && value.every(isSize);
+  return Array.isArray(value) && value.every(isSize) && isSize(sizeOf(value as number[]));
 }

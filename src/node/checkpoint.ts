@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { fail } from "../check.js";
 import {
   decodeCheckpoint,
@@ -11,6 +10,7 @@ import {
   type NetworkCheckpoint,
 } from "../training/checkpoint.js";
 import { writeFileAtomic } from "./atomic.js";
+import { readWhole } from "./read-whole.js";
 
 /**
  * Saves a checkpoint; whatever happens meanwhile, `path` holds the previous checkpoint or the new one, whole.
@@ -51,7 +51,7 @@ export async function saveCheckpoint(
  *
  * @param path the file
  * @returns what `decodeCheckpoint` returns; the caller disposes `params` and `ema`
- * @throws (rejects) if the file is missing, empty, truncated, or not such a checkpoint
+ * @throws (rejects) if the file is missing, empty, truncated, larger than 4 GiB, or not such a checkpoint
  * @example
  * ```ts
  * import { loadCheckpoint } from "cfd-distill/node";
@@ -68,7 +68,7 @@ export async function loadCheckpoint(path: string): Promise<DecodedCheckpoint> {
  *
  * @param path the file
  * @returns what `decodeNetworkCheckpoint` returns; the caller disposes `params` and `ema`
- * @throws (rejects) if the file is missing, empty, truncated, or not a checkpoint
+ * @throws (rejects) if the file is missing, empty, truncated, larger than 4 GiB, or not a checkpoint
  * @example
  * ```ts
  * import { loadNetworkCheckpoint } from "cfd-distill/node";
@@ -83,7 +83,7 @@ export async function loadNetworkCheckpoint(path: string): Promise<DecodedNetwor
 /** Errors of reading and of decoding alike say which file it was. */
 async function load<T>(path: string, where: string, decode: (bytes: Uint8Array) => T): Promise<T> {
   try {
-    const bytes = await readFile(path);
+    const bytes = await readWhole(path, where);
     return bytes.length > 0 ? decode(bytes) : fail(where, "a whole file", "an empty one");
   } catch (error) {
     return fail(where, `a checkpoint at ${path}`, error instanceof Error ? error.message : error);

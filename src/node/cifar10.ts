@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { check } from "../check.js";
 import { decodeCifar10 } from "../io/cifar10.js";
 import { imageSet, type ImageSet } from "../io/image-set.js";
+import { readWhole } from "./read-whole.js";
 
 const FILES = {
   train: [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`),
@@ -31,7 +31,7 @@ export async function readCifar10(directory: string, split: "train" | "test"): P
   for (const name of FILES[split]) {
     const folder = folders.find((path) => existsSync(join(path, name)));
     check(folder !== undefined, "readCifar10", `${name} in ${folders.join(" or ")}`, "no such file");
-    parts.push(decodeCifar10(await readFile(join(folder, name)), name));
+    parts.push(decodeCifar10(await readWhole(join(folder, name), "readCifar10"), name));
   }
   return concatenate(parts);
 }

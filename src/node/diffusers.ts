@@ -1,9 +1,10 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fail } from "../check.js";
 import { encodeDiffusers, type DiffusersInput } from "../io/diffusers-write.js";
 import { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "../io/diffusers.js";
 import { writeFileAtomic } from "./atomic.js";
+import { readWhole } from "./read-whole.js";
 
 /**
  * Reads a folder that diffusers saved: a pipeline or a UNet2DModel with its scheduler, see `diffusersFromFiles`.
@@ -11,7 +12,7 @@ import { writeFileAtomic } from "./atomic.js";
  * @param directory the folder
  * @returns the model: `sampleDdim(denoiser, schedule, zT, { times: times(50), clip })` samples from it, and it serves as
  *   a teacher; the caller disposes `params`
- * @throws (rejects) if there is no such folder, or for what `diffusersFromFiles` refuses
+ * @throws (rejects) if there is no such folder, a file is larger than 4 GiB, or for what `diffusersFromFiles` refuses
  * @example
  * ```ts no-run
  * import { noise, sampleDdim, useBackend } from "cfd-distill";
@@ -37,7 +38,7 @@ export async function loadDiffusers(directory: string): Promise<DiffusersModel> 
 
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path);
+    return await readWhole(path, "loadDiffusers");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
