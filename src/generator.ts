@@ -32,6 +32,8 @@ export interface Generator {
   readonly steps: number;
   /** [height, width, channels] of its images: the checkpoint's `imageShape`, or CIFAR-10's 32x32 if it has none. */
   readonly imageShape: readonly [number, number, number];
+  /** How many classes its labels may name; absent if it knows none. */
+  readonly classes?: number;
   /** Images [seeds.length, height, width, channels] in [-1, 1]; the caller disposes them. */
   sample(options: SampleOptions): Promise<Tensor4D>;
   /** Frees the weights. */
@@ -62,7 +64,8 @@ export interface Generator {
  */
 export function loadGenerator(bytes: Uint8Array): Generator {
   const { network, params, ema, schedule, predictionType, steps, clip, ...rest } = decodeCheckpoint(bytes);
-  const imageShape = rest.imageShape ?? ([32, 32, network.config.imageChannels] as const);
+  const { imageChannels, classes } = network.config;
+  const imageShape = rest.imageShape ?? ([32, 32, imageChannels] as const);
   if (ema) disposeParams(params);
   const weights = ema ?? params;
   const model = denoiser(network, weights, predictionType);
@@ -82,5 +85,5 @@ export function loadGenerator(bytes: Uint8Array): Generator {
     if (!disposed) disposeParams(weights);
     disposed = true;
   }
-  return { steps, imageShape, sample, dispose };
+  return { steps, imageShape, ...(classes === undefined ? {} : { classes }), sample, dispose };
 }

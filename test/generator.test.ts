@@ -70,6 +70,7 @@ describe("loadGenerator", () => {
   it("draws 32x32 where the checkpoint says no shape", async () => {
     const generator = loadGenerator(await encodeCheckpoint({ ...unsized, params }));
     expect(generator.imageShape).toEqual([32, 32, 3]);
+    expect(generator.classes).toBeUndefined();
     const images = await generator.sample({ seeds: [1], steps: 1 });
     expect(images.shape).toEqual([1, 32, 32, 3]);
     images.dispose();

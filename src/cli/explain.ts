@@ -2,7 +2,15 @@ import { inspect } from "node:util";
 
 /** What the command prints of an error: its message in one line, or all of it where the stack was asked for. */
 export function explain(error: unknown, { stack = false }: { readonly stack?: boolean }): string {
-  if (stack) return inspect(error);
+  return stack ? inspect(error) : `error: ${oneLine(error)}`;
+}
+
+/** An error's message as a part of another: in one line, without its full stop. */
+export function reason(error: unknown): string {
+  return oneLine(error).replace(/\.$/, "");
+}
+
+function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return `error: ${message.replace(/\s*\n\s*/g, " ")}`;
+  return message.replace(/\s*\n\s*/g, " ");
 }

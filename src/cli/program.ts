@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { doctorCommand } from "./doctor/command.js";
 import { installNativeCommand } from "./install-native/command.js";
+import { sampleCommand } from "./sample/command.js";
 
 /** The command `cfd-distill`: one sub-command a file, each a function that returns its `Command`. */
 export function program(): Command {
@@ -11,6 +12,7 @@ export function program(): Command {
     .version(version)
     .option("--stack", "show where an error comes from")
     .helpCommand(false)
+    .addCommand(sampleCommand())
     .addCommand(installNativeCommand())
     .addCommand(doctorCommand(version));
 }

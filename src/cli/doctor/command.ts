@@ -1,17 +1,9 @@
 import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
 import type { BackendName } from "../../index.js";
+import { engineNames } from "../engines.js";
 import { ask, type Depth, type EngineResult } from "./child.js";
 import { diagnosisText, engineTable, headline, isBroken, type Machine } from "./text.js";
-
-const names = Object.keys({
-  cpu: true,
-  wasm: true,
-  webgl: true,
-  webgpu: true,
-  node: true,
-  cuda: true,
-} satisfies Record<BackendName, true>) as BackendName[];
 
 interface Options {
   readonly engine?: BackendName;
@@ -24,7 +16,7 @@ export function doctorCommand(version: string): Command {
   return new Command("doctor")
     .description("Say which engines start here, and try every operation the library needs on them.")
     .addOption(
-      new Option("--engine <name>", "only this one; otherwise every engine that starts").choices(names),
+      new Option("--engine <name>", "only this one; otherwise every engine that starts").choices(engineNames),
     )
     .option("--json", "print JSON in place of tables", false)
     .addOption(new Option("--child <depth>").hideHelp())
@@ -51,7 +43,7 @@ async function examine(
   print: (text: string) => void,
 ): Promise<Machine> {
   const results = new Map<BackendName, EngineResult>();
-  for (const name of names) results.set(name, await ask(name, "start"));
+  for (const name of engineNames) results.set(name, await ask(name, "start"));
   const machine = describeMachine(version, [...results.values()]);
   print(`${headline(machine)}\n\n${engineTable(machine.engines)}`);
   const starting = machine.engines.flatMap(({ name, engine }) => (engine === undefined ? [] : [name]));

@@ -1,0 +1,37 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { engineNames } from "../engines.js";
+import { numberList, positive } from "./numbers.js";
+import type { Drawing } from "./plan.js";
+
+export function sampleCommand(): Command {
+  return new Command("sample")
+    .description("Draw images with a checkpoint, as a grid in one PNG.")
+    .argument("<checkpoint>", "a student or teacher that this library saved")
+    .option("-o, --output <png>", "the picture", pngName, "samples.png")
+    .option("--force", "replace a picture that is there", false)
+    .addOption(
+      list("--seeds <list>", "an image for each: 1..64, or 1,5,9").default(numberList("1..16"), "1..16"),
+    )
+    .addOption(list("--labels <list>", "classes, -1 for none: one for all images, or one each"))
+    .option("--steps <n>", "sampling steps (default: those it was trained for)", positive)
+    .option("--columns <n>", "images in a row (default: as many as rows)", positive)
+    .option("--scale <n>", "picture pixels a pixel (default: images about 100 wide)", positive)
+    .option("--batch <n>", "images drawn at a time", positive, 16)
+    .addOption(new Option("--engine <name>", "what computes").choices(engineNames).default("wasm"))
+    .action(async (checkpoint: string, options: Omit<Drawing, "checkpoint">) => {
+      const { draw } = await import("./draw.js"); // alone needs TensorFlow.js
+      console.log(await draw({ checkpoint, ...options }, showProgress));
+    });
+}
+
+const list = (flags: string, description: string) => new Option(flags, description).argParser(numberList);
+
+function pngName(path: string): string {
+  if (path.toLowerCase().endsWith(".png")) return path;
+  throw new InvalidArgumentError("Expected a name that ends in .png.");
+}
+
+/** Keeps one line of a terminal up to date; "" clears it. */
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}

@@ -1,0 +1,77 @@
+import { check } from "../../check.js";
+import type { BackendName, Generator, ImageGridOptions } from "../../index.js";
+
+/** What the command was asked for. */
+export interface Drawing {
+  readonly checkpoint: string;
+  readonly output: string;
+  readonly force: boolean;
+  readonly seeds: readonly number[];
+  readonly labels?: readonly number[];
+  readonly steps?: number;
+  readonly columns?: number;
+  readonly scale?: number;
+  readonly batch: number;
+  readonly engine: BackendName;
+}
+
+/** What the model is asked for, and how its images are laid out. */
+export interface Plan {
+  readonly steps: number;
+  readonly labels: readonly number[] | undefined;
+  readonly layout: ImageGridOptions;
+}
+
+const WHERE = "sample";
+const GAP = 2;
+const MOST_PIXELS = 2 ** 26;
+const USUAL_WIDTH = 100;
+
+/** Refuses, before anything is computed, what the model cannot be asked for. */
+export function plan(generator: Generator, drawing: Drawing): Plan {
+  return {
+    steps: stepsOf(generator, drawing),
+    labels: labelsOf(generator, drawing),
+    layout: layoutOf(generator, drawing),
+  };
+}
+
+/** A number of things, in words. */
+export const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+
+/** With more steps than it was trained for, a model is asked about times that it never saw. */
+function stepsOf(generator: Generator, { steps = generator.steps }: Drawing): number {
+  const { steps: trained } = generator;
+  check(
+    steps <= trained,
+    WHERE,
+    `at most the ${count(trained, "step")} that the model was trained for`,
+    steps,
+  );
+  return steps;
+}
+
+function labelsOf({ classes }: Generator, { labels, seeds }: Drawing): readonly number[] | undefined {
+  if (labels === undefined) return undefined;
+  check(classes !== undefined, WHERE, "no labels, as the model knows no classes", labels.join(","));
+  const wrong = labels.find((label) => label < -1 || label >= classes);
+  check(wrong === undefined, WHERE, `labels from -1, for none, to ${classes - 1}`, wrong);
+  if (labels.length === 1) return seeds.map(() => labels[0]!);
+  check(labels.length === seeds.length, WHERE, `one label, or ${seeds.length}, one a seed`, labels.length);
+  return labels;
+}
+
+/** The grid's layout, as wide as it is high unless told otherwise; refused where memory could not hold the picture. */
+function layoutOf(
+  { imageShape: [height, width] }: Generator,
+  { seeds, ...drawing }: Drawing,
+): ImageGridOptions {
+  const {
+    columns = Math.ceil(Math.sqrt(seeds.length)),
+    scale = Math.max(1, Math.floor(USUAL_WIDTH / width)),
+  } = drawing;
+  const rows = Math.ceil(seeds.length / columns);
+  const pixels = rows * (height * scale + GAP) * Math.min(columns, seeds.length) * (width * scale + GAP);
+  check(pixels <= MOST_PIXELS, WHERE, `a picture of at most ${MOST_PIXELS} pixels (see --scale)`, pixels);
+  return { columns, scale, gap: GAP };
+}
