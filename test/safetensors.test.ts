@@ -98,6 +98,14 @@ describe("safetensors", () => {
     expect("dtype" in {}).toBe(false);
   });
 
+  it("reads tensors that lie far behind in a large file", () => {
+    const [first, second] = [97_000_000, 3_000_000];
+    const header = `{"a":${entry("U8", [first], 0, first)},"b":${entry("U8", [second], first, first + second)}}`;
+    const bytes = file(header, first + second);
+    bytes[bytes.length - 1] = 7;
+    expect(decodeSafetensors(bytes).b?.data.at(-1)).toBe(7);
+  });
+
   it("round-trips any tensors", () => {
     const tensor = fc
       .uint8Array({ maxLength: 12 })

@@ -179,7 +179,7 @@ function readEntry(name: string, value: unknown): Entry {
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
   const known = typeof dtype === "string" && Object.hasOwn(DTYPE_ARRAYS, dtype);
   check(known, DECODE, `the dtype of "${name}" among ${Object.keys(DTYPE_ARRAYS).join(", ")}`, dtype);
-  check(isSizes(shape), DECODE, `the shape of "${name}" to be a list of sizes`, shape);
+  check(isShape(shape), DECODE, `the shape of "${name}" to be a list of sizes`, shape);
   const isRange = isSizes(offsets) && offsets.length === 2;
   check(isRange, DECODE, `data_offsets of "${name}" to be [begin, end]`, offsets);
   const [begin, end] = offsets as [number, number];
@@ -228,7 +228,7 @@ function checkStored(name: string, tensor: StoredTensor): void {
   const { dtype, shape, data } = tensor;
   const ArrayType = DTYPE_ARRAYS[dtype];
   check(data instanceof ArrayType, ENCODE, `"${name}" (${dtype}) to hold a ${ArrayType.name}`, typeof data);
-  check(isSizes(shape), ENCODE, `the shape of "${name}" to be a list of sizes`, shape);
+  check(isShape(shape), ENCODE, `the shape of "${name}" to be a list of sizes`, shape);
   const what = `${sizeOf(shape)} elements in "${name}", [${shape.join(", ")}]`;
   check(data.length === sizeOf(shape), ENCODE, what, data.length);
 }
@@ -264,8 +264,12 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A list of sizes whose product is still an exact integer. */
 function isSizes(value: unknown): value is number[] {
   const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
-  return Array.isArray(value) && value.every(isSize) && isSize(sizeOf(value as number[]));
+  return Array.isArray(value) && value.every(isSize);
+}
+
+/** A list of sizes whose product is still an exact integer. */
+function isShape(value: unknown): value is number[] {
+  return isSizes(value) && Number.isSafeInteger(sizeOf(value));
 }
