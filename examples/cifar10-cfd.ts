@@ -6,5 +6,4 @@ import { main } from "./recipe/run.js";
 
 const argv = process.argv;
 const choice = parseArguments("cifar10-cfd", argv);
-const command = ["npx tsx examples/cifar10-cfd.ts", ...argv.slice(2)];
-await main(choice, () => loadCifar10(choice.data!), command);
+await main(choice, () => loadCifar10(choice.data!), ["npx tsx examples/cifar10-cfd.ts", ...argv.slice(2)]);

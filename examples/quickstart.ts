@@ -5,6 +5,9 @@ import { loadEmoji } from "./recipe/data.js";
 import { main } from "./recipe/run.js";
 
 const argv = process.argv;
-const choice = parseArguments("quickstart", argv);
 const command = ["npm run quickstart --", ...argv.slice(2)];
-await main(choice, () => loadEmoji(choice.config.classes), command);
+await main(
+  parseArguments("quickstart", argv),
+  ({ dataset }) => loadEmoji(dataset === "emoji-kinds" ? "kinds" : "groups"),
+  command,
+);

@@ -12,8 +12,9 @@ import {
 } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import type { Manifest, ShippedModel } from "../examples/browser/manifest.js";
-import { halvings, presets, type RecipeConfig } from "../examples/recipe/config.js";
+import type { RecipeConfig } from "../examples/recipe/config.js";
 import { loadEmoji } from "../examples/recipe/data.js";
+import { presets } from "../examples/recipe/presets.js";
 
 const run = process.argv[2] ?? "runs/demo";
 const target = fileURLToPath(new URL("../examples/browser/public/models/", import.meta.url));
@@ -48,9 +49,9 @@ async function shipModel(id: string, method: ShippedModel["method"]): Promise<Sh
 await useBackend("cpu");
 mkdirSync(target, { recursive: true });
 const { seed, parallel } = config;
-const scale = config.base.steps / presets.quickstart.base.steps;
-const { cfdFrom, pd, cfd } = config.distillation;
-const students = halvings(config).filter(({ studentSteps }) => studentSteps < cfdFrom);
+const scale = config.base.steps / presets.quickstart.quickstart.base.steps;
+const { plan } = presets.quickstart.quickstart;
+const students = config.halvings.filter(({ studentSteps }) => studentSteps < plan.cfdFrom);
 const models = [await shipModel("teacher", "teacher")];
 for (const { name, method } of students) models.push(await shipModel(name, method));
 const manifest: Manifest = {
@@ -61,10 +62,10 @@ const manifest: Manifest = {
   classifier: await ship("classifier", await loadNetworkCheckpoint(checkpoint("classifier"))),
   distillation: {
     teacher: "pd-2",
-    batch: pd.batch,
-    rate: pd.rate,
-    weighting: pd.weighting,
-    temperature: cfd.temperature,
+    batch: plan.pd.batch,
+    rate: plan.pd.rate,
+    weighting: plan.pd.weighting,
+    temperature: plan.cfd.temperature,
   },
 };
 writeFileSync(join(target, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,86 +1,152 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { presets, scaleSteps, type RecipeConfig } from "./config.js";
+import type { RecipeConfig } from "./config.js";
+import { presets } from "./presets.js";
 
-/** What the command line decides. */
+/** What the command line says; `configure` makes a config of it. What is undefined was not said. */
 export interface CliChoice {
-  readonly config: RecipeConfig;
+  readonly recipe: RecipeConfig["recipe"];
+  readonly preset?: string;
+  /** A saved config, in place of a preset. */
+  readonly config?: string;
+  /** `path=value` for single settings. */
+  readonly set: readonly string[];
+  readonly stepsScale?: number;
+  readonly seed?: number;
+  readonly engine?: RecipeConfig["engine"];
+  readonly parallel?: number;
+  /** A teacher and a classifier from elsewhere. */
+  readonly teacher?: string;
+  readonly teacherSteps?: number;
+  readonly classifier?: string;
+  readonly classifierScaling?: keyof typeof SCALINGS;
   readonly out: string;
   readonly resume: boolean;
   readonly force: boolean;
-  /** Folder of the CIFAR-10 binary files; unset for the emoji. */
+  /** Which stages to run; all of them if undefined. */
+  readonly stages?: readonly string[];
+  readonly dryRun: boolean;
+  /** Folder of CIFAR-10's binary files. */
   readonly data?: string;
 }
 
-interface Flags {
-  readonly out?: string;
-  readonly seed: number;
-  readonly engine: RecipeConfig["engine"];
-  readonly resume?: true;
-  readonly force?: true;
-  readonly stepsScale: number;
-  readonly parallel?: number;
-  readonly preset: keyof typeof presets;
-  readonly data?: string;
-}
+/** The scalings that classifiers in circulation were trained with; `none` is the paper's, [-1, 1] as it is. */
+export const SCALINGS = {
+  none: undefined,
+  half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+  cifar10: { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] },
+  imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+} as const;
 
 /** Reads the arguments of a recipe; commander prints usage, and refuses what it does not know with a suggestion. */
 export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly string[]): CliChoice {
+  const names = Object.keys(presets[recipe]);
   const command = new Command(recipe)
-    .option(
-      "--out <directory>",
-      "where the run is kept (default: runs/<recipe>, with the preset's name for CIFAR-10)",
+    .description(DESCRIPTIONS[recipe])
+    .addOption(new Option("--preset <size>", PRESETS[recipe]).choices(names));
+  addSettings(command);
+  addModels(command);
+  addPlace(command);
+  if (recipe === "cifar10-cfd") {
+    command.requiredOption(
+      "--data <directory>",
+      "folder with data_batch_1.bin ... test_batch.bin (cifar-10-binary.tar.gz)",
+    );
+  }
+  command.showHelpAfterError("(add --help for the options)");
+  const flags = command.parse(argv).opts<Partial<CliChoice> & { set: string[] }>();
+  const name = flags.preset ?? (flags.config === undefined ? names[0]! : "config");
+  return {
+    recipe,
+    resume: false,
+    force: false,
+    dryRun: false,
+    out: `runs/${name === recipe ? recipe : `${recipe}-${name}`}`,
+    ...flags,
+  };
+}
+
+/** What a run computes. */
+function addSettings(command: Command): void {
+  command
+    .addOption(
+      new Option("--config <file>", "replay a run's config.json, or your own").conflicts([
+        "preset",
+        "stepsScale",
+        "teacherSteps",
+      ]),
     )
-    .option("--seed <integer>", "all random numbers follow from it", integer, 0)
-    .addOption(new Option("--engine <name>", "what computes").choices(["wasm", "cpu"]).default("wasm"))
+    .option(
+      "--set <path=value>",
+      "one setting of the config, such as base.rate=1e-3; repeatable",
+      collect,
+      [],
+    )
+    .option("--steps-scale <factor>", "train every stage so many times as long", positive)
+    .option("--seed <integer>", "all random numbers follow from it (default: 0)", integer)
+    .addOption(
+      new Option("--engine <name>", "what computes (default: wasm)").choices(["wasm", "cpu", "node", "cuda"]),
+    )
     .option(
       "--parallel <workers>",
       "threads that share every batch, 1 for none (default: the preset's)",
       count,
+    );
+}
+
+/** Networks from elsewhere. */
+function addModels(command: Command): void {
+  command
+    .option(
+      "--teacher <path>",
+      "start from this model: the authors' .pt, a folder of diffusers, or a .safetensors of ours",
     )
+    .option("--teacher-steps <count>", "DDIM steps of the teacher, to be halved (default: the file's)", count)
+    .option("--classifier <file>", "compare this one's features: .pt, .th, or a .safetensors of ours")
+    .addOption(
+      new Option(
+        "--classifier-scaling <name>",
+        "what the classifier's images are scaled by (default: none)",
+      ).choices(Object.keys(SCALINGS)),
+    );
+}
+
+/** Where a run is kept, and how much of it is done now. */
+function addPlace(command: Command): void {
+  command
+    .option("--out <directory>", "where the run is kept (default: runs/<recipe>, with the preset's name)")
+    .option(
+      "--stages <list>",
+      "only these, such as teacher,classifier,pd,cfd-4,samples,evaluate,picture",
+      words,
+    )
+    .option("--dry-run", "print the plan, its time and its disk space, and do nothing")
     .option("--resume", "go on with the run in the directory")
     .addOption(
       new Option("--force", "start anew although the directory holds a run, which is removed").conflicts(
         "resume",
       ),
-    )
-    .option("--steps-scale <factor>", "train every stage so many times as long", positive, 1)
-    .showHelpAfterError("(add --help for the options)");
-  if (recipe === "quickstart") {
-    command
-      .description("Trains a small diffusion model on emoji, distils it, and draws the samples side by side.")
-      .addOption(
-        new Option("--preset <size>", "emoji: many hours; smoke: seconds, to try the machinery")
-          .choices(["quickstart", "emoji", "smoke"])
-          .default("quickstart"),
-      );
-  } else {
-    command
-      .description("The same pipeline on CIFAR-10's binary files.")
-      .requiredOption(
-        "--data <directory>",
-        "folder with data_batch_1.bin ... test_batch.bin (cifar-10-binary.tar.gz)",
-      )
-      .addOption(
-        new Option("--preset <size>", "tiny: minutes; smoke: seconds, to try the machinery")
-          .choices(["tiny", "smoke"])
-          .default("tiny"),
-      );
-  }
-  const flags = command.parse(argv).opts<Flags>();
-  const preset = scaleSteps({ ...presets[flags.preset], recipe }, flags.stepsScale);
-  const name = flags.preset === recipe ? recipe : `${recipe}-${flags.preset}`;
-  return {
-    config: {
-      ...preset,
-      engine: flags.engine,
-      seed: flags.seed,
-      parallel: flags.parallel ?? preset.parallel,
-    },
-    out: flags.out ?? `runs/${name}`,
-    resume: flags.resume ?? false,
-    force: flags.force ?? false,
-    ...(flags.data === undefined ? {} : { data: flags.data }),
-  };
+    );
+}
+
+const PRESETS = {
+  quickstart:
+    "quickstart (default); emoji: the shipped networks, many hours; smoke: seconds, to try the machinery",
+  "cifar10-cfd":
+    "tiny (default): minutes; small: hours; paper: every number of the paper, weeks; smoke: seconds, to try the machinery",
+} as const;
+
+const DESCRIPTIONS = {
+  quickstart: "Trains a small diffusion model on emoji, distils it, and draws the samples side by side.",
+  "cifar10-cfd":
+    "The same pipeline on CIFAR-10: teacher, classifier, PD and CFD, samples, distances, picture.",
+} as const;
+
+function collect(text: string, before: readonly string[]): string[] {
+  return [...before, text];
+}
+
+function words(text: string): string[] {
+  return text.split(",").map((word) => word.trim());
 }
 
 function integer(text: string): number {

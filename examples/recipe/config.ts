@@ -1,194 +1,166 @@
-import type { Weighting } from "cfd-distill";
-import type { SheetClasses } from "./sheet.js";
+// Everything that decides what a run computes: plain JSON, which a run directory keeps as config.json.
+import { distance } from "fastest-levenshtein";
+import { z } from "zod";
 
-/** Everything that decides what a run computes. Plain JSON; a run directory keeps it as config.json. */
-export interface RecipeConfig {
-  readonly recipe: "quickstart" | "cifar10-cfd";
-  readonly preset: "quickstart" | "emoji" | "tiny" | "smoke";
-  readonly engine: "wasm" | "cpu";
-  readonly seed: number;
-  /** Worker threads that share every batch; 1 for none. The count is part of the result: sums round differently. */
-  readonly parallel: number;
-  /** Steps T of the teacher, on whose grid everybody is trained. */
-  readonly teacherSteps: number;
-  readonly unet: {
-    readonly channels: number;
-    readonly multipliers: readonly number[];
-    readonly attention: readonly number[];
-    readonly blocks: number;
-    readonly groups: number;
-  };
-  /** What an emoji's class is; CIFAR-10 has its own. */
-  readonly classes: SheetClasses;
-  /** Diffusion models see every second image mirrored. */
-  readonly flip: boolean;
-  readonly base: TrainingConfig & {
-    readonly warmup: number;
-    readonly emaDecay: number;
-    readonly weighting: Weighting;
-  };
-  readonly classifier: TrainingConfig & {
-    readonly width: number;
-    readonly blocks: readonly number[];
-    readonly momentum: number;
-    readonly weightDecay: number;
-    /** Random shifts, in pixels; photographs are mirrored too. */
-    readonly crop: number;
-  };
-  readonly distillation: {
-    readonly pd: TrainingConfig & { readonly weighting: Weighting };
-    readonly cfd: TrainingConfig & {
-      readonly temperature: number;
-      readonly beta: number;
-      readonly gamma: number;
-    };
-    /** PD halves from teacherSteps down to `last`. */
-    readonly last: number;
-    /** CFD starts from PD's student of `cfdFrom` steps and halves down to `last`. */
-    readonly cfdFrom: number;
-  };
-  /** Samples for the measured distances; each method draws so many from the same noise and labels. */
-  readonly measured: number;
-  /** At most so many training images, and as many test images, stand for the data in those distances. */
-  readonly reference: number;
-  /** Columns per class in the picture. */
-  readonly drawnPerClass: number;
-  /** Training steps between two checkpoints: what a power cut can cost. */
-  readonly saveEvery: number;
-  /** Every so many training steps have a line in the log. */
-  readonly logEvery: number;
-}
+const count = z.int().min(1);
+const positive = z.number().positive();
+const unit = z.number().min(0).max(1);
 
-export interface TrainingConfig {
-  readonly steps: number;
-  readonly batch: number;
-  readonly rate: number;
-}
+const weighting = z
+  .union([z.enum(["x0", "eps", "truncatedSnr", "snrPlusOne"]), z.strictObject({ minSnr: positive })])
+  .describe("weight of the x0 error");
 
+const training = z.strictObject({
+  steps: count.describe("optimiser steps"),
+  batch: count.describe("images a step"),
+  microBatches: count.describe("parts of a batch that are computed one after another, to need less memory"),
+  rate: positive.describe("learning rate; halvings and classifier anneal it to 0 by a cosine"),
+});
+
+const halving = z.discriminatedUnion("method", [
+  training.extend({
+    method: z.literal("pd"),
+    name: z.string(),
+    teacher: z.string().describe("the stage whose network teaches"),
+    studentSteps: count,
+    weighting,
+  }),
+  training.extend({
+    method: z.literal("cfd"),
+    name: z.string(),
+    teacher: z.string(),
+    studentSteps: count,
+    temperature: positive,
+    beta: z.number().min(0).describe("weight of the dataset-oriented loss"),
+    gamma: unit.describe("entropy against diversity"),
+  }),
+]);
+
+const file = z.strictObject({ path: z.string(), sha256: z.string() });
+
+const scaling = z.strictObject({ mean: z.array(z.number()), std: z.array(positive) });
+
+const base = training.extend({
+  warmup: z.int().min(0).describe("steps in which the rate rises"),
+  anneal: z.boolean().describe("whether the rate falls to 0 by a cosine"),
+  emaDecay: unit.describe("of the weights' average, which is what is used"),
+  dropout: unit,
+  weighting,
+});
+
+const classifierTraining = training.extend({
+  network: z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("resnet"), blocks: z.array(count), width: count }),
+    z.strictObject({ type: z.literal("densenet"), depth: z.literal([121, 169, 201]) }),
+  ]),
+  momentum: unit,
+  weightDecay: z.number().min(0),
+  schedule: z
+    .enum(["cosine", "tenths"])
+    .describe("tenths: a tenth at half of the steps and at three quarters"),
+  augment: z
+    .union([z.literal("paper"), z.strictObject({ shift: z.int().min(0) })])
+    .describe(
+      "paper: crop with fill, mirror, AutoAugment, cutout; or mirror and shifts of up to so many pixels",
+    ),
+});
+
+const recipe = z.strictObject({
+  recipe: z.enum(["quickstart", "cifar10-cfd"]),
+  preset: z.string(),
+  dataset: z.enum(["emoji-groups", "emoji-kinds", "cifar10", "folder"]),
+  imageSize: count.optional().describe("height and width of the images of a folder"),
+  engine: z.enum(["wasm", "cpu", "node", "cuda"]),
+  seed: z.int(),
+  parallel: count.describe(
+    "worker threads that share every batch; part of the result, as sums round differently",
+  ),
+  teacherSteps: count.describe("steps T of the teacher, on whose grid everybody is trained"),
+  teacherFile: file.optional().describe("a teacher from elsewhere, in place of training one"),
+  unet: z.strictObject({
+    channels: count,
+    multipliers: z.array(count),
+    attention: z.array(z.int().min(0)),
+    blocks: count,
+    groups: count,
+  }),
+  flip: z.boolean().describe("whether diffusion models see every second image mirrored"),
+  recompute: z.boolean().describe("whether blocks are computed twice, to need less memory"),
+  base,
+  classifier: classifierTraining,
+  classifierFile: file.optional().describe("a classifier from elsewhere, in place of training one"),
+  classifierScaling: scaling
+    .optional()
+    .describe("the classifier's images are ((x + 1) / 2 - mean) / std; without it x in [-1, 1]"),
+  halvings: z.array(halving),
+  measured: count.describe("samples for the measured distances; every method draws them from the same noise"),
+  reference: count.describe("at most so many training images, and as many test images, stand for the data"),
+  drawn: count.describe("columns in the picture of samples"),
+  shown: z.array(z.string()).optional().describe("classes in the picture; without it they are spread evenly"),
+  saveEvery: count.describe("training steps between two checkpoints: what a power cut can cost"),
+  logEvery: count.describe("every so many training steps have a line in the log"),
+});
+
+export type RecipeConfig = z.infer<typeof recipe>;
+export type TrainingConfig = z.infer<typeof training>;
 /** One halving: who teaches, how, and how many steps the student will take. */
-export interface Halving {
-  readonly name: string;
-  readonly method: "pd" | "cfd";
-  readonly teacher: string;
-  readonly studentSteps: number;
+export type Halving = z.infer<typeof halving>;
+
+/** Checks what was read from a file or put together from options. The error names each setting that is wrong. */
+export function checkConfig(value: unknown, from: string): RecipeConfig {
+  const { data, error } = recipe.safeParse(value);
+  if (error) throw new Error(`${from}: ${error.issues.map(explain).join("; ")}.`);
+  const problem = contradiction(data);
+  if (problem !== undefined) throw new Error(`${from}: ${problem}.`);
+  return data;
 }
 
-/** PD from the teacher down to `last` steps, then CFD from PD's `cfdFrom`-step student down to `last`. */
-export function halvings(config: RecipeConfig): Halving[] {
-  const { last, cfdFrom } = config.distillation;
-  const chain = (method: "pd" | "cfd", first: string, from: number): Halving[] => {
-    const stages: Halving[] = [];
-    for (let steps = from / 2; steps >= last; steps /= 2) {
-      const teacher = stages.at(-1)?.name ?? first;
-      stages.push({ name: `${method}-${steps}`, method, teacher, studentSteps: steps });
+function explain(issue: z.core.$ZodIssue): string {
+  const at = issue.path.join(".");
+  if (issue.code !== "unrecognized_keys") return `${at}: ${issue.message}`;
+  const known = Object.keys(recipe.shape);
+  return issue.keys
+    .map(
+      (key) => `unknown setting ${[...issue.path, key].join(".")}${at === "" ? didYouMean(key, known) : ""}`,
+    )
+    .join("; ");
+}
+
+/** " (did you mean X?)", where one of the known words is near. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  const [best] = [...known].sort((a, b) => distance(word, a) - distance(word, b));
+  return best !== undefined && distance(word, best) <= 2 + word.length / 4 ? ` (did you mean ${best}?)` : "";
+}
+
+/** What no single setting has wrong. */
+function contradiction(config: RecipeConfig): string | undefined {
+  const stages = new Map([["teacher", config.teacherSteps]]);
+  for (const { name, teacher, studentSteps } of config.halvings) {
+    const from = stages.get(teacher);
+    if (from === undefined) return `${name} learns from ${teacher}, which is no stage before it`;
+    if (from !== 2 * studentSteps) {
+      return `${name} of ${inSteps(studentSteps)} cannot halve ${teacher} of ${inSteps(from)}`;
     }
-    return stages;
-  };
-  const pd = chain("pd", "teacher", config.teacherSteps);
-  const start = cfdFrom === config.teacherSteps ? "teacher" : `pd-${cfdFrom}`;
-  return [...pd, ...chain("cfd", start, cfdFrom)];
-}
-
-const quickstart: Omit<RecipeConfig, "engine" | "seed"> = {
-  recipe: "quickstart",
-  preset: "quickstart",
-  parallel: 2,
-  teacherSteps: 16,
-  unet: { channels: 16, multipliers: [1, 2, 2], attention: [2], blocks: 1, groups: 8 },
-  classes: "groups",
-  flip: true,
-  base: { steps: 1000, batch: 8, rate: 2e-3, warmup: 30, emaDecay: 0.995, weighting: "x0" },
-  classifier: {
-    steps: 120,
-    batch: 24,
-    rate: 0.05,
-    width: 8,
-    blocks: [1, 1, 1, 1],
-    momentum: 0.9,
-    weightDecay: 5e-4,
-    crop: 2,
-  },
-  distillation: {
-    pd: { steps: 35, batch: 8, rate: 3e-4, weighting: "x0" },
-    cfd: { steps: 35, batch: 8, rate: 3e-4, temperature: 0.9, beta: 0, gamma: 0.75 },
-    last: 1,
-    cfdFrom: 4,
-  },
-  measured: 150,
-  reference: 2000,
-  drawnPerClass: 2,
-  saveEvery: 50,
-  logEvery: 1,
-};
-
-/** The networks that ship with the examples: hours on two cores. */
-const emoji: Omit<RecipeConfig, "engine" | "seed"> = {
-  ...quickstart,
-  preset: "emoji",
-  teacherSteps: 64,
-  unet: { channels: 32, multipliers: [1, 1, 2], attention: [1, 2], blocks: 1, groups: 8 },
-  classes: "kinds",
-  flip: false,
-  base: { steps: 40_000, batch: 16, rate: 1e-3, warmup: 500, emaDecay: 0.9995, weighting: { minSnr: 5 } },
-  classifier: { ...quickstart.classifier, steps: 4000, batch: 32, width: 16, blocks: [2, 2, 2, 2] },
-  distillation: {
-    pd: { steps: 2000, batch: 16, rate: 2e-4, weighting: "truncatedSnr" },
-    cfd: { steps: 2000, batch: 16, rate: 1e-4, temperature: 0.9, beta: 0, gamma: 0.75 },
-    last: 1,
-    cfdFrom: 8,
-  },
-  measured: 500,
-  drawnPerClass: 1,
-  saveEvery: 500,
-  logEvery: 50,
-};
-
-/** The sizes a run comes in. `smoke` only shows that every stage works; its pictures are noise. */
-export const presets = {
-  quickstart,
-  emoji,
-  tiny: { ...quickstart, recipe: "cifar10-cfd", preset: "tiny" },
-  smoke: smaller({ ...quickstart, recipe: "cifar10-cfd", preset: "smoke" }),
-} as const;
-
-function smaller(config: Omit<RecipeConfig, "engine" | "seed">): Omit<RecipeConfig, "engine" | "seed"> {
-  const { base, classifier, distillation } = config;
-  return {
-    ...config,
-    parallel: 1,
-    teacherSteps: 8,
-    unet: { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4 },
-    base: { ...base, steps: 6, batch: 4, warmup: 2 },
-    classifier: { ...classifier, steps: 4, batch: 4, width: 4, blocks: [1, 1] },
-    distillation: {
-      pd: { ...distillation.pd, steps: 3, batch: 4 },
-      cfd: { ...distillation.cfd, steps: 3, batch: 4 },
-      last: 2,
-      cfdFrom: 4,
-    },
-    measured: 20,
-    reference: 60,
-    drawnPerClass: 1,
-    saveEvery: 2,
-  };
-}
-
-/** A preset with the number of training steps of every stage multiplied by `factor` (at least one step each). */
-export function scaleSteps<C extends Omit<RecipeConfig, "engine" | "seed">>(config: C, factor: number): C {
-  const scaled = <T extends TrainingConfig>(stage: T): T => ({
-    ...stage,
-    steps: Math.max(1, Math.round(stage.steps * factor)),
-  });
-  const { base, classifier, distillation } = config;
-  return {
-    ...config,
-    base: scaled(base),
-    classifier: scaled(classifier),
-    distillation: { ...distillation, pd: scaled(distillation.pd), cfd: scaled(distillation.cfd) },
-  };
+    if (stages.has(name)) return `two stages are named ${name}`;
+    stages.set(name, studentSteps);
+  }
+  for (const [name, { batch, microBatches }] of Object.entries({
+    base: config.base,
+    classifier: config.classifier,
+    ...Object.fromEntries(config.halvings.map((stage) => [stage.name, stage])),
+  })) {
+    const parts = microBatches * config.parallel;
+    if (batch % microBatches !== 0 || batch < parts) {
+      return `${name}: a batch of ${batch} cannot be cut into ${microBatches} micro-batches for ${config.parallel} threads`;
+    }
+  }
+  if (config.parallel > 1 && (config.engine === "node" || config.engine === "cuda")) {
+    return `engine ${config.engine} uses all cores by itself: parallel must be 1, not ${config.parallel}`;
+  }
+  return undefined;
 }
 
 /** "1 step", "2 steps". */
-export function inSteps(count: number): string {
-  return count === 1 ? "1 step" : `${count} steps`;
+export function inSteps(steps: number): string {
+  return steps === 1 ? "1 step" : `${steps} steps`;
 }

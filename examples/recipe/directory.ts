@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { writeFileAtomic } from "cfd-distill/node";
 import type { RecipeConfig } from "./config.js";
 
-const OURS = ["config.json", "log.jsonl", "checkpoints", "samples.png", "report.json", "student.safetensors"];
+const OURS = [
+  ...["config.json", "log.jsonl", "checkpoints", "samples"],
+  ...["samples.png", "report.json", "student.safetensors"],
+];
 
 /**
  * Makes the run's directory ready, or says why not: nothing is ever replaced silently.

@@ -1,51 +1,106 @@
 import {
   classifier,
   denoiser,
+  densenet,
   discreteCosineSchedule,
   disposeParams,
   resnet,
   unet,
+  type ApplyOptions,
   type Classifier,
   type Denoiser,
+  type DenseNet,
+  type NetworkConfigBase,
   type NoiseSchedule,
   type Params,
+  type PredictionType,
+  type ResNet,
+  type Unet,
 } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import { checkpointPath, type Workplace } from "./workplace.js";
 
+/** A diffusion model but for its weights; students take all of it over from their teacher. */
+export interface Description {
+  readonly network: Unet;
+  readonly schedule: NoiseSchedule;
+  readonly predictionType: PredictionType;
+}
+
 /** A trained diffusion model, its weights to be freed with `disposeParams(params)`. */
-export interface Model {
-  readonly model: Denoiser;
+export interface Model extends Description {
   readonly params: Params;
+  /** The sampling steps that it was trained for. */
+  readonly steps: number;
 }
 
-/** The schedule that teacher and students share: a table of T + 1 entries. */
-export function scheduleOf({ config }: Workplace): NoiseSchedule {
-  return discreteCosineSchedule(config.teacherSteps);
+/** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries. */
+export function teacherOf({ config, data }: Workplace): Description {
+  const { unet: size, base, teacherSteps } = config;
+  const classes = data.train.classes.length;
+  return {
+    network: unet({ ...size, dropout: base.dropout, timeScale: teacherSteps, classes }),
+    schedule: discreteCosineSchedule(teacherSteps),
+    predictionType: "x0",
+  };
 }
 
-/** The network that teacher and students share. */
-export function networkOf({ config, data }: Workplace) {
-  const { unet: size, teacherSteps } = config;
-  return unet({ ...size, timeScale: teacherSteps, classes: data.train.classes.length });
-}
-
-/** The network of the run's classifier. */
+/** The network of the classifier that the run trains. */
 export function classifierOf({ config, data }: Workplace) {
-  const { blocks, width } = config.classifier;
-  return resnet({ blocks, width, classes: data.train.classes.length });
+  const { network } = config.classifier;
+  const classes = data.train.classes.length;
+  return network.type === "densenet"
+    ? densenet({ depth: network.depth, classes })
+    : resnet({ blocks: network.blocks, width: network.width, classes });
 }
 
 /** The model of a finished stage: its averaged weights where it has them. */
-export async function loadModel(place: Workplace, name: string): Promise<Model> {
-  const { network, params, ema, predictionType } = await loadCheckpoint(checkpointPath(place, name));
+export async function loadModel(place: Workplace, stage: string): Promise<Model> {
+  const { network, params, ema, schedule, predictionType, steps } = await loadCheckpoint(
+    checkpointPath(place, stage),
+  );
   if (ema) disposeParams(params);
-  const weights = ema ?? params;
-  return { model: denoiser(network, weights, predictionType), params: weights };
+  return { network, params: ema ?? params, schedule, predictionType, steps };
 }
 
-/** The run's trained classifier, in inference mode. It takes images as they are, in [-1, 1]. */
-export async function loadClassifier(place: Workplace): Promise<{ model: Classifier; params: Params }> {
-  const { params } = await loadNetworkCheckpoint(checkpointPath(place, "classifier"));
-  return { model: classifier(classifierOf(place), params), params };
+/** A model as a function, which ignores classes if its network has none. */
+export function denoiserOf(
+  { network, predictionType }: Description,
+  params: Params,
+  options: ApplyOptions = {},
+): Denoiser {
+  const model = denoiser(network, params, predictionType, options);
+  if (network.config.classes !== undefined) return model;
+  const unconditional: (...input: Parameters<Denoiser>) => ReturnType<Denoiser> = (zt, times) =>
+    model(zt, times);
+  return Object.assign(unconditional, { predictionType });
+}
+
+/** A classifying network with its weights. */
+export interface ClassifierModel {
+  readonly network: ResNet | DenseNet;
+  readonly params: Params;
+}
+
+/**
+ * The run's classifier, in inference mode; it takes images in [-1, 1].
+ *
+ * @param weights in place of the checkpoint's, which are then freed
+ */
+export async function loadClassifier(
+  place: Workplace,
+  weights?: Params,
+): Promise<{ model: Classifier; params: Params }> {
+  const path = checkpointPath(place, "classifier");
+  const { network, params } = await loadNetworkCheckpoint(path);
+  if (weights) disposeParams(params);
+  if (isUnet(network)) throw new Error(`${path}: expected a classifier, got a U-Net.`);
+  const used = weights ?? params;
+  const model = classifier<NetworkConfigBase>(network, used, place.config.classifierScaling ?? {});
+  return { model, params: used };
+}
+
+/** What a checkpoint of any network may hold. */
+export function isUnet(network: Unet | ResNet | DenseNet): network is Unet {
+  return network.config.type === "unet";
 }

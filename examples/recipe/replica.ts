@@ -10,7 +10,7 @@ tf.enableProdMode(); // the main thread has shown TensorFlow.js's greeting alrea
 
 serveReplica(parentPort, async ({ place, task }: Setup) => {
   await useBackend(place.config.engine);
-  const params = anyParams(place, task);
+  const params = await anyParams(place, task);
   const computation = (await openTask(place, task, params)) as Computation<Inputs[keyof Inputs]>;
   const dispose = () => {
     disposeParams(params);

@@ -1,27 +1,37 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
-import { halvings } from "./config.js";
 import { measure, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
+import { imageSize, readSamples, readyMethods, shownClasses } from "./sampling.js";
 import type { Run } from "./stage.js";
 import { checkpointPath } from "./workplace.js";
 
 const GAP = 6;
 
-/** Measures, draws the picture, and puts the last student where `loadGenerator` finds it. Returns the files' paths. */
-export async function report(run: Run): Promise<{ picture: string; table: string; student: string }> {
-  const path = (name: string) => join(run.out, name);
-  const { measurements, drawn } = await measure(run);
-  await writeFileAtomic(path("report.json"), Buffer.from(`${JSON.stringify(measurements, null, 2)}\n`));
+/** Measures what was drawn: a table on the screen, and report.json. */
+export async function evaluate(run: Run): Promise<void> {
+  const measurements = await measure(run);
+  await writeFileAtomic(
+    join(run.out, "report.json"),
+    Buffer.from(`${JSON.stringify(measurements, null, 2)}\n`),
+  );
   console.log(`\n${tableOf(measurements)}\n`);
-  await writeFileAtomic(path("samples.png"), await draw(run, measurements, drawn));
-  tf.dispose(drawn);
-  const last = halvings(run.config).at(-1)!;
-  await writeFileAtomic(path("student.safetensors"), await readFile(checkpointPath(run, last.name)));
-  return { picture: path("samples.png"), table: path("report.json"), student: path("student.safetensors") };
+}
+
+/** The picture of all methods, and the last student where `loadGenerator` finds it. */
+export async function present(run: Run): Promise<void> {
+  const picture = join(run.out, "samples.png");
+  await writeFileAtomic(picture, await draw(run));
+  console.log(`Picture ${picture}`);
+  const last = run.config.halvings.at(-1);
+  if (!last || !existsSync(checkpointPath(run, last.name))) return;
+  const student = join(run.out, "student.safetensors");
+  await writeFileAtomic(student, await readFile(checkpointPath(run, last.name)));
+  console.log(`Student ${student} (for loadGenerator)`);
 }
 
 /** The measurements as text, each named for what it is. */
@@ -50,28 +60,48 @@ export function tableOf(measured: Measurements): string {
 }
 
 /** Real images on top, then a row per method; a column is one class and one starting noise. */
-async function draw(run: Run, measured: Measurements, drawn: readonly tf.Tensor4D[]): Promise<Buffer> {
+async function draw(run: Run): Promise<Buffer> {
   const { train } = run.data;
-  const { drawnPerClass } = run.config;
-  const labels = train.classes.flatMap((_, label) => Array<number>(drawnPerClass).fill(label));
+  const labels = shownClasses(run);
+  const methods = readyMethods(run);
+  const drawn = await Promise.all(methods.map(async (method) => readSamples(run, method)));
   const real = imageBatch(train, pickReal(run, labels)).x0;
-  const all = tf.concat([real, ...drawn]);
+  const shape: [number, number, number, number] = [labels.length, ...train.shape];
+  const rows = drawn.map(({ images }) =>
+    tf.tensor4d(
+      Float32Array.from(images.subarray(0, labels.length * imageSize(run)), (x) => x / 127.5 - 1),
+      shape,
+    ),
+  );
+  const all = tf.concat([real, ...rows]);
   const scale = Math.max(1, Math.round(48 / train.shape[0]));
   const grid = await imageGrid(all, { columns: labels.length, scale, gap: GAP });
-  tf.dispose([real, all]);
-  const rows: RowLabel[] = measured.rows.map(({ method, millisecondsPerImage, frechet }) => ({
-    label: method,
-    note: `${Number(millisecondsPerImage.toPrecision(2))} ms an image · distance ${frechet.toFixed(1)}`,
-  }));
+  tf.dispose([real, all, rows]);
+  const measured = await readMeasurements(run);
   const page = figure(grid, GAP, {
     title: "Distilled: fewer steps from the same noise",
     subtitle:
-      `Each column: one class, one starting noise. Distance: Frechet, on the features of the run's own classifier, ` +
-      `${measured.samplesPerMethod} samples.`,
-    rows: [{ label: "Training images", note: "for comparison" }, ...rows],
-    columns: train.classes,
+      "Each column: one class, one starting noise." +
+      (measured
+        ? ` Distance: Frechet, on the features of the run's own classifier, ${measured.samplesPerMethod} samples.`
+        : ""),
+    rows: [
+      { label: "Training images", note: "for comparison" },
+      ...methods.map(({ label }, i): RowLabel => {
+        const milliseconds = `${Number(drawn[i]!.millisecondsPerImage.toPrecision(2))} ms an image`;
+        const row = measured?.rows.find(({ method }) => method === label);
+        return { label, note: row ? `${milliseconds} · distance ${row.frechet.toFixed(1)}` : milliseconds };
+      }),
+    ],
+    columns: labels.filter((label, i) => label !== labels[i - 1]).map((label) => train.classes[label]!),
   });
   return encodePng(page);
+}
+
+async function readMeasurements({ out }: Run): Promise<Measurements | undefined> {
+  const path = join(out, "report.json");
+  if (!existsSync(path)) return undefined;
+  return JSON.parse(await readFile(path, "utf8")) as Measurements;
 }
 
 /** Random training images of the given classes. */

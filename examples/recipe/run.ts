@@ -1,42 +1,50 @@
 import "cfd-distill/backends/wasm";
 import { createRng, useBackend } from "cfd-distill";
 import type { CliChoice } from "./cli.js";
-import { halvings } from "./config.js";
+import type { RecipeConfig } from "./config.js";
+import { configure } from "./configure.js";
 import { hire, shared } from "./crew.js";
-import type { Data } from "./sheet.js";
 import { openDirectory } from "./directory.js";
+import { checkDisk, planOf } from "./estimate.js";
+import { checkNeeds, chooseStages } from "./plan.js";
 import { duration } from "./progress.js";
-import { report } from "./report.js";
+import type { Data } from "./sheet.js";
 import { log, type Run } from "./stage.js";
-import { halve, trainClassifier, trainTeacher } from "./stages.js";
+
+/** Reads the data that a config asks for. */
+export type DataLoader = (config: RecipeConfig) => Data | Promise<Data>;
 
 /**
- * The whole pipeline: teacher, classifier, halvings by PD and CFD, measurements and picture. Stages that are finished
- * are passed over, one that was interrupted goes on.
+ * The whole pipeline, or the stages that are asked for: teacher, classifier, halvings by PD and CFD, samples,
+ * measurements, picture. Stages that are finished are passed over, one that was interrupted goes on.
  */
-export async function runRecipe(choice: CliChoice, loaded: Data, signal: AbortSignal): Promise<void> {
-  const { config, out } = choice;
+export async function runRecipe(choice: CliChoice, load: DataLoader, signal: AbortSignal): Promise<void> {
   const started = performance.now();
-  await openDirectory(out, config, choice);
+  const config = await configure(choice);
   const engine = await useBackend(config.engine);
+  const stages = chooseStages(config, choice.stages);
+  const loaded = await load(config);
   const data = config.parallel === 1 ? loaded : shared(loaded);
-  const place = { out, config, data };
+  const place = { out: choice.out, config, data };
+  if (choice.dryRun) {
+    console.log(await planOf(place, stages));
+    return;
+  }
+  await openDirectory(choice.out, config, choice);
+  await checkDisk(place, stages);
   const run: Run = { ...place, rng: createRng(config.seed), signal, crew: hire(place) };
   const { train, test } = data;
   const threads = run.crew.count === 1 ? "" : ` in ${run.crew.count} threads`;
   console.log(
     `${train.labels.length} training and ${test.labels.length} test images of ${train.shape.join("x")}, ` +
-      `engine ${engine.name}${threads}, results in ${out}/`,
+      `engine ${engine.name}${threads}, results in ${choice.out}/`,
   );
   log(run, { event: choice.resume ? "resume" : "start", engine });
   try {
-    await trainTeacher(run);
-    await trainClassifier(run);
-    for (const halving of halvings(config)) await halve(run, halving);
-    const files = await report(run);
-    console.log(
-      `Picture ${files.picture}, table ${files.table}, student ${files.student} (for loadGenerator)`,
-    );
+    for (const stage of stages) {
+      await checkNeeds(run, stage);
+      await stage.run(run);
+    }
   } finally {
     await run.crew.end();
   }
@@ -44,11 +52,7 @@ export async function runRecipe(choice: CliChoice, loaded: Data, signal: AbortSi
 }
 
 /** Runs a recipe as a program: Ctrl-C saves and says how to go on, errors are one line. Sets the exit code. */
-export async function main(
-  choice: CliChoice,
-  loadData: () => Data | Promise<Data>,
-  command: readonly string[],
-): Promise<void> {
+export async function main(choice: CliChoice, load: DataLoader, command: readonly string[]): Promise<void> {
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
@@ -57,7 +61,7 @@ export async function main(
     });
   }
   try {
-    await runRecipe(choice, await loadData(), stop.signal);
+    await runRecipe(choice, load, stop.signal);
   } catch (error) {
     if (stop.signal.aborted) console.log(`Interrupted; nothing is lost. To go on: ${again(command)}`);
     else console.error(error instanceof Error ? error.message : error);

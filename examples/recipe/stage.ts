@@ -13,8 +13,10 @@ import {
   type Optimizer,
   type Params,
   type Rng,
+  type ValueAndGrads,
 } from "cfd-distill";
 import { loadNetworkCheckpoint, saveCheckpoint } from "cfd-distill/node";
+import type { TrainingConfig } from "./config.js";
 import type { Crew, Job } from "./crew.js";
 import { progress } from "./progress.js";
 import type { StepInput, Task } from "./tasks.js";
@@ -35,7 +37,6 @@ export interface Stage {
   /** Names the checkpoint, the random stream and the lines in the log. */
   readonly name: string;
   readonly title: string;
-  readonly steps: number;
   /** What the checkpoint says besides weights and state. */
   readonly describe: Omit<Checkpoint, "params"> | Omit<NetworkCheckpoint, "params">;
   readonly params: Params;
@@ -46,7 +47,7 @@ export interface Stage {
   readonly maxNorm: number;
   /** What is computed of a batch, and of how many samples. */
   readonly task: Extract<Task, { kind: "teacher" | "classifier" | "halving" }>;
-  readonly batch: number;
+  readonly training: TrainingConfig;
 }
 
 /** One line of the run's log. */
@@ -62,7 +63,7 @@ export function log(run: Run, entry: Readonly<Record<string, unknown>>): void {
 export async function train(run: Run, stage: Stage): Promise<void> {
   const { rng, ...start } = await restore(run, stage);
   let { step, saved } = start;
-  if (step >= stage.steps) return;
+  if (step >= stage.training.steps) return;
   if (step > 0) log(run, { stage: stage.name, event: "resumed", step });
   const save = async () => {
     if (saved === step) return;
@@ -73,18 +74,18 @@ export async function train(run: Run, stage: Stage): Promise<void> {
     saved = step;
   };
   const job = await run.crew.open(stage.task, stage.params);
-  const bar = progress(stage.title, stage.steps, step);
+  const bar = progress(stage.title, stage.training.steps, step);
   try {
-    while (step < stage.steps) {
+    while (step < stage.training.steps) {
       if (run.signal.aborted) await save();
       run.signal.throwIfAborted();
       const terms = await trainStep(stage, job, step, rng);
       step++;
-      if (step % run.config.logEvery === 0 || step === stage.steps) {
+      if (step % run.config.logEvery === 0 || step === stage.training.steps) {
         log(run, { stage: stage.name, step, ...rounded(terms) });
       }
       bar.update(step, `loss ${terms.loss!.toPrecision(3)}`);
-      if (step % run.config.saveEvery === 0 || step === stage.steps) await save();
+      if (step % run.config.saveEvery === 0 || step === stage.training.steps) await save();
       await nextTask(); // lets Ctrl-C in
     }
   } finally {
@@ -100,8 +101,7 @@ async function trainStep(
   step: number,
   rng: Rng,
 ): Promise<Record<string, number>> {
-  const input = { rng: rng.fork(step).state() };
-  const { terms, grads } = await job.valueAndGrads(stage.params, input, stage.batch);
+  const { terms, grads } = await ofWholeBatch(stage, job, rng.fork(step));
   const norm = tf.tidy(() => {
     const clipped = clipByGlobalNorm(grads, stage.maxNorm);
     stage.optimizer.apply(stage.params, clipped.grads);
@@ -113,6 +113,38 @@ async function trainStep(
   } finally {
     tf.dispose([terms, grads, norm]);
   }
+}
+
+/** Terms and gradients of a batch, computed a micro-batch at a time: their means. */
+async function ofWholeBatch(
+  { params, training }: Stage,
+  job: Job<StepInput>,
+  rng: Rng,
+): Promise<ValueAndGrads> {
+  const { batch, microBatches } = training;
+  const size = batch / microBatches;
+  const part = (i: number) => job.valueAndGrads(params, { rng: rng.state(), batch, first: i * size }, size);
+  let sum = await part(0);
+  for (let i = 1; i < microBatches; i++) {
+    const next = await part(i);
+    const before = sum;
+    sum = combine(tf.add, sum, next);
+    tf.dispose([before.terms, before.grads, next.terms, next.grads]);
+  }
+  if (microBatches === 1) return sum;
+  const mean = combine((a) => tf.div(a, microBatches), sum, sum);
+  tf.dispose([sum.terms, sum.grads]);
+  return mean;
+}
+
+function combine(
+  f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
+  a: ValueAndGrads,
+  b: ValueAndGrads,
+): ValueAndGrads {
+  const all = <T extends Readonly<Record<string, tf.Tensor>>>(x: T, y: T) =>
+    Object.fromEntries(Object.keys(x).map((name) => [name, f(x[name]!, y[name]!)])) as unknown as T;
+  return { terms: all(a.terms, b.terms), grads: all(a.grads, b.grads) };
 }
 
 async function restore(run: Run, stage: Stage): Promise<{ step: number; rng: Rng; saved: number }> {

@@ -1,39 +1,28 @@
 import { adam, cloneParams, cosineAnnealing, disposeParams, emaDecay, linearWarmup, sgd } from "cfd-distill";
-import { inSteps, type Halving } from "./config.js";
-import { classifierOf, loadModel, networkOf, scheduleOf } from "./models.js";
+import { inSteps, type Halving, type RecipeConfig } from "./config.js";
+import { importClassifier, importTeacher } from "./import.js";
+import { classifierOf, loadModel, teacherOf } from "./models.js";
 import { train, type Run } from "./stage.js";
 
-/** What a checkpoint of a diffusion model of this run says about itself. */
-function describe(run: Run, steps: number) {
-  const { shape } = run.data.train;
-  return {
-    network: networkOf(run),
-    schedule: scheduleOf(run),
-    predictionType: "x0",
-    steps,
-    imageShape: shape,
-  } as const;
-}
-
-/** Trains the diffusion model that the others learn from; of its weights the average is used. */
-export async function trainTeacher(run: Run): Promise<void> {
-  const { teacherSteps, base } = run.config;
-  const network = networkOf(run);
+/** The diffusion model that the others learn from: trained here, of its weights the average is used; or from a file. */
+export async function makeTeacher(run: Run): Promise<void> {
+  const { teacherSteps, base, teacherFile } = run.config;
+  if (teacherFile) return importTeacher(run, teacherFile.path);
+  const { network, schedule, predictionType } = teacherOf(run);
   const params = network.init(run.rng.fork("teacher weights"));
   const ema = cloneParams(params);
-  const annealed = cosineAnnealing({ rate: base.rate, steps: base.steps });
-  const optimizer = adam({ learningRate: linearWarmup({ rate: annealed, steps: base.warmup }) });
+  const settled = base.anneal ? cosineAnnealing(base) : base.rate;
+  const optimizer = adam({ learningRate: linearWarmup({ rate: settled, steps: base.warmup }) });
   await train(run, {
     name: "teacher",
     title: "Teacher",
-    steps: base.steps,
-    describe: describe(run, teacherSteps),
+    describe: { network, schedule, predictionType, steps: teacherSteps, imageShape: run.data.train.shape },
     params,
     ema: { params: ema, decay: emaDecay(base.emaDecay) },
     optimizer,
     maxNorm: 1,
     task: { kind: "teacher" },
-    batch: base.batch,
+    training: base,
   }).finally(() => {
     disposeParams(params);
     disposeParams(ema);
@@ -41,44 +30,48 @@ export async function trainTeacher(run: Run): Promise<void> {
   });
 }
 
-/** Trains the classifier whose features CFD compares, on the same images. */
-export async function trainClassifier(run: Run): Promise<void> {
+/** The classifier whose features CFD compares: trained on the same images, or from a file. */
+export async function makeClassifier(run: Run): Promise<void> {
+  const { classifier: training, classifierFile } = run.config;
+  if (classifierFile) return importClassifier(run, classifierFile.path);
   const network = classifierOf(run);
   const params = network.init(run.rng.fork("classifier weights"));
-  const { steps, batch, rate, momentum, weightDecay: l2 } = run.config.classifier;
-  const optimizer = sgd({ learningRate: cosineAnnealing({ rate, steps }), momentum, l2 });
+  const { momentum, weightDecay: l2 } = training;
+  const optimizer = sgd({ learningRate: rateOf(training), momentum, l2 });
   await train(run, {
     name: "classifier",
     title: "Classifier",
-    steps,
     describe: { network },
     params,
     optimizer,
     maxNorm: 5,
     task: { kind: "classifier" },
-    batch,
+    training,
   }).finally(() => {
     disposeParams(params);
     optimizer.dispose();
   });
 }
 
+function rateOf({ schedule, rate, steps }: RecipeConfig["classifier"]): (step: number) => number {
+  if (schedule === "cosine") return cosineAnnealing({ rate, steps });
+  return (step) => rate * (step < steps / 2 ? 1 : step < (3 * steps) / 4 ? 0.1 : 0.01);
+}
+
 /** Trains one student to do in one step what its teacher does in two. It starts from the teacher's weights. */
 export async function halve(run: Run, halving: Halving): Promise<void> {
   const { method, studentSteps, name } = halving;
-  const { batch, rate, steps } = run.config.distillation[method];
-  const { params } = await loadModel(run, halving.teacher);
-  const optimizer = adam({ learningRate: cosineAnnealing({ rate, steps }) });
+  const { params, ...teacher } = await loadModel(run, halving.teacher);
+  const optimizer = adam({ learningRate: cosineAnnealing(halving) });
   await train(run, {
     name,
     title: `${method.toUpperCase()} to ${inSteps(studentSteps)}`,
-    steps,
-    describe: describe(run, studentSteps),
+    describe: { ...teacher, steps: studentSteps, imageShape: run.data.train.shape },
     params,
     optimizer,
     maxNorm: 1,
     task: { kind: "halving", halving },
-    batch,
+    training: halving,
   }).finally(() => {
     disposeParams(params);
     optimizer.dispose();

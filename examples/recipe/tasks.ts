@@ -2,9 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import {
   cfdLoss,
-  classifier,
   createRng,
-  denoiser,
   denoisingLoss,
   disposeParams,
   drawBatch,
@@ -20,8 +18,8 @@ import {
   type RngState,
   type Share,
 } from "cfd-distill";
-import type { Halving } from "./config.js";
-import { classifierOf, loadClassifier, loadModel, networkOf, scheduleOf } from "./models.js";
+import type { Halving, RecipeConfig } from "./config.js";
+import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf } from "./models.js";
 import type { Workplace } from "./workplace.js";
 
 /** One thing to compute. The first three are trained, the last two have outputs. */
@@ -29,12 +27,15 @@ export type Task =
   | { readonly kind: "teacher" }
   | { readonly kind: "classifier" }
   | { readonly kind: "halving"; readonly halving: Halving }
-  | { readonly kind: "sampler" }
+  | { readonly kind: "sampler"; readonly stage: string }
   | { readonly kind: "judge" };
 
 /** Of a training step: the stream that the whole batch is drawn from, whoever computes how much of it. */
 export interface StepInput {
   readonly rng: RngState;
+  /** How many images the whole batch has, and the first of them that this micro-batch holds. */
+  readonly batch: number;
+  readonly first: number;
 }
 /** Of the sampler: one seed and one class per image. Its rows are images. */
 export interface SampleInput {
@@ -65,9 +66,21 @@ export interface Computation<Input> {
 }
 
 /** Weights of a task's network, of whatever values. */
-export function anyParams(place: Workplace, { kind }: Task): Params {
-  const network = kind === "classifier" || kind === "judge" ? classifierOf(place) : networkOf(place);
-  return network.init(createRng(0));
+export async function anyParams(place: Workplace, task: Task): Promise<Params> {
+  switch (task.kind) {
+    case "teacher":
+      return teacherOf(place).network.init(createRng(0));
+    case "classifier":
+      return classifierOf(place).init(createRng(0));
+    case "halving":
+      return (await loadModel(place, task.halving.teacher)).params;
+    case "sampler":
+      return (await loadModel(place, task.stage)).params;
+    case "judge":
+      return (await loadClassifier(place)).params;
+    default:
+      return task satisfies never;
+  }
 }
 
 /** Makes a task ready to compute with `params`, which stay the caller's. */
@@ -84,7 +97,7 @@ export async function openTask(
     case "halving":
       return halvingTask(place, task.halving, params);
     case "sampler":
-      return samplerTask(place, params);
+      return samplerTask(place, task.stage, params);
     case "judge":
       return judgeTask(place, params);
     default:
@@ -94,74 +107,101 @@ export async function openTask(
 
 const nothing = () => undefined;
 
-/** A share of a batch with the noise and the classes that go with it; everything comes from `rng`. */
-function draw({ data, config }: Workplace, rng: Rng, { start, end, batch }: Share) {
+/** Where a share of a micro-batch lies in the whole batch. */
+function rowsOf({ first }: StepInput, { start, end }: Share): [from: number, to: number] {
+  return [first + start, first + end];
+}
+
+/** Some rows of a batch with the noise and the classes that go with it; everything comes from `rng`. */
+function draw({ data, config }: Workplace, rng: Rng, batch: number, [from, to]: readonly [number, number]) {
   const { x0, labels } = drawBatch(data.train, rng, { batch, flip: config.flip });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
-  const part = (of: tf.Tensor4D) => tf.slice(of, start, end - start);
-  return { x0: part(x0), eps: part(eps), labels: labels.slice(start, end) };
+  const part = (of: tf.Tensor4D) => tf.slice(of, from, to - from);
+  return { x0: part(x0), eps: part(eps), labels: labels.slice(from, to) };
 }
 
 function teacherTask(place: Workplace, params: Params): Computation<StepInput> {
-  const { base, teacherSteps } = place.config;
-  const schedule = scheduleOf(place);
-  const model = denoiser(networkOf(place), params, "x0");
+  const { base, teacherSteps, recompute } = place.config;
+  const teacher = teacherOf(place);
   const terms = (input: StepInput, share: Share) => {
     const rng = restoreRng(input.rng);
-    const times = drawTimes(rng, share.batch, teacherSteps, { first: 0 }).slice(share.start, share.end);
-    const batch = draw(place, rng, share);
-    return denoisingLoss({ denoiser: model, schedule, ...batch, times, weighting: base.weighting });
+    const rows = rowsOf(input, share);
+    const times = drawTimes(rng, input.batch, teacherSteps, { first: 0 }).slice(...rows);
+    const batch = draw(place, rng, input.batch, rows);
+    const train = base.dropout === 0 ? {} : { train: { rng: rng.fork(`dropout ${rows[0]}`) } };
+    const model = denoiserOf(teacher, params, { recompute, ...train });
+    return denoisingLoss({
+      denoiser: model,
+      schedule: teacher.schedule,
+      ...batch,
+      times,
+      weighting: base.weighting,
+    });
   };
   return { terms, dispose: nothing };
 }
 
 function classifierTask(place: Workplace, params: Params): Computation<StepInput> {
-  const { crop } = place.config.classifier;
+  const { classifier: settings, classifierScaling } = place.config;
   const { train } = place.data;
   const network = classifierOf(place);
-  const terms = (input: StepInput, { start, end, batch }: Share) => {
+  const crop = settings.augment === "paper" ? 4 : settings.augment.shift;
+  const terms = (input: StepInput, share: Share) => {
     const rng = restoreRng(input.rng);
-    const { x0, labels } = drawBatch(train, rng, { batch, crop, flip: true });
-    const { logits } = network.apply(params, tf.slice(x0, start, end - start), { train: { rng } });
-    return crossEntropy(logits, labels.slice(start, end), train.classes.length);
+    const [from, to] = rowsOf(input, share);
+    const { x0, labels } = drawBatch(train, rng, { batch: input.batch, crop, flip: true });
+    const images = scaled(tf.slice(x0, from, to - from), classifierScaling);
+    const { logits } = network.apply(params, images, { train: { rng } });
+    return crossEntropy(logits, labels.slice(from, to), train.classes.length);
   };
   return { terms, dispose: nothing };
 }
 
+/** Images in [-1, 1] as the classifier takes them. */
+function scaled(images: tf.Tensor4D, scaling: RecipeConfig["classifierScaling"]): tf.Tensor4D {
+  if (!scaling) return images;
+  return images.add(1).div(2).sub(scaling.mean).div(scaling.std);
+}
+
 async function halvingTask(
   place: Workplace,
-  { method, teacher: name, studentSteps }: Halving,
+  halving: Halving,
   params: Params,
 ): Promise<Computation<StepInput>> {
-  const { pd, cfd } = place.config.distillation;
-  const schedule = scheduleOf(place);
-  const teacher = await loadModel(place, name);
-  const judge = method === "cfd" ? await loadClassifier(place) : undefined;
-  const student = denoiser(networkOf(place), params, "x0");
+  const { studentSteps } = halving;
+  const { recompute } = place.config;
+  const loaded = await loadModel(place, halving.teacher);
+  const judge = halving.method === "cfd" ? await loadClassifier(place) : undefined;
+  const student = denoiserOf(loaded, params, { recompute });
+  const models = { student, teacher: denoiserOf(loaded, loaded.params), schedule: loaded.schedule };
   const terms = (input: StepInput, share: Share): LossTerms => {
     const rng = restoreRng(input.rng);
-    const times = drawTimes(rng, share.batch, studentSteps).slice(share.start, share.end);
-    const batch = { ...draw(place, rng, share), times, studentSteps };
-    const models = { student, teacher: teacher.model, schedule };
-    const { temperature, beta, gamma } = cfd;
-    return judge
-      ? cfdLoss({ ...models, ...batch, classifier: judge.model, temperature, beta, gamma })
-      : progressiveLoss({ ...models, ...batch, weighting: pd.weighting });
+    const rows = rowsOf(input, share);
+    const times = drawTimes(rng, input.batch, studentSteps).slice(...rows);
+    const batch = { ...models, ...draw(place, rng, input.batch, rows), times, studentSteps };
+    if (halving.method === "pd") return progressiveLoss({ ...batch, weighting: halving.weighting });
+    const { temperature, beta, gamma } = halving;
+    return cfdLoss({ ...batch, classifier: judge!.model, temperature, beta, gamma });
   };
   const dispose = () => {
-    disposeParams(teacher.params);
+    disposeParams(loaded.params);
     if (judge) disposeParams(judge.params);
   };
   return { terms, dispose };
 }
 
-function samplerTask(place: Workplace, params: Params): Computation<SampleInput> {
-  const schedule = scheduleOf(place);
-  const model = denoiser(networkOf(place), params, "x0");
+async function samplerTask(
+  place: Workplace,
+  stage: string,
+  params: Params,
+): Promise<Computation<SampleInput>> {
+  const loaded = await loadModel(place, stage);
+  disposeParams(loaded.params); // only what is told beside the weights is needed
+  const model = denoiserOf(loaded, params);
   const outputs = async ({ seeds, labels, steps }: SampleInput, { start, end }: Share) => {
     const zT = noise(seeds.slice(start, end), place.data.train.shape);
     try {
-      return await sampleDdim(model, schedule, zT, { steps, labels: labels.slice(start, end) });
+      return await sampleDdim(model, loaded.schedule, zT, { steps, labels: labels.slice(start, end) });
     } finally {
       zT.dispose();
     }
@@ -169,8 +209,8 @@ function samplerTask(place: Workplace, params: Params): Computation<SampleInput>
   return { outputs, dispose: nothing };
 }
 
-function judgeTask(place: Workplace, params: Params): Computation<JudgeInput> {
-  const judge = classifier(classifierOf(place), params);
+async function judgeTask(place: Workplace, params: Params): Promise<Computation<JudgeInput>> {
+  const judge = await loadClassifier(place, params);
   const { train } = place.data;
   const pick = (input: JudgeInput, { start, end, batch }: Share): tf.Tensor4D => {
     if ("indices" in input) return imageBatch(place.data[input.split], input.indices.slice(start, end)).x0;
@@ -179,7 +219,7 @@ function judgeTask(place: Workplace, params: Params): Computation<JudgeInput> {
   };
   const outputs = (input: JudgeInput, share: Share) =>
     tf.tidy(() => {
-      const { features, logits } = judge(pick(input, share));
+      const { features, logits } = judge.model(pick(input, share));
       return tf.concat([features, logits], 1);
     });
   return { outputs, dispose: nothing };

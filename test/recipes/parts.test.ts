@@ -4,15 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../../examples/recipe/cli.js";
-import { halvings, presets, scaleSteps, type RecipeConfig } from "../../examples/recipe/config.js";
+import { checkConfig, type Halving } from "../../examples/recipe/config.js";
+import { configure } from "../../examples/recipe/configure.js";
 import { loadEmoji } from "../../examples/recipe/data.js";
 import { openDirectory } from "../../examples/recipe/directory.js";
+import { chooseStages } from "../../examples/recipe/plan.js";
 import { encodePng, figure } from "../../examples/recipe/picture.js";
+import { halvings, presets, scaleSteps } from "../../examples/recipe/presets.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { tableOf } from "../../examples/recipe/report.js";
 import { cutSheet, subset } from "../../examples/recipe/sheet.js";
 
-const config: RecipeConfig = { ...presets.smoke, engine: "wasm", seed: 0 };
+const config = await configure(parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke"]));
 
 describe("the emoji", () => {
   it("are 1,906 images in nine groups or in 98 kinds", () => {
@@ -71,14 +74,11 @@ describe("the emoji", () => {
 });
 
 describe("the plan", () => {
+  const { plan } = presets.quickstart.smoke;
+  const names = (stages: readonly Halving[]) => stages.map(({ teacher, name }) => `${teacher} > ${name}`);
+
   it("halves by PD all the way and by CFD from cfdFrom on", () => {
-    const { distillation } = config;
-    const plan = halvings({
-      ...config,
-      teacherSteps: 16,
-      distillation: { ...distillation, cfdFrom: 8, last: 2 },
-    });
-    expect(plan.map(({ teacher, name }) => `${teacher} > ${name}`)).toEqual([
+    expect(names(halvings(16, { ...plan, cfdFrom: 8, pdTo: 2, cfdTo: 2 }))).toEqual([
       "teacher > pd-8",
       "pd-8 > pd-4",
       "pd-4 > pd-2",
@@ -87,13 +87,77 @@ describe("the plan", () => {
     ]);
   });
 
-  it("scales the training of every stage, down to one step", () => {
-    const longer = scaleSteps(config, 2.5);
-    expect([longer.base.steps, longer.distillation.pd.steps]).toEqual([
-      Math.round(config.base.steps * 2.5),
-      Math.round(config.distillation.pd.steps * 2.5),
+  it("begins CFD with the teacher itself where it has few steps", () => {
+    expect(names(halvings(4, { ...plan, cfdFrom: 8, pdTo: 2, cfdTo: 1 }))).toEqual([
+      "teacher > pd-2",
+      "teacher > cfd-2",
+      "cfd-2 > cfd-1",
     ]);
-    expect(scaleSteps(config, 1e-9).classifier.steps).toBe(1);
+  });
+
+  it("trains the students of two steps and of one longer, as the authors do", () => {
+    const steps = halvings(8, { ...plan, pdTo: 1, lastLonger: 2 }).filter(({ method }) => method === "pd");
+    expect(steps.map((stage) => stage.steps / plan.pd.steps)).toEqual([1, 2, 2]);
+  });
+
+  it("scales the training of every stage, down to one step", () => {
+    const { smoke } = presets.quickstart;
+    const longer = scaleSteps(smoke, 2.5);
+    expect([longer.base.steps, longer.plan.pd.steps]).toEqual([
+      Math.round(smoke.base.steps * 2.5),
+      Math.round(smoke.plan.pd.steps * 2.5),
+    ]);
+    expect(scaleSteps(smoke, 1e-9).classifier.steps).toBe(1);
+  });
+
+  it("has the paper's numbers in the preset of that name", () => {
+    const { base, classifier, plan: halving, teacherSteps } = presets["cifar10-cfd"].paper;
+    expect([teacherSteps, base.steps, base.batch, base.rate, base.warmup]).toEqual([
+      1024, 8e5, 128, 2e-4, 5000,
+    ]);
+    expect([classifier.steps, classifier.rate, classifier.schedule]).toEqual([300 * 391, 0.1, "tenths"]);
+    const stages = halvings(teacherSteps, halving);
+    expect(stages.find(({ name }) => name === "pd-8")).toMatchObject({
+      steps: 10_000,
+      rate: 5e-5,
+      batch: 128,
+    });
+    expect(stages.find(({ name }) => name === "cfd-1")).toMatchObject({
+      steps: 20_000,
+      temperature: 0.9,
+      beta: 0,
+    });
+  });
+
+  it("chooses stages by name and group, in their order", () => {
+    const chosen = chooseStages(config, ["picture", "cfd", "classifier"]);
+    expect(chosen.map(({ name }) => name)).toEqual(["classifier", "cfd-2", "picture"]);
+    expect(chooseStages(config, undefined).map(({ name }) => name)).toEqual([
+      ...["teacher", "classifier", "pd-4", "pd-2", "cfd-2"],
+      ...["samples", "evaluate", "picture"],
+    ]);
+    expect(() => chooseStages(config, ["clasifier"])).toThrow("got clasifier (did you mean classifier?)");
+  });
+});
+
+describe("the config", () => {
+  it.each([
+    [{ ...config, sed: 1 }, "unknown setting sed (did you mean seed?)"],
+    [{ ...config, seed: "1" }, "seed: Invalid input: expected number, received string"],
+    [{ ...config, base: { ...config.base, speed: 1 } }, "unknown setting base.speed"],
+    [
+      { ...config, engine: "node", parallel: 2 },
+      "engine node uses all cores by itself: parallel must be 1, not 2",
+    ],
+    [
+      { ...config, base: { ...config.base, batch: 4, microBatches: 3 } },
+      "base: a batch of 4 cannot be cut into 3 micro-batches for 1 threads",
+    ],
+    [{ ...config, halvings: config.halvings.slice(1) }, "pd-2 learns from pd-4, which is no stage before it"],
+    [{ ...config, teacherSteps: 16 }, "pd-4 of 4 steps cannot halve teacher of 16 steps"],
+    [{ ...config, halvings: [config.halvings[0], config.halvings[0]] }, "two stages are named pd-4"],
+  ])("is refused if wrong: %#", (wrong, message) => {
+    expect(() => checkConfig(wrong, "config.json")).toThrow(`config.json: ${message}.`);
   });
 });
 
@@ -145,20 +209,42 @@ describe("the command line", () => {
     vi.restoreAllMocks();
   });
 
-  it("has defaults, and scales steps", () => {
-    const { config: chosen, out, resume, force } = parse("--seed", "7", "--steps-scale", "0.5");
-    expect({ seed: chosen.seed, engine: chosen.engine, out, resume, force }).toEqual({
-      seed: 7,
-      engine: "wasm",
-      out: "runs/quickstart",
-      resume: false,
-      force: false,
-    });
-    expect(chosen.base.steps).toBe(Math.round(presets.quickstart.base.steps / 2));
+  it("has defaults, and scales steps", async () => {
+    const choice = parse("--seed", "7", "--steps-scale", "0.5");
+    expect(choice).toMatchObject({ out: "runs/quickstart", resume: false, force: false, dryRun: false });
+    const chosen = await configure(choice);
+    expect(chosen).toMatchObject({ preset: "quickstart", seed: 7, engine: "wasm", parallel: 2 });
+    expect(chosen.base.steps).toBe(Math.round(presets.quickstart.quickstart.base.steps / 2));
     expect(parse("--preset", "smoke").out).toBe("runs/quickstart-smoke");
-    expect([chosen, parse("--parallel", "3").config].map(({ parallel }) => parallel)).toEqual([2, 3]);
     const cifar = parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--data", "DIR"]);
-    expect([cifar.config.recipe, cifar.config.preset, cifar.data]).toEqual(["cifar10-cfd", "tiny", "DIR"]);
+    expect([await configure(cifar), cifar.data]).toMatchObject([
+      { recipe: "cifar10-cfd", preset: "tiny" },
+      "DIR",
+    ]);
+  });
+
+  it("changes the preset's threads, engine and single settings", async () => {
+    expect(await configure(parse("--parallel", "3"))).toMatchObject({ parallel: 3 });
+    expect(await configure(parse("--engine", "node"))).toMatchObject({ engine: "node", parallel: 1 });
+    const changed = await configure(parse("--set", "base.rate=1e-4", "--set", "halvings.0.steps=7"));
+    expect([changed.base.rate, changed.halvings[0]!.steps]).toEqual([1e-4, 7]);
+    await expect(configure(parse("--set", "base.rat=1"))).rejects.toThrow(
+      "--set base.rat=1: expected path=value with a setting of the config (did you mean base.rate?).",
+    );
+    await expect(configure(parse("--set", "base.rate=fast"))).rejects.toThrow(
+      "the options: base.rate: Invalid input",
+    );
+  });
+
+  it("replays a saved config, and refuses a broken one", async () => {
+    const home = await mkdtemp(join(tmpdir(), "config-"));
+    const path = join(home, "config.json");
+    await writeFile(path, JSON.stringify(config));
+    expect(await configure(parse("--config", path))).toEqual(config);
+    expect(await configure(parse("--config", path, "--seed", "3"))).toEqual({ ...config, seed: 3 });
+    await writeFile(path, "{");
+    await expect(configure(parse("--config", path))).rejects.toThrow(`${path}: expected JSON, got:`);
+    await rm(home, { recursive: true });
   });
 
   it.each([
@@ -166,7 +252,8 @@ describe("the command line", () => {
     [["--seed", "1.5"], "It must be an integer."],
     [["--steps-scale", "0"], "It must be a positive number."],
     [["--parallel", "0"], "It must be at least 1."],
-    [["--engine", "gpu"], "Allowed choices are wasm, cpu."],
+    [["--engine", "gpu"], "Allowed choices are wasm, cpu, node, cuda."],
+    [["--config", "a.json", "--preset", "smoke"], "cannot be used with option '--preset <size>'"],
     [["--force", "--resume"], "cannot be used with option '--resume'"],
     [["extra"], "too many arguments"],
   ])("refuses %j", (words, message) => {

@@ -1,0 +1,116 @@
+// From the words of the command line to the config that the run keeps.
+import { readFile } from "node:fs/promises";
+import { disposeParams, useBackend } from "cfd-distill";
+import { SCALINGS, type CliChoice } from "./cli.js";
+import { checkConfig, didYouMean, type RecipeConfig } from "./config.js";
+import { fingerprint, readTeacher } from "./import.js";
+import { halvings, presets, scaleSteps, type Preset } from "./presets.js";
+
+/** The config of a run: a preset's or a saved one, changed by what the command line says. */
+export async function configure(choice: CliChoice): Promise<RecipeConfig> {
+  const from = choice.config ?? "the options";
+  const start = choice.config === undefined ? await ofPreset(choice) : await saved(choice.config);
+  const { seed, engine, parallel } = choice;
+  const said = { seed, engine, parallel: parallel ?? alone(choice, start) };
+  const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...(await files(choice)) });
+  return checkConfig(changed, from);
+}
+
+/** Node's engines use all cores by themselves. */
+function alone({ engine }: CliChoice, { parallel }: { readonly parallel: number }): number {
+  return engine === "node" || engine === "cuda" ? 1 : parallel;
+}
+
+async function saved(path: string): Promise<RecipeConfig> {
+  try {
+    return checkConfig(JSON.parse(await readFile(path, "utf8")), path);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Error(`${path}: expected JSON, got: ${error.message}.`);
+    throw error;
+  }
+}
+
+async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
+  const known: Readonly<Record<string, Preset>> = presets[choice.recipe];
+  const { plan, ...preset } = scaleSteps(
+    known[choice.preset ?? Object.keys(known)[0]!]!,
+    choice.stepsScale ?? 1,
+  );
+  const teacherSteps = choice.teacherSteps ?? (await stepsOf(choice.teacher)) ?? preset.teacherSteps;
+  return {
+    recipe: choice.recipe,
+    ...preset,
+    engine: "wasm",
+    seed: 0,
+    teacherSteps,
+    halvings: halvings(teacherSteps, plan),
+  };
+}
+
+/** The steps of a teacher from elsewhere. */
+async function stepsOf(teacher: string | undefined): Promise<number | undefined> {
+  if (teacher === undefined) return undefined;
+  await fingerprint(teacher); // says what is missing
+  await useBackend("wasm"); // weights need an engine to be read into; the run's own may be another
+  const { params, steps } = await readTeacher(teacher);
+  disposeParams(params);
+  if (Number.isInteger(Math.log2(steps))) return steps;
+  throw new Error(
+    `${teacher}: its ${steps} steps cannot be halved down to 1; add --teacher-steps ${2 ** Math.floor(Math.log2(steps))}, ` +
+      "or fewer, for the DDIM steps to begin with.",
+  );
+}
+
+async function files(choice: CliChoice): Promise<Partial<RecipeConfig>> {
+  const { teacher, classifier, classifierScaling } = choice;
+  return onlyDefined({
+    teacherFile: teacher === undefined ? undefined : await fingerprint(teacher),
+    classifierFile: classifier === undefined ? undefined : await fingerprint(classifier),
+    classifierScaling: classifierScaling && copy(SCALINGS[classifierScaling]),
+  });
+}
+
+function copy(scaling: (typeof SCALINGS)[keyof typeof SCALINGS]): RecipeConfig["classifierScaling"] {
+  return scaling && { mean: [...scaling.mean], std: [...scaling.std] };
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function onlyDefined<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+/** The config with the setting at `path=value` changed: the value is JSON, or else text. */
+function setOne(config: RecipeConfig, assignment: string): RecipeConfig {
+  const at = assignment.indexOf("=");
+  const path = assignment.slice(0, Math.max(0, at));
+  const known = pathsOf(config);
+  if (at < 1 || !known.includes(path)) {
+    throw new Error(
+      `--set ${assignment}: expected path=value with a setting of the config${didYouMean(path, known)}.`,
+    );
+  }
+  const changed = structuredClone(config) as unknown as Record<string, unknown>;
+  const keys = path.split(".");
+  const last = keys.pop()!;
+  const holder = keys.reduce((inner, key) => inner[key] as Record<string, unknown>, changed);
+  holder[last] = jsonOrText(assignment.slice(at + 1));
+  return changed as unknown as RecipeConfig;
+}
+
+/** "base", "base.rate", "halvings.0.steps" and so on. */
+function pathsOf(value: unknown, prefix = ""): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [
+    `${prefix}${key}`,
+    ...pathsOf(inner, `${prefix}${key}.`),
+  ]);
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

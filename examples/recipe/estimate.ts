@@ -1,0 +1,139 @@
+// What a run will cost, said before it starts: time from steps that are tried, disk from the number of weights.
+import { existsSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import * as tf from "@tensorflow/tfjs";
+import {
+  createRng,
+  denoisingLoss,
+  disposeParams,
+  noise,
+  valueAndGrads,
+  type LossTerms,
+  type Params,
+} from "cfd-distill";
+import { readClassifier, readTeacher } from "./import.js";
+import { classifierOf, denoiserOf, teacherOf, type ClassifierModel, type Description } from "./models.js";
+import type { PlannedStage } from "./plan.js";
+import { duration } from "./progress.js";
+import { checkpointPath, type Workplace } from "./workplace.js";
+
+/** The plan of a run as text: its stages with their steps, time and checkpoints. */
+export async function planOf(place: Workplace, stages: readonly PlannedStage[]): Promise<string> {
+  const { config } = place;
+  const seconds = await secondsPerImage(place);
+  const sizes = await checkpointBytes(place);
+  const rows = stages.map(({ name, group, training }) => {
+    if (!training) return [name, "", "", ""];
+    const { steps, batch } = training;
+    const time = steps * batch * costOf(group, seconds);
+    return [name, `${steps} steps of ${batch}`, `about ${duration(time)}`, megabytes(sizes(group))];
+  });
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const total = stages.reduce((sum, { group, training }) => sum + (training ? sizes(group) : 0), 0);
+  return [
+    `Engine ${config.engine}, ${config.parallel} ${config.parallel === 1 ? "thread" : "threads"}, results in ${place.out}/`,
+    ...rows.map(
+      (row) =>
+        `  ${row
+          .map((cell, i) => cell.padEnd(widths[i]!))
+          .join("  ")
+          .trimEnd()}`,
+    ),
+    `Checkpoints: ${megabytes(total)}. Times are those of a tried step of a few images in one thread, divided by the`,
+    "threads; of a halving it is told from the teacher's and the classifier's. Samples and measurements come on top.",
+  ].join("\n");
+}
+
+/** Refuses to start where the checkpoints would not fit on the disk. */
+export async function checkDisk(place: Workplace, stages: readonly PlannedStage[]): Promise<void> {
+  const sizes = await checkpointBytes(place);
+  const missing = stages.filter(({ training, name }) => training && !existsSync(checkpointPath(place, name)));
+  const needed = missing.reduce((sum, { group }) => sum + sizes(group), 0);
+  const { bavail, bsize } = await statfs(place.out);
+  if (needed > bavail * bsize) {
+    throw new Error(
+      `${place.out}: the checkpoints need about ${megabytes(needed)}, and ${megabytes(bavail * bsize)} are free.`,
+    );
+  }
+}
+
+/** Bytes of a stage's checkpoint: weights, the optimiser's moments, and the teacher's average. */
+async function checkpointBytes(place: Workplace): Promise<(group: string) => number> {
+  const count = ({ params }: { readonly params: Params }) => {
+    const sum = Object.values(params).reduce((before, { size }) => before + size, 0);
+    disposeParams(params);
+    return sum;
+  };
+  const model = count(await anyTeacher(place));
+  const judge = count(await anyClassifier(place));
+  return (group) => 4 * (group === "classifier" ? 2 * judge : (group === "teacher" ? 4 : 3) * model);
+}
+
+/** The run's teacher: from its file, or of random weights. */
+async function anyTeacher(place: Workplace): Promise<Description & { readonly params: Params }> {
+  const { teacherFile } = place.config;
+  if (teacherFile) return readTeacher(teacherFile.path);
+  const teacher = teacherOf(place);
+  return { ...teacher, params: teacher.network.init(createRng(0)) };
+}
+
+async function anyClassifier(place: Workplace): Promise<ClassifierModel> {
+  const { classifierFile } = place.config;
+  if (classifierFile) return readClassifier(classifierFile.path);
+  const network = classifierOf(place);
+  return { network, params: network.init(createRng(0)) };
+}
+
+interface Seconds {
+  readonly teacher: number;
+  readonly classifier: number;
+}
+
+/**
+ * Of a training step for one image. A backward pass costs about two forward passes: of a halving's five the student
+ * has three and the teacher two; CFD adds the classifier's four, one of them the teacher's images'.
+ */
+function costOf(group: string, { teacher, classifier }: Seconds): number {
+  if (group === "classifier") return classifier;
+  if (group === "teacher") return teacher;
+  return (5 / 3) * teacher + (group === "cfd" ? (4 / 3) * classifier : 0);
+}
+
+/** Images of a tried step. */
+const TRIED = 4;
+
+async function secondsPerImage(place: Workplace): Promise<Seconds> {
+  const { parallel } = place.config;
+  const x0 = noise([1, 2, 3, 4], place.data.train.shape);
+  const teacher = await anyTeacher(place);
+  const denoiser = denoiserOf(teacher, teacher.params);
+  const batch = { x0, eps: x0, times: [0.2, 0.4, 0.6, 0.8], labels: [0, 0, 0, 0] };
+  const loss = () => denoisingLoss({ denoiser, schedule: teacher.schedule, ...batch });
+  const { network, params } = await anyClassifier(place);
+  const logits = (): LossTerms => ({ loss: network.apply(params, x0).logits.sum().asScalar() });
+  const seconds = {
+    teacher: (await tryStep(loss, teacher.params)) / parallel,
+    classifier: (await tryStep(logits, params)) / parallel,
+  };
+  x0.dispose();
+  disposeParams(teacher.params);
+  disposeParams(params);
+  return seconds;
+}
+
+/** Seconds of a training step in this thread, for each of its images; the first step warms up. */
+async function tryStep(loss: () => LossTerms, params: Params): Promise<number> {
+  let seconds = 0;
+  for (let i = 0; i < 2; i++) {
+    const started = performance.now();
+    const { terms, grads } = valueAndGrads(loss, params);
+    await terms.loss.data();
+    seconds = (performance.now() - started) / 1000;
+    tf.dispose([terms, grads]);
+  }
+  return seconds / TRIED;
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}

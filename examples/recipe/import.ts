@@ -1,0 +1,165 @@
+// Teachers and classifiers from elsewhere: PyTorch's checkpoints, folders of diffusers, and this library's own files.
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  classifierFromTorch,
+  decodeCheckpoint,
+  decodeNetworkCheckpoint,
+  discreteCosineSchedule,
+  disposeParams,
+  readTorchCheckpoint,
+  unetFromTorch,
+  type Checkpoint,
+  type StateDict,
+  type TorchValue,
+} from "cfd-distill";
+import { loadDiffusers, saveCheckpoint } from "cfd-distill/node";
+import type { RecipeConfig } from "./config.js";
+import { isUnet, type ClassifierModel, type Model } from "./models.js";
+import { checkpointPath, type Workplace } from "./workplace.js";
+
+/** What names a file's content in a config, so that a run goes on only with the file it began with. */
+export async function fingerprint(path: string): Promise<NonNullable<RecipeConfig["teacherFile"]>> {
+  if (!existsSync(path))
+    throw new Error(`${path}: expected a file or a folder of diffusers, got nothing there.`);
+  const folder = (await stat(path)).isDirectory();
+  const hash = createHash("sha256");
+  for (const file of folder ? weightsOf(path) : [path]) {
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  }
+  return { path, sha256: hash.digest("hex") };
+}
+
+function weightsOf(folder: string): string[] {
+  const names = ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"];
+  const paths = names.flatMap((name) => [join(folder, name), join(folder, "unet", name)]);
+  const found = paths.find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new Error(`${folder}: expected a folder of diffusers with ${names.join(" or ")}, got none.`);
+  }
+  return [found];
+}
+
+/** A model from a file, with what the file says of its sampling. */
+type Imported = Checkpoint & Model;
+
+/**
+ * A teacher from the authors' checkpoint (.pt), from a folder of diffusers, or from this library's checkpoint. Of
+ * averaged weights and plain ones the average is taken. The caller disposes its `params`.
+ */
+export async function readTeacher(path: string): Promise<Imported> {
+  if ((await stat(path)).isDirectory()) return fromDiffusers(path);
+  const bytes = await readFile(path);
+  if (isTorch(bytes)) return fromAuthors(readTorchCheckpoint(bytes), path);
+  const { network, params, ema, schedule, predictionType, steps, clip, imageShape } = decodeCheckpoint(bytes);
+  if (ema) disposeParams(params);
+  return { network, params: ema ?? params, schedule, predictionType, steps, clip, imageShape };
+}
+
+async function fromDiffusers(folder: string): Promise<Imported> {
+  const { network, params, schedule, denoiser, clip } = await loadDiffusers(folder);
+  const { config } = schedule;
+  const steps = config.type === "table" ? config.alphaBars.length - 1 : 1;
+  return { network, params, schedule, predictionType: denoiser.predictionType, clip, steps };
+}
+
+/**
+ * The authors' base model or student. T sampling steps on the finest grid, whose length is the embedding table's; x0
+ * is predicted, as in all of their distillation.
+ */
+function fromAuthors(tree: TorchValue, path: string): Imported {
+  const weights = stateDictAt(tree, ["ema_model", "net_model"], path);
+  const { network, params } = unetFromTorch(weights);
+  const { timeScale } = network.config;
+  const T = entry(tree, "T");
+  if (typeof T !== "number" || !Number.isInteger(T) || T < 1 || timeScale % T !== 0) {
+    disposeParams(params);
+    throw new Error(
+      `${path}: expected T, a number of steps that divides ${timeScale}, got ${JSON.stringify(T)}.`,
+    );
+  }
+  return { network, params, schedule: discreteCosineSchedule(timeScale), predictionType: "x0", steps: T };
+}
+
+/** The run's teacher is what the file holds; nothing is trained. */
+export async function importTeacher(place: Workplace, path: string): Promise<void> {
+  if (existsSync(checkpointPath(place, "teacher"))) return;
+  const teacher = await readTeacher(path);
+  try {
+    checkImages(place, teacher, path);
+    await saveCheckpoint(checkpointPath(place, "teacher"), {
+      ...teacher,
+      steps: place.config.teacherSteps,
+      imageShape: place.data.train.shape,
+    });
+  } finally {
+    disposeParams(teacher.params);
+  }
+}
+
+/** The teacher's images are of the data's kind: size, channels, and classes if it has any. */
+function checkImages({ data }: Workplace, { network, imageShape }: Imported, path: string): void {
+  const { shape, classes } = data.train;
+  if (imageShape && imageShape.join() !== shape.join()) {
+    throw new Error(`${path}: expected a teacher of ${shape.join("x")} images, got ${imageShape.join("x")}.`);
+  }
+  const { classes: known } = network.config;
+  if (known !== undefined && known !== classes.length) {
+    throw new Error(
+      `${path}: expected a teacher of the data's ${classes.length} classes or of none, got ${known}.`,
+    );
+  }
+}
+
+/** A classifier from a PyTorch file or from this library's. The caller disposes its `params`. */
+export async function readClassifier(path: string): Promise<ClassifierModel> {
+  const bytes = await readFile(path);
+  if (isTorch(bytes))
+    return classifierFromTorch(stateDictAt(readTorchCheckpoint(bytes), ["model", "state_dict"], path));
+  const { network, params, ema } = decodeNetworkCheckpoint(bytes);
+  if (ema) disposeParams(ema);
+  if (!isUnet(network)) return { network, params };
+  disposeParams(params);
+  throw new Error(`${path}: expected a classifier, got a U-Net.`);
+}
+
+/** The run's classifier is what the file holds; nothing is trained. */
+export async function importClassifier(place: Workplace, path: string): Promise<void> {
+  if (existsSync(checkpointPath(place, "classifier"))) return;
+  const { network, params } = await readClassifier(path);
+  try {
+    const wanted = place.data.train.classes.length;
+    if (network.config.classes !== wanted) {
+      throw new Error(
+        `${path}: expected a classifier of the data's ${wanted} classes, got ${network.config.classes}.`,
+      );
+    }
+    await saveCheckpoint(checkpointPath(place, "classifier"), { network, params });
+  } finally {
+    disposeParams(params);
+  }
+}
+
+/** PyTorch's files are zip archives or begin with a pickle; safetensors begin with the length of a JSON header. */
+function isTorch(bytes: Uint8Array): boolean {
+  const zip = bytes[0] === 0x50 && bytes[1] === 0x4b;
+  const pickle = bytes[0] === 0x80 && bytes[8] !== 0x7b;
+  return zip || pickle;
+}
+
+function entry(tree: TorchValue, name: string): TorchValue | undefined {
+  const isTree =
+    typeof tree === "object" && tree !== null && !Array.isArray(tree) && Object.hasOwn(tree, name);
+  return isTree ? (tree as Record<string, TorchValue>)[name] : undefined;
+}
+
+/** The first of these entries, or the file itself where it is a state dict. */
+function stateDictAt(tree: TorchValue, names: readonly string[], path: string): StateDict {
+  const found = names.map((name) => entry(tree, name)).find((value) => value !== undefined) ?? tree;
+  if (typeof found !== "object" || found === null || Array.isArray(found)) {
+    throw new Error(`${path}: expected a state dict, or one under ${names.join(" or ")}, got neither.`);
+  }
+  return found as StateDict;
+}

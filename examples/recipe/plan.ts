@@ -1,0 +1,80 @@
+// The stages of a run, in their order, and which of them are asked for.
+import { existsSync } from "node:fs";
+import { loadNetworkCheckpoint } from "cfd-distill/node";
+import { disposeParams } from "cfd-distill";
+import { didYouMean, type RecipeConfig, type TrainingConfig } from "./config.js";
+import { evaluate, present } from "./report.js";
+import { drawSamples } from "./sampling.js";
+import type { Run } from "./stage.js";
+import { halve, makeClassifier, makeTeacher } from "./stages.js";
+import { checkpointPath, type Workplace } from "./workplace.js";
+
+/** One stage: it goes on where it was interrupted, and does nothing where it is finished. */
+export interface PlannedStage {
+  readonly name: string;
+  /** "pd" and "cfd" stand for all their halvings. */
+  readonly group: string;
+  /** What is trained; undefined for the stages that train nothing. */
+  readonly training?: TrainingConfig;
+  /** The stages whose networks it needs. */
+  readonly needs: readonly string[];
+  run(run: Run): Promise<void>;
+}
+
+/** All stages of a config. */
+export function stagesOf(config: RecipeConfig): PlannedStage[] {
+  const { base, classifier, teacherFile, classifierFile } = config;
+  const trained = (training: TrainingConfig, file: unknown) => (file === undefined ? { training } : {});
+  return [
+    { name: "teacher", group: "teacher", needs: [], run: makeTeacher, ...trained(base, teacherFile) },
+    {
+      name: "classifier",
+      group: "classifier",
+      needs: [],
+      run: makeClassifier,
+      ...trained(classifier, classifierFile),
+    },
+    ...config.halvings.map((halving) => ({
+      name: halving.name,
+      group: halving.method,
+      training: halving,
+      needs: halving.method === "cfd" ? [halving.teacher, "classifier"] : [halving.teacher],
+      run: (run: Run) => halve(run, halving),
+    })),
+    { name: "samples", group: "samples", needs: ["teacher"], run: drawSamples },
+    { name: "evaluate", group: "evaluate", needs: ["teacher", "classifier"], run: evaluate },
+    { name: "picture", group: "picture", needs: ["teacher"], run: present },
+  ];
+}
+
+/** The stages of these names or groups, in the run's order; all of them for undefined. */
+export function chooseStages(config: RecipeConfig, names: readonly string[] | undefined): PlannedStage[] {
+  const stages = stagesOf(config);
+  if (!names) return stages;
+  const known = [...new Set(stages.flatMap(({ name, group }) => [name, group]))];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `--stages: expected names among ${known.join(", ")}, got ${unknown}${didYouMean(unknown, known)}.`,
+    );
+  }
+  return stages.filter(({ name, group }) => names.includes(name) || names.includes(group));
+}
+
+/** Refuses a stage whose teacher or classifier is not there, or not finished. */
+export async function checkNeeds(place: Workplace, { name, needs }: PlannedStage): Promise<void> {
+  for (const need of needs) {
+    const path = checkpointPath(place, need);
+    if (!existsSync(path)) throw new Error(`${name} needs the stage ${need} first: ${path} is not there.`);
+    const { training } = stagesOf(place.config).find((stage) => stage.name === need)!;
+    if (!training) continue;
+    const { step = 0, params, ema } = await loadNetworkCheckpoint(path);
+    disposeParams(params);
+    if (ema) disposeParams(ema);
+    if (step < training.steps) {
+      throw new Error(
+        `${name} needs the stage ${need} first, of which ${step} of ${training.steps} steps are trained.`,
+      );
+    }
+  }
+}

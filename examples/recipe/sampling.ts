@@ -1,0 +1,160 @@
+// The stage that draws images: of every method, from the same noise and classes, as the 8-bit pictures they would be.
+import { existsSync, mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { decodeSafetensors, disposeParams, encodeSafetensors, safetensorsMetadata } from "cfd-distill";
+import { writeFileAtomic } from "cfd-distill/node";
+import { inSteps, type RecipeConfig } from "./config.js";
+import { fingerprint } from "./import.js";
+import { loadModel } from "./models.js";
+import { progress } from "./progress.js";
+import type { Run } from "./stage.js";
+import { checkpointPath, type Workplace } from "./workplace.js";
+
+/** A model and the number of steps to sample it with. */
+export interface Method {
+  readonly label: string;
+  /** The stage whose checkpoint holds the model. */
+  readonly stage: string;
+  readonly steps: number;
+}
+
+/** The images of one method, in the order of {@link startsOf}. */
+export interface Drawn {
+  /** [count, height, width, channels], 0 to 255. */
+  readonly images: Uint8Array;
+  readonly millisecondsPerImage: number;
+}
+
+/** The teacher at all its steps; then, for each number of steps that students have, plain DDIM, PD and CFD. */
+export function methodsOf({ teacherSteps, halvings }: RecipeConfig): Method[] {
+  const ofCfd = halvings.filter(({ method }) => method === "cfd");
+  const counts = (ofCfd.length > 0 ? ofCfd : halvings).map(({ studentSteps }) => studentSteps);
+  const few = counts.flatMap((steps): Method[] => [
+    { label: `Teacher (DDIM), ${inSteps(steps)}`, stage: "teacher", steps },
+    ...halvings
+      .filter(({ studentSteps }) => studentSteps === steps)
+      .map(({ method, name }) => ({
+        label: `${method.toUpperCase()}, ${inSteps(steps)}`,
+        stage: name,
+        steps,
+      })),
+  ]);
+  return [
+    { label: `Teacher (DDIM), ${inSteps(teacherSteps)}`, stage: "teacher", steps: teacherSteps },
+    ...few,
+  ];
+}
+
+/** Those methods whose networks are there already. */
+export function readyMethods(place: Workplace): Method[] {
+  return methodsOf(place.config).filter(({ stage }) => existsSync(checkpointPath(place, stage)));
+}
+
+/** Samples that one thread computes at a time. */
+const BATCH = 20;
+
+/** 0 ... count - 1 in pieces of a batch for each thread. */
+export function batches({ crew }: Run, count: number): { from: number; to: number }[] {
+  const size = BATCH * crew.count;
+  return Array.from({ length: Math.ceil(count / size) }, (_, i) => ({
+    from: i * size,
+    to: Math.min((i + 1) * size, count),
+  }));
+}
+
+/** Which classes the columns of the picture show. */
+export function shownClasses({ config, data }: Workplace): number[] {
+  const { classes } = data.train;
+  const { drawn, shown } = config;
+  const chosen = shown?.map((name) => classes.indexOf(name)) ?? classes.map((_, label) => label);
+  const missing = chosen.indexOf(-1);
+  if (missing !== -1) throw new Error(`shown: the data has no class ${shown![missing]!}.`);
+  const each = Math.max(1, Math.floor(drawn / chosen.length));
+  const count = Math.min(drawn, chosen.length);
+  const spread = Array.from({ length: count }, (_, i) => chosen[Math.floor((i * chosen.length) / count)]!);
+  return spread.flatMap((label) => Array<number>(each).fill(label));
+}
+
+/** Which noise and classes every method starts from: first those of the picture, then those that are measured. */
+export function startsOf(run: Run): { seeds: number[]; labels: number[] } {
+  const { train } = run.data;
+  const { measured } = run.config;
+  const shown = shownClasses(run);
+  const rng = run.rng.fork("starts");
+  const seeds = Array.from({ length: shown.length + measured }, () => rng.integer(2 ** 31));
+  // Measured classes come as often as in the data: differing shares of classes would count as a distance.
+  const rest = Array.from({ length: measured }, () => train.labels[rng.integer(train.labels.length)]!);
+  return { seeds, labels: [...shown, ...rest] };
+}
+
+/** Draws what these weights have not drawn yet; a method that was interrupted is drawn again, with the same images. */
+export async function drawSamples(run: Run): Promise<void> {
+  mkdirSync(join(run.out, "samples"), { recursive: true });
+  for (const method of readyMethods(run)) {
+    const { sha256: weights } = await fingerprint(checkpointPath(run, method.stage));
+    if ((await weightsBehind(samplesPath(run, method))) === weights) continue;
+    const { images, millisecondsPerImage } = await sampleMethod(run, method);
+    const shape = [images.length / imageSize(run), ...run.data.train.shape];
+    const bytes = encodeSafetensors(
+      { images: { dtype: "U8", shape, data: images } },
+      { millisecondsPerImage: String(millisecondsPerImage), weights },
+    );
+    await writeFileAtomic(samplesPath(run, method), bytes);
+  }
+}
+
+/** The fingerprint of the checkpoint that a file's images were drawn with. */
+async function weightsBehind(path: string): Promise<string | undefined> {
+  return existsSync(path) ? safetensorsMetadata(await readFile(path)).weights : undefined;
+}
+
+/** What the stage has drawn of a method. */
+export async function readSamples(run: Run, method: Method): Promise<Drawn> {
+  const path = samplesPath(run, method);
+  if (!existsSync(path)) throw new Error(`${path} is not there: run the stage "samples" first.`);
+  const bytes = await readFile(path);
+  const { images } = decodeSafetensors(bytes);
+  const millisecondsPerImage = Number(safetensorsMetadata(bytes).millisecondsPerImage);
+  return { images: images!.data as Uint8Array, millisecondsPerImage };
+}
+
+function samplesPath({ out }: Workplace, { stage, steps }: Method): string {
+  return join(out, "samples", `${stage}-in-${steps}.safetensors`);
+}
+
+/** Numbers in one image. */
+export function imageSize({ data }: Workplace): number {
+  const [height, width, channels] = data.train.shape;
+  return height * width * channels;
+}
+
+async function sampleMethod(run: Run, method: Method): Promise<Drawn> {
+  const { params } = await loadModel(run, method.stage);
+  const { seeds, labels } = startsOf(run);
+  const images = new Uint8Array(seeds.length * imageSize(run));
+  const bar = progress(method.label, seeds.length, 0);
+  const job = await run.crew.open({ kind: "sampler", stage: method.stage }, params);
+  const started = performance.now();
+  try {
+    for (const { from, to } of batches(run, seeds.length)) {
+      run.signal.throwIfAborted();
+      const input = { seeds: seeds.slice(from, to), labels: labels.slice(from, to), steps: method.steps };
+      const drawn = await job.outputs(params, input, to - from);
+      images.set(await asBytes(drawn), from * imageSize(run));
+      drawn.dispose();
+      bar.update(to, "");
+    }
+    return { images, millisecondsPerImage: (performance.now() - started) / seeds.length };
+  } finally {
+    bar.stop();
+    await job.close();
+    disposeParams(params);
+  }
+}
+
+/** [-1, 1] to 0 ... 255, as in a picture's file. */
+async function asBytes(images: tf.Tensor): Promise<Uint8Array> {
+  return Uint8Array.from(await images.data(), (x) => Math.round((Math.min(1, Math.max(-1, x)) + 1) * 127.5));
+}
