@@ -76,7 +76,6 @@ const recipe = z.strictObject({
     "worker threads that share every batch; part of the result, as sums round differently",
   ),
   teacherSteps: count.describe("steps T of the teacher, on whose grid everybody is trained"),
-  teacherFile: file.optional().describe("a teacher from elsewhere, in place of training one"),
   unet: z.strictObject({
     channels: count,
     multipliers: z.array(count),
@@ -88,11 +87,13 @@ const recipe = z.strictObject({
   recompute: z.boolean().describe("whether blocks are computed twice, to need less memory"),
   base,
   classifier: classifierTraining,
-  classifierFile: file.optional().describe("a classifier from elsewhere, in place of training one"),
   classifierScaling: scaling
     .optional()
     .describe("the classifier's images are ((x + 1) / 2 - mean) / std; without it x in [-1, 1]"),
   halvings: z.array(halving),
+  files: z
+    .record(z.string(), file)
+    .describe("networks from elsewhere, by the name of the stage that need not train its own"),
   measured: count.describe("samples for the measured distances; every method draws them from the same noise"),
   reference: count.describe("at most so many training images, and as many test images, stand for the data"),
   drawn: count.describe("columns in the picture of samples"),
@@ -144,6 +145,9 @@ function contradiction(config: RecipeConfig): string | undefined {
     if (stages.has(name)) return `two stages are named ${name}`;
     stages.set(name, studentSteps);
   }
+  const known = [...stages.keys(), "classifier"];
+  const stray = Object.keys(config.files).find((name) => !known.includes(name));
+  if (stray !== undefined) return `files.${stray} is no stage${didYouMean(stray, known)}`;
   for (const [name, { batch, microBatches }] of Object.entries({
     base: config.base,
     classifier: config.classifier,

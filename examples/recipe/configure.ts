@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { disposeParams, useBackend } from "cfd-distill";
 import { SCALINGS, type CliChoice } from "./cli.js";
 import { checkConfig, didYouMean, type RecipeConfig } from "./config.js";
-import { fingerprint, readTeacher } from "./import.js";
+import { fingerprint, readModel } from "./import.js";
 import { halvings, presets, scaleSteps, type Preset } from "./presets.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */
@@ -11,9 +11,10 @@ export async function configure(choice: CliChoice): Promise<RecipeConfig> {
   const from = choice.config ?? "the options";
   const start = choice.config === undefined ? await ofPreset(choice) : await saved(choice.config);
   const { seed, engine, parallel } = choice;
-  const said = { seed, engine, parallel: parallel ?? alone(choice, start) };
-  const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...(await files(choice)) });
-  return checkConfig(changed, from);
+  const scaling = choice.classifierScaling && copy(SCALINGS[choice.classifierScaling]);
+  const said = { seed, engine, parallel: parallel ?? alone(choice, start), classifierScaling: scaling };
+  const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said) });
+  return checkConfig(await withFiles(changed, choice), from);
 }
 
 /** Node's engines use all cores by themselves. */
@@ -44,6 +45,7 @@ async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
     seed: 0,
     teacherSteps,
     halvings: halvings(teacherSteps, plan),
+    files: {},
   };
 }
 
@@ -52,7 +54,7 @@ async function stepsOf(teacher: string | undefined): Promise<number | undefined>
   if (teacher === undefined) return undefined;
   await fingerprint(teacher); // says what is missing
   await useBackend("wasm"); // weights need an engine to be read into; the run's own may be another
-  const { params, steps } = await readTeacher(teacher);
+  const { params, steps } = await readModel(teacher);
   disposeParams(params);
   if (Number.isInteger(Math.log2(steps))) return steps;
   throw new Error(
@@ -61,13 +63,11 @@ async function stepsOf(teacher: string | undefined): Promise<number | undefined>
   );
 }
 
-async function files(choice: CliChoice): Promise<Partial<RecipeConfig>> {
-  const { teacher, classifier, classifierScaling } = choice;
-  return onlyDefined({
-    teacherFile: teacher === undefined ? undefined : await fingerprint(teacher),
-    classifierFile: classifier === undefined ? undefined : await fingerprint(classifier),
-    classifierScaling: classifierScaling && copy(SCALINGS[classifierScaling]),
-  });
+/** The files that are named, with what tells their content. */
+async function withFiles(config: RecipeConfig, { teacher, classifier }: CliChoice): Promise<RecipeConfig> {
+  const named = onlyDefined({ teacher, classifier });
+  const files = Object.entries(named).map(async ([name, path]) => [name, await fingerprint(path)] as const);
+  return { ...config, files: { ...config.files, ...Object.fromEntries(await Promise.all(files)) } };
 }
 
 function copy(scaling: (typeof SCALINGS)[keyof typeof SCALINGS]): RecipeConfig["classifierScaling"] {

@@ -11,7 +11,7 @@ import {
   type LossTerms,
   type Params,
 } from "cfd-distill";
-import { readClassifier, readTeacher } from "./import.js";
+import { readClassifier, readModel } from "./import.js";
 import { classifierOf, denoiserOf, teacherOf, type ClassifierModel, type Description } from "./models.js";
 import type { PlannedStage } from "./plan.js";
 import { duration } from "./progress.js";
@@ -71,15 +71,15 @@ async function checkpointBytes(place: Workplace): Promise<(group: string) => num
 
 /** The run's teacher: from its file, or of random weights. */
 async function anyTeacher(place: Workplace): Promise<Description & { readonly params: Params }> {
-  const { teacherFile } = place.config;
-  if (teacherFile) return readTeacher(teacherFile.path);
+  const file = place.config.files.teacher;
+  if (file) return readModel(file.path);
   const teacher = teacherOf(place);
   return { ...teacher, params: teacher.network.init(createRng(0)) };
 }
 
 async function anyClassifier(place: Workplace): Promise<ClassifierModel> {
-  const { classifierFile } = place.config;
-  if (classifierFile) return readClassifier(classifierFile.path);
+  const file = place.config.files.classifier;
+  if (file) return readClassifier(file.path);
   const network = classifierOf(place);
   return { network, params: network.init(createRng(0)) };
 }

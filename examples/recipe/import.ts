@@ -16,12 +16,12 @@ import {
   type TorchValue,
 } from "cfd-distill";
 import { loadDiffusers, saveCheckpoint } from "cfd-distill/node";
-import type { RecipeConfig } from "./config.js";
+import { inSteps, type RecipeConfig } from "./config.js";
 import { isUnet, type ClassifierModel, type Model } from "./models.js";
 import { checkpointPath, type Workplace } from "./workplace.js";
 
 /** What names a file's content in a config, so that a run goes on only with the file it began with. */
-export async function fingerprint(path: string): Promise<NonNullable<RecipeConfig["teacherFile"]>> {
+export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
   if (!existsSync(path))
     throw new Error(`${path}: expected a file or a folder of diffusers, got nothing there.`);
   const folder = (await stat(path)).isDirectory();
@@ -49,7 +49,11 @@ type Imported = Checkpoint & Model;
  * A teacher from the authors' checkpoint (.pt), from a folder of diffusers, or from this library's checkpoint. Of
  * averaged weights and plain ones the average is taken. The caller disposes its `params`.
  */
-export async function readTeacher(path: string): Promise<Imported> {
+export async function readModel(path: string): Promise<Imported> {
+  return naming(path, () => modelAt(path));
+}
+
+async function modelAt(path: string): Promise<Imported> {
   if ((await stat(path)).isDirectory()) return fromDiffusers(path);
   const bytes = await readFile(path);
   if (isTorch(bytes)) return fromAuthors(readTorchCheckpoint(bytes), path);
@@ -83,38 +87,50 @@ function fromAuthors(tree: TorchValue, path: string): Imported {
   return { network, params, schedule: discreteCosineSchedule(timeScale), predictionType: "x0", steps: T };
 }
 
-/** The run's teacher is what the file holds; nothing is trained. */
-export async function importTeacher(place: Workplace, path: string): Promise<void> {
-  if (existsSync(checkpointPath(place, "teacher"))) return;
-  const teacher = await readTeacher(path);
+/** What a stage's network is, if a file holds it: nothing is trained. */
+export async function importNetwork(place: Workplace, stage: string, path: string): Promise<void> {
+  if (existsSync(checkpointPath(place, stage))) return;
+  await (stage === "classifier" ? importClassifier(place, path) : importModel(place, stage, path));
+}
+
+async function importModel(place: Workplace, stage: string, path: string): Promise<void> {
+  const model = await readModel(path);
   try {
-    checkImages(place, teacher, path);
-    await saveCheckpoint(checkpointPath(place, "teacher"), {
-      ...teacher,
-      steps: place.config.teacherSteps,
-      imageShape: place.data.train.shape,
-    });
+    checkImages(place, model, path);
+    const student = place.config.halvings.find(({ name }) => name === stage);
+    if (student && student.studentSteps !== model.steps) {
+      throw new Error(
+        `${path}: expected a student of ${inSteps(student.studentSteps)}, got ${inSteps(model.steps)}.`,
+      );
+    }
+    const steps = student ? model.steps : place.config.teacherSteps;
+    const imageShape = place.data.train.shape;
+    await saveCheckpoint(checkpointPath(place, stage), { ...model, steps, imageShape });
   } finally {
-    disposeParams(teacher.params);
+    disposeParams(model.params);
   }
 }
 
-/** The teacher's images are of the data's kind: size, channels, and classes if it has any. */
+/** The model's images are of the data's kind: size, channels, and classes if it has any. */
 function checkImages({ data }: Workplace, { network, imageShape }: Imported, path: string): void {
   const { shape, classes } = data.train;
   if (imageShape && imageShape.join() !== shape.join()) {
-    throw new Error(`${path}: expected a teacher of ${shape.join("x")} images, got ${imageShape.join("x")}.`);
+    throw new Error(`${path}: expected a model of ${shape.join("x")} images, got ${imageShape.join("x")}.`);
   }
   const { classes: known } = network.config;
   if (known !== undefined && known !== classes.length) {
     throw new Error(
-      `${path}: expected a teacher of the data's ${classes.length} classes or of none, got ${known}.`,
+      `${path}: expected a model of the data's ${classes.length} classes or of none, got ${known}.`,
     );
   }
 }
 
 /** A classifier from a PyTorch file or from this library's. The caller disposes its `params`. */
 export async function readClassifier(path: string): Promise<ClassifierModel> {
+  return naming(path, () => classifierAt(path));
+}
+
+async function classifierAt(path: string): Promise<ClassifierModel> {
   const bytes = await readFile(path);
   if (isTorch(bytes))
     return classifierFromTorch(stateDictAt(readTorchCheckpoint(bytes), ["model", "state_dict"], path));
@@ -125,9 +141,7 @@ export async function readClassifier(path: string): Promise<ClassifierModel> {
   throw new Error(`${path}: expected a classifier, got a U-Net.`);
 }
 
-/** The run's classifier is what the file holds; nothing is trained. */
-export async function importClassifier(place: Workplace, path: string): Promise<void> {
-  if (existsSync(checkpointPath(place, "classifier"))) return;
+async function importClassifier(place: Workplace, path: string): Promise<void> {
   const { network, params } = await readClassifier(path);
   try {
     const wanted = place.data.train.classes.length;
@@ -139,6 +153,16 @@ export async function importClassifier(place: Workplace, path: string): Promise<
     await saveCheckpoint(checkpointPath(place, "classifier"), { network, params });
   } finally {
     disposeParams(params);
+  }
+}
+
+/** Whatever goes wrong, the error says with which file. */
+async function naming<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw message.startsWith(path) ? error : new Error(`${path}: ${message}`, { cause: error });
   }
 }
 

@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { loadNetworkCheckpoint } from "cfd-distill/node";
 import { disposeParams } from "cfd-distill";
 import { didYouMean, type RecipeConfig, type TrainingConfig } from "./config.js";
+import { importNetwork } from "./import.js";
 import { evaluate, present } from "./report.js";
 import { drawSamples } from "./sampling.js";
 import type { Run } from "./stage.js";
-import { halve, makeClassifier, makeTeacher } from "./stages.js";
+import { halve, trainClassifier, trainTeacher } from "./stages.js";
 import { checkpointPath, type Workplace } from "./workplace.js";
 
 /** One stage: it goes on where it was interrupted, and does nothing where it is finished. */
@@ -23,28 +24,31 @@ export interface PlannedStage {
 
 /** All stages of a config. */
 export function stagesOf(config: RecipeConfig): PlannedStage[] {
-  const { base, classifier, teacherFile, classifierFile } = config;
-  const trained = (training: TrainingConfig, file: unknown) => (file === undefined ? { training } : {});
-  return [
-    { name: "teacher", group: "teacher", needs: [], run: makeTeacher, ...trained(base, teacherFile) },
-    {
-      name: "classifier",
-      group: "classifier",
-      needs: [],
-      run: makeClassifier,
-      ...trained(classifier, classifierFile),
-    },
-    ...config.halvings.map((halving) => ({
+  const { base, classifier, halvings } = config;
+  const networks: PlannedStage[] = [
+    { name: "teacher", group: "teacher", training: base, needs: [], run: trainTeacher },
+    { name: "classifier", group: "classifier", training: classifier, needs: [], run: trainClassifier },
+    ...halvings.map((halving) => ({
       name: halving.name,
       group: halving.method,
       training: halving,
       needs: halving.method === "cfd" ? [halving.teacher, "classifier"] : [halving.teacher],
       run: (run: Run) => halve(run, halving),
     })),
+  ];
+  return [
+    ...networks.map((stage) => fromFile(config, stage)),
     { name: "samples", group: "samples", needs: ["teacher"], run: drawSamples },
     { name: "evaluate", group: "evaluate", needs: ["teacher", "classifier"], run: evaluate },
     { name: "picture", group: "picture", needs: ["teacher"], run: present },
   ];
+}
+
+/** A stage whose network is in a file trains nothing and needs nobody. */
+function fromFile({ files }: RecipeConfig, stage: PlannedStage): PlannedStage {
+  const { name, group } = stage;
+  const file = files[name];
+  return file ? { name, group, needs: [], run: (run) => importNetwork(run, name, file.path) } : stage;
 }
 
 /** The stages of these names or groups, in the run's order; all of them for undefined. */

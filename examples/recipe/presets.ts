@@ -2,7 +2,9 @@
 import type { Halving, RecipeConfig, TrainingConfig } from "./config.js";
 
 /** A preset: everything but where to compute, from which seed, and the halvings, which follow from the teacher. */
-export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings"> & { readonly plan: Plan };
+export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings" | "files"> & {
+  readonly plan: Plan;
+};
 
 type Pd = Omit<Extract<Halving, { method: "pd" }>, "method" | "name" | "teacher" | "studentSteps">;
 type Cfd = Omit<Extract<Halving, { method: "cfd" }>, "method" | "name" | "teacher" | "studentSteps">;

@@ -1,13 +1,11 @@
 import { adam, cloneParams, cosineAnnealing, disposeParams, emaDecay, linearWarmup, sgd } from "cfd-distill";
 import { inSteps, type Halving, type RecipeConfig } from "./config.js";
-import { importClassifier, importTeacher } from "./import.js";
 import { classifierOf, loadModel, teacherOf } from "./models.js";
 import { train, type Run } from "./stage.js";
 
-/** The diffusion model that the others learn from: trained here, of its weights the average is used; or from a file. */
-export async function makeTeacher(run: Run): Promise<void> {
-  const { teacherSteps, base, teacherFile } = run.config;
-  if (teacherFile) return importTeacher(run, teacherFile.path);
+/** The diffusion model that the others learn from: of its weights the average is used. */
+export async function trainTeacher(run: Run): Promise<void> {
+  const { teacherSteps, base } = run.config;
   const { network, schedule, predictionType } = teacherOf(run);
   const params = network.init(run.rng.fork("teacher weights"));
   const ema = cloneParams(params);
@@ -30,10 +28,9 @@ export async function makeTeacher(run: Run): Promise<void> {
   });
 }
 
-/** The classifier whose features CFD compares: trained on the same images, or from a file. */
-export async function makeClassifier(run: Run): Promise<void> {
-  const { classifier: training, classifierFile } = run.config;
-  if (classifierFile) return importClassifier(run, classifierFile.path);
+/** The classifier whose features CFD compares: trained on the same images. */
+export async function trainClassifier(run: Run): Promise<void> {
+  const training = run.config.classifier;
   const network = classifierOf(run);
   const params = network.init(run.rng.fork("classifier weights"));
   const { momentum, weightDecay: l2 } = training;
