@@ -157,8 +157,10 @@ def old_names(state):
 
 
 def alphas_cumprod(c):
-    count, start, end = c["num_train_timesteps"], c["beta_start"], c["beta_end"]
-    if c["beta_schedule"] == "linear":
+    count, start, end = c["num_train_timesteps"], c.get("beta_start"), c.get("beta_end")
+    if c.get("trained_betas") is not None:
+        betas = np.array(c["trained_betas"])
+    elif c["beta_schedule"] == "linear":
         betas = np.linspace(start, end, count)
     elif c["beta_schedule"] == "scaled_linear":
         betas = np.linspace(start**0.5, end**0.5, count) ** 2

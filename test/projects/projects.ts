@@ -20,8 +20,10 @@ declare module "vitest" {
 const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 const CONFORMANCE = "test/conformance/**/*.test.ts";
 const IN_PAGES = "test/browser/**/*.test.ts";
+const IN_PYTORCH = "test/pytorch/**/*.test.ts"; // `npm run pytorch:test`
 
-const shared = {
+/** How tests find the library by the names that its users import. */
+export const shared = {
   resolve: {
     alias: [
       { find: /^cfd-distill$/, replacement: source("index.ts") },
@@ -43,7 +45,12 @@ function provide(engine: BackendName, size: Size) {
 
 const unit: TestProjectInlineConfiguration = {
   ...shared,
-  test: { ...inForks, name: "unit", include: ["test/**/*.test.ts"], exclude: [CONFORMANCE, IN_PAGES] },
+  test: {
+    ...inForks,
+    name: "unit",
+    include: ["test/**/*.test.ts"],
+    exclude: [CONFORMANCE, IN_PAGES, IN_PYTORCH],
+  },
 };
 
 type NodeOptions = Pick<NonNullable<TestProjectInlineConfiguration["test"]>, "setupFiles" | "env">;

@@ -12,6 +12,8 @@ const describeOne = ({ projects, reason, cure }: Skipped) =>
 export function announceSkipped(skipped: readonly Skipped[]): void {
   if (skipped.length === 0) return;
   process.once("exit", () => {
-    process.stderr.write(`\n!!! NOT RUN on this machine:\n${skipped.map(describeOne).join("\n")}\n\n`);
+    process.stderr.write(
+      `\n!!! SKIPPED, NOT run on this machine:\n${skipped.map(describeOne).join("\n")}\n\n`,
+    );
   });
 }
