@@ -1,5 +1,6 @@
 // Does the package work where it will be used? Installs the tarball and its peers into an empty project, compiles
-// scripts/pack-consumer.ts against the packed types and runs it: one step of distillation on wasm, from npm alone.
+// scripts/pack-consumer.ts against the packed types and runs it: one step of distillation on wasm, from npm alone. Then
+// the command draws with the checkpoint that it left.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,11 @@ try {
   wantOneEngine();
   compileConsumer(project, "pack-consumer.ts");
   execute();
+  expectLine(
+    ["sample", "student.safetensors", "--seeds", "1..4", "-o", "grid.png"],
+    /^grid\.png: 4 images of 32x32/,
+  );
+  expectLine(["inspect", "student.safetensors"], /^student\.safetensors: a checkpoint of cfd-distill/);
 } finally {
   rmSync(project, { recursive: true, force: true });
 }
@@ -36,6 +42,15 @@ function execute(): void {
     throw new Error(`consumer: expected a line "loss ...", got\n${printed(outcome)}`);
   }
   process.stdout.write(outcome.stdout);
+}
+
+/** What the package's own command prints on stdout, and nothing on stderr. */
+function expectLine(args: readonly string[], expected: RegExp): void {
+  const outcome = run(join(project, "node_modules/.bin/cfd-distill"), args, project);
+  if (outcome.stderr !== "" || !expected.test(outcome.stdout)) {
+    throw new Error(`cfd-distill ${args[0]!}: expected ${expected.source}, got\n${printed(outcome)}`);
+  }
+  process.stdout.write(`cfd-distill ${outcome.stdout.split("\n")[0]!}\n`);
 }
 
 /** What tfjs prints in every Node process: an advertisement for its native engine, framed by lines of "=". */

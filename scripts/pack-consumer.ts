@@ -1,7 +1,16 @@
 // What a newcomer's first file looks like; compiled and run by check-pack.ts in a project that has only the package
 // and its peers. One student, one step of classifier-based feature distillation, on wasm.
 import * as tf from "@tensorflow/tfjs";
-import { adam, cfdLoss, cosineSchedule, createRng, noise, useBackend, valueAndGrads } from "cfd-distill";
+import {
+  adam,
+  cfdLoss,
+  cosineSchedule,
+  createRng,
+  noise,
+  unet,
+  useBackend,
+  valueAndGrads,
+} from "cfd-distill";
 import type { Classifier, Denoiser } from "cfd-distill";
 import * as node from "cfd-distill/node";
 
@@ -48,4 +57,7 @@ const gradient = await grads.filter!.data();
 if (!gradient.some((value) => value !== 0) || !gradient.every(Number.isFinite)) {
   throw new Error(`expected a finite gradient that is not zero, got ${gradient.join(" ")}`);
 }
+const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+const drawing = { network, params: network.init(createRng(0)), schedule: cosineSchedule(), steps: 1 };
+await node.saveCheckpoint("student.safetensors", { ...drawing, predictionType: "x0" }); // for the command
 console.log(`loss ${loss!.toFixed(6)} on ${tf.getBackend()}, cfd-distill and its peers from npm`);

@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { printable } from "./printable.js";
 
 /** What the command prints of an error: its message in one line, or all of it where the stack was asked for. */
 export function explain(error: unknown, { stack = false }: { readonly stack?: boolean }): string {
@@ -12,5 +13,5 @@ export function reason(error: unknown): string {
 
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s*\n\s*/g, " ");
+  return printable(message.replace(/\s*\n\s*/g, " "));
 }

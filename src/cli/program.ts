@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { doctorCommand } from "./doctor/command.js";
+import { inspectCommand } from "./inspect/command.js";
 import { installNativeCommand } from "./install-native/command.js";
 import { sampleCommand } from "./sample/command.js";
 
@@ -13,6 +14,7 @@ export function program(): Command {
     .option("--stack", "show where an error comes from")
     .helpCommand(false)
     .addCommand(sampleCommand())
+    .addCommand(inspectCommand())
     .addCommand(installNativeCommand())
     .addCommand(doctorCommand(version));
 }

@@ -39,7 +39,7 @@ export function unetFromTorch(
   options: { readonly groups?: number } = {},
 ): { readonly network: Unet; readonly params: Params } {
   const { [TABLE]: table, ...entries } = withoutPrefix(stateDict, FROM);
-  const network = unet({ ...readConfig(entries, table ?? entryOf({}, TABLE, FROM)), ...options });
+  const network = unet({ ...readConfig(entries, table ?? entryOf(entries, TABLE, FROM)), ...options });
   return { network, params: paramsFromTorch(entries, unetSpecs(network.config), FROM) };
 }
 

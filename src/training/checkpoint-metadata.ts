@@ -6,7 +6,7 @@ import type { PredictionType } from "../types.js";
 import type { OptimizerState } from "./optimizer.js";
 
 /** What a checkpoint's metadata calls itself, and which version of the layout this code writes and reads. */
-const FORMAT = "cfd-distill";
+export const FORMAT = "cfd-distill";
 const VERSION = 1;
 
 /** An optimiser's state without its tensors. Before the first step its slots are empty. */

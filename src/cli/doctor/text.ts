@@ -1,4 +1,5 @@
 import type { Finding, Findings, OperationReport } from "../../index.js";
+import { table } from "../table.js";
 import type { EngineResult } from "./child.js";
 
 // What the command prints.
@@ -16,13 +17,6 @@ export interface Machine {
 
 export function headline({ cfdDistill, tfjs, node, system, cores }: Machine): string {
   return `cfd-distill ${cfdDistill}, TensorFlow.js ${tfjs ?? "unknown"}, Node.js ${node}, ${system}, ${cores} cores`;
-}
-
-/** Rows as text, every column to the left. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ");
-  return rows.map((row) => line(row).trimEnd()).join("\n");
 }
 
 /** Which engines start here, and why the others do not. */

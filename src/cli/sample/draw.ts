@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { PNG } from "pngjs";
 import { fail } from "../../check.js";
 import { imageGrid, loadGenerator, useBackend, type Generator, type Picture } from "../../index.js";
 import { writeFileAtomic } from "../../node.js";
+import { readWhole } from "../../node/read-whole.js";
 import { reason } from "../explain.js";
 import { checkOutput } from "./output.js";
 import { count, plan, type Drawing, type Plan } from "./plan.js";
@@ -34,7 +34,7 @@ export async function draw(drawing: Drawing, onProgress: (text: string) => void)
 
 async function load(path: string): Promise<Generator> {
   try {
-    return loadGenerator(await readFile(path));
+    return loadGenerator(await readWhole(path, "sample"));
   } catch (error) {
     return fail("sample", `a checkpoint of a diffusion model at ${path}`, reason(error));
   }

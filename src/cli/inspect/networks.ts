@@ -1,0 +1,86 @@
+import { sizeOf } from "../../io/dtypes.js";
+import {
+  classifierFromTorch,
+  disposeParams,
+  unetFromTorch,
+  type Params,
+  type StateDict,
+  type TorchValue,
+} from "../../index.js";
+import { reason } from "../explain.js";
+import { isBranch, isTensor } from "./leaves.js";
+
+const READERS = { unetFromTorch, classifierFromTorch };
+
+/** A state dict that one of the library's functions takes. */
+export interface FoundNetwork {
+  /** Where in the file it stands, names joined by "/"; "" is the whole. */
+  readonly name: string;
+  /** The function that takes it. */
+  readonly reader: keyof typeof READERS;
+  readonly network: object;
+  readonly weights: number;
+}
+
+/** Why a function does not take a state dict. */
+export interface Refusal {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** The networks of a tree; where there is none, why the largest state dict is not one. */
+export function networksIn(tree: TorchValue): {
+  readonly networks: readonly FoundNetwork[];
+  readonly refusals: readonly Refusal[];
+} {
+  const tried = stateDictsIn(tree).map(([name, stateDict]) => ({
+    name,
+    stateDict,
+    ...recognise(name, stateDict),
+  }));
+  const networks = tried.flatMap(({ network }) => (network === undefined ? [] : [network]));
+  const size = ({ stateDict }: { readonly stateDict: StateDict }) => Object.keys(stateDict).length;
+  const largest = tried.sort((a, b) => size(b) - size(a))[0];
+  return { networks, refusals: networks.length > 0 || largest === undefined ? [] : largest.refusals };
+}
+
+/** The number of weights. */
+export function weightsOf(params: Params): number {
+  return Object.values(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+/** Every dict that holds nothing but tensors, each once, however often it is referred to. */
+function stateDictsIn(tree: TorchValue): (readonly [name: string, stateDict: StateDict])[] {
+  const found: (readonly [string, StateDict])[] = [];
+  const seen = new Set<object>();
+  const visit = (value: TorchValue, names: readonly string[]) => {
+    if (!isBranch(value) || seen.has(value)) return;
+    seen.add(value);
+    const children = Object.values(value);
+    if (!Array.isArray(value) && children.every(isTensor)) found.push([names.join("/"), value as StateDict]);
+    else for (const [key, child] of Object.entries(value)) visit(child, [...names, key]);
+  };
+  visit(tree, []);
+  return found;
+}
+
+function recognise(
+  name: string,
+  stateDict: StateDict,
+): { network?: FoundNetwork; refusals: readonly Refusal[] } {
+  const refusals: Refusal[] = [];
+  for (const [reader, read] of Object.entries(READERS) as [
+    keyof typeof READERS,
+    typeof classifierFromTorch,
+  ][]) {
+    try {
+      const { network, params } = read(stateDict);
+      const weights = weightsOf(params);
+      disposeParams(params);
+      return { network: { name, reader, network: network.config, weights }, refusals };
+    } catch (error) {
+      refusals.push({ name, reason: reason(error) });
+    }
+  }
+  return { refusals };
+}
