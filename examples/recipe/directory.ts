@@ -25,6 +25,7 @@ export async function openDirectory(
   if (options.resume) {
     if (!holdsRun) throw new Error(`${out} holds no run to resume; leave --resume out to start one there.`);
     compare(JSON.parse(readFileSync(path, "utf8")) as RecipeConfig, config, out);
+    mkdirSync(join(out, "checkpoints"), { recursive: true });
     return;
   }
   if (entries.length > 0 && !holdsRun) {
@@ -37,8 +38,10 @@ export async function openDirectory(
     );
   }
   for (const name of OURS) rmSync(join(out, name), { recursive: true, force: true });
-  mkdirSync(join(out, "checkpoints"), { recursive: true });
+  mkdirSync(out, { recursive: true });
+  // The config comes first: whatever else is in the directory belongs to a run that can be resumed.
   await writeFileAtomic(path, Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
+  mkdirSync(join(out, "checkpoints"));
 }
 
 /** A run goes on only as what it began as. */
