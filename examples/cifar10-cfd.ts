@@ -1,9 +1,20 @@
-// The quickstart's pipeline on CIFAR-10, from the files of cifar-10-binary.tar.gz.
-//   npx tsx examples/cifar10-cfd.ts --preset tiny --data DIR
+// The quickstart's pipeline on CIFAR-10, which is fetched if it is not there, or on your own pictures.
+//   npx tsx examples/cifar10-cfd.ts --preset tiny
+//   npx tsx examples/cifar10-cfd.ts --preset small --dataset folder:pictures
 import { parseArguments } from "./recipe/cli.js";
 import { loadCifar10 } from "./recipe/data.js";
-import { main } from "./recipe/run.js";
+import { downloadCifar10 } from "./recipe/datasets/cifar10-download.js";
+import { loadFolder } from "./recipe/datasets/folder.js";
+import { main, type DataLoader } from "./recipe/run.js";
 
 const argv = process.argv;
 const choice = parseArguments("cifar10-cfd", argv);
-await main(choice, () => loadCifar10(choice.data!), ["npx tsx examples/cifar10-cfd.ts", ...argv.slice(2)]);
+
+const load: DataLoader = async ({ dataset, imageSize }, signal) => {
+  if (dataset !== "folder")
+    return loadCifar10(choice.data ?? (await downloadCifar10({ directory: "data", signal })));
+  if (typeof choice.dataset !== "object")
+    throw new Error("This config is of a folder: add --dataset folder:DIR.");
+  return loadFolder(choice.dataset.folder, { size: imageSize! });
+};
+await main(choice, load, ["npx tsx examples/cifar10-cfd.ts", ...argv.slice(2)]);

@@ -25,8 +25,11 @@ export interface CliChoice {
   /** Which stages to run; all of them if undefined. */
   readonly stages?: readonly string[];
   readonly dryRun: boolean;
-  /** Folder of CIFAR-10's binary files. */
+  /** Folder of CIFAR-10's binary files, which are fetched if undefined. */
   readonly data?: string;
+  /** Anybody's pictures, in place of CIFAR-10. */
+  readonly dataset?: { readonly folder: string } | "cifar10";
+  readonly imageSize?: number;
 }
 
 /** The scalings that classifiers in circulation were trained with; `none` is the paper's, [-1, 1] as it is. */
@@ -46,12 +49,7 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
   addSettings(command);
   addModels(command);
   addPlace(command);
-  if (recipe === "cifar10-cfd") {
-    command.requiredOption(
-      "--data <directory>",
-      "folder with data_batch_1.bin ... test_batch.bin (cifar-10-binary.tar.gz)",
-    );
-  }
+  if (recipe === "cifar10-cfd") addData(command);
   command.showHelpAfterError("(add --help for the options)");
   const flags = command.parse(argv).opts<Partial<CliChoice> & { set: string[] }>();
   const name = flags.preset ?? (flags.config === undefined ? names[0]! : "config");
@@ -63,6 +61,28 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
     out: `runs/${name === recipe ? recipe : `${recipe}-${name}`}`,
     ...flags,
   };
+}
+
+/** Which pictures. */
+function addData(command: Command): void {
+  command
+    .addOption(
+      new Option(
+        "--dataset <name>",
+        "cifar10 (default), or folder:DIR with PNG and JPEG files, a subfolder a class",
+      )
+        .argParser(dataset)
+        .conflicts("data"),
+    )
+    .option(
+      "--image-size <pixels>",
+      "height and width that a folder's pictures are resized to (default: 32)",
+      count,
+    )
+    .option(
+      "--data <directory>",
+      "folder with data_batch_1.bin ... test_batch.bin (default: fetched into data/, 170 MB)",
+    );
 }
 
 /** What a run computes. */
@@ -147,6 +167,13 @@ function collect(text: string, before: readonly string[]): string[] {
 
 function words(text: string): string[] {
   return text.split(",").map((word) => word.trim());
+}
+
+function dataset(text: string): NonNullable<CliChoice["dataset"]> {
+  if (text === "cifar10") return text;
+  const folder = /^folder:(.+)$/.exec(text)?.[1];
+  if (folder === undefined) throw new InvalidArgumentError("It must be cifar10 or folder:DIR.");
+  return { folder };
 }
 
 function integer(text: string): number {

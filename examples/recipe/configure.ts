@@ -13,8 +13,16 @@ export async function configure(choice: CliChoice): Promise<RecipeConfig> {
   const { seed, engine, parallel } = choice;
   const scaling = choice.classifierScaling && copy(SCALINGS[choice.classifierScaling]);
   const said = { seed, engine, parallel: parallel ?? alone(choice, start), classifierScaling: scaling };
-  const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said) });
+  const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...picturesOf(choice, start) });
   return checkConfig(await withFiles(changed, choice), from);
+}
+
+/** A folder's pictures need a size; CIFAR-10's have theirs. */
+function picturesOf({ dataset, imageSize }: CliChoice, start: RecipeConfig): Partial<RecipeConfig> {
+  const isFolder = typeof dataset === "object" || (dataset === undefined && start.dataset === "folder");
+  if (isFolder) return { dataset: "folder", imageSize: imageSize ?? start.imageSize ?? 32 };
+  if (imageSize === undefined) return {};
+  throw new Error("--image-size: expected --dataset folder:DIR beside it, as other images have their size.");
 }
 
 /** Node's engines use all cores by themselves. */

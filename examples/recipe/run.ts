@@ -12,7 +12,7 @@ import type { Data } from "./sheet.js";
 import { log, type Run } from "./stage.js";
 
 /** Reads the data that a config asks for. */
-export type DataLoader = (config: RecipeConfig) => Data | Promise<Data>;
+export type DataLoader = (config: RecipeConfig, signal: AbortSignal) => Data | Promise<Data>;
 
 /**
  * The whole pipeline, or the stages that are asked for: teacher, classifier, halvings by PD and CFD, samples,
@@ -23,7 +23,7 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
   const config = await configure(choice);
   const engine = await useBackend(config.engine);
   const stages = chooseStages(config, choice.stages);
-  const loaded = await load(config);
+  const loaded = await load(config, signal);
   const data = config.parallel === 1 ? loaded : shared(loaded);
   const place = { out: choice.out, config, data };
   if (choice.dryRun) {

@@ -236,6 +236,19 @@ describe("the command line", () => {
     );
   });
 
+  it("takes CIFAR-10, or a folder of pictures with their size", async () => {
+    const cifar = (...words: string[]) => parseArguments("cifar10-cfd", ["node", "cifar10-cfd", ...words]);
+    expect(await configure(cifar())).toMatchObject({ dataset: "cifar10" });
+    const own = cifar("--dataset", "folder:cats");
+    expect(own.dataset).toEqual({ folder: "cats" });
+    expect(await configure(own)).toMatchObject({ dataset: "folder", imageSize: 32 });
+    const small = await configure(cifar("--dataset", "folder:cats", "--image-size", "16"));
+    expect(small).toMatchObject({ dataset: "folder", imageSize: 16 });
+    await expect(configure(cifar("--image-size", "16"))).rejects.toThrow(
+      "expected --dataset folder:DIR beside it",
+    );
+  });
+
   it("replays a saved config, and refuses a broken one", async () => {
     const home = await mkdtemp(join(tmpdir(), "config-"));
     const path = join(home, "config.json");
