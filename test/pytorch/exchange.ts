@@ -4,13 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { expect } from "vitest";
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  toFloat32,
-  type StateDict,
-  type StoredTensor,
-} from "../../src/index.js";
+import { decodeSafetensors, encodeSafetensors, type StateDict, type StoredTensor } from "../../src/index.js";
 
 export async function inFolder(use: (path: (name: string) => string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "cfd-pytorch-"));
@@ -39,14 +33,6 @@ export const integers = (values: readonly number[]): StoredTensor => ({
   shape: [values.length],
   data: BigInt64Array.from(values, BigInt),
 });
-
-/** The largest difference, as a share of the largest expected value. */
-export function differenceOf(actual: StoredTensor | undefined, expected: StoredTensor | undefined): number {
-  expect(actual?.shape).toEqual(expected?.shape);
-  const [got, want] = [toFloat32(actual!), toFloat32(expected!)];
-  const largest = want.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-  return want.reduce((max, value, i) => Math.max(max, Math.abs(value - got[i]!)), 0) / largest;
-}
 
 /** Prints a measured difference, which docs/pytorch.md lists, and holds it to its tolerance. */
 export function report(path: string, difference: number, tolerance: number): void {

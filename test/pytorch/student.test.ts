@@ -13,16 +13,9 @@ import {
   type StateDict,
   type TorchValue,
 } from "../../src/index.js";
+import { differenceOf } from "../support/difference.js";
 import { onWasmWithoutLeaks } from "../support/no-leaks.js";
-import {
-  channelsFirst,
-  differenceOf,
-  inFolder,
-  integers,
-  readTensors,
-  report,
-  writeTensors,
-} from "./exchange.js";
+import { channelsFirst, inFolder, integers, readTensors, report, writeTensors } from "./exchange.js";
 import { python } from "./python.js";
 import { STUDENTS, type Student } from "./students.js";
 
