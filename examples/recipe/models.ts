@@ -10,7 +10,6 @@ import {
   type Classifier,
   type Denoiser,
   type DenseNet,
-  type NetworkConfigBase,
   type NoiseSchedule,
   type Params,
   type PredictionType,
@@ -96,7 +95,7 @@ export async function loadClassifier(
   if (weights) disposeParams(params);
   if (isUnet(network)) throw new Error(`${path}: expected a classifier, got a U-Net.`);
   const used = weights ?? params;
-  const model = classifier<NetworkConfigBase>(network, used, place.config.classifierScaling ?? {});
+  const model = classifier(network, used, place.config.classifierScaling ?? {});
   return { model, params: used };
 }
 

@@ -169,7 +169,7 @@ function classifierOf(model: ForeignModel, options: ModelClassifierOptions, wher
   };
   const { mean, std } = options;
   const scaling = { ...(mean && { mean }), ...(std && { std }) };
-  return classifier({ config: { type: where }, init: () => ({}), apply }, {}, scaling);
+  return classifier({ apply }, {}, scaling);
 }
 
 /** The times as the model counts them, of the rank and type that its input declares. */

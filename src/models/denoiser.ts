@@ -85,8 +85,8 @@ export interface ClassifierOptions {
  * disposeParams(params);
  * ```
  */
-export function classifier<C>(
-  network: ClassifierNetwork<C>,
+export function classifier(
+  network: Pick<ClassifierNetwork, "apply">,
   params: Params,
   options: ClassifierOptions = {},
 ): Classifier {
