@@ -1,0 +1,49 @@
+// CFD with a classifier of your own: any tf.LayersModel with features, here a small one that is trained on the spot.
+//   npx tsx examples/layers-classifier.ts
+import * as tf from "@tensorflow/tfjs";
+import * as cfd from "cfd-distill";
+import { loadCheckpoint } from "cfd-distill/node";
+import { loadEmoji } from "./recipe/data.js";
+
+await cfd.useBackend("wasm");
+const rng = cfd.createRng(0);
+const { train } = loadEmoji();
+
+// Yours may come from tf.loadLayersModel(url). `features` names the layer whose output is compared.
+const model = tf.sequential();
+model.add(
+  tf.layers.conv2d({ inputShape: [24, 24, 3], filters: 16, kernelSize: 3, strides: 2, activation: "relu" }),
+);
+model.add(tf.layers.conv2d({ filters: 32, kernelSize: 3, strides: 2, activation: "relu" }));
+model.add(tf.layers.globalAveragePooling2d({ name: "features" }));
+model.add(tf.layers.dense({ units: train.classes.length, name: "logits" }));
+const crossEntropy = (labels: tf.Tensor, logits: tf.Tensor) => tf.losses.softmaxCrossEntropy(labels, logits);
+model.compile({ optimizer: tf.train.adam(1e-2), loss: crossEntropy, metrics: ["accuracy"] });
+for (let step = 1; step <= 30; step++) {
+  const { x0, labels } = cfd.drawBatch(train, rng, { batch: 32, flip: true });
+  const oneHot = tf.oneHot([...labels], train.classes.length);
+  const [loss, accuracy] = (await model.trainOnBatch(x0, oneHot)) as number[];
+  if (step % 10 === 0)
+    console.log(`classifier, step ${step}: loss ${loss!.toFixed(2)}, right ${accuracy!.toFixed(2)}`);
+  tf.dispose([x0, oneHot]);
+}
+const classifier = cfd.fromLayersModel(model, { logits: "logits", features: "features" });
+
+const pd2 = await loadCheckpoint("examples/browser/public/models/pd-2.safetensors");
+const params = cfd.cloneParams(pd2.params);
+const teacher = cfd.denoiser(pd2.network, pd2.params, pd2.predictionType);
+const student = cfd.denoiser(pd2.network, params, pd2.predictionType);
+const optimizer = cfd.adam({ learningRate: 1e-4 });
+for (let step = 1; step <= 10; step++) {
+  const { x0, labels } = cfd.drawBatch(train, rng, { batch: 8 });
+  const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
+  const batch = { x0, eps, labels, times: cfd.drawTimes(rng, 8, 1), studentSteps: 1 };
+  const models = { student, teacher, classifier, schedule: pd2.schedule };
+  const { terms, grads } = cfd.valueAndGrads(
+    () => cfd.cfdLoss({ ...models, ...batch, temperature: 0.9, beta: 0.003, gamma: 0.75 }),
+    params,
+  );
+  optimizer.apply(params, grads);
+  console.log(`student, step ${step}:`, await cfd.readTerms(terms, { step }));
+  tf.dispose([x0, eps, terms, grads]);
+}

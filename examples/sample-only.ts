@@ -1,0 +1,17 @@
+// Draws with a finished student, and nothing else of the library.
+//   npx tsx examples/sample-only.ts [student.safetensors] [picture.png]
+import { readFile, writeFile } from "node:fs/promises";
+import { imageGrid, loadGenerator, useBackend } from "cfd-distill";
+import { encodePng } from "./recipe/picture.js";
+
+const [file = "examples/browser/public/models/cfd-1.safetensors", picture = "samples.png"] =
+  process.argv.slice(2);
+
+await useBackend("wasm");
+const generator = loadGenerator(await readFile(file));
+const seeds = Array.from({ length: 16 }, (_, i) => i); // the same seed is the same image, in any batch
+const images = await generator.sample({ seeds, labels: seeds.map(() => 8) }); // class 8 of these emoji: flags
+await writeFile(picture, encodePng(await imageGrid(images, { columns: 4, scale: 3, gap: 3 })));
+console.log(`${picture}: ${images.shape[0]} images in ${generator.steps} step(s) each`);
+images.dispose();
+generator.dispose();
