@@ -1,12 +1,12 @@
 import { proxy, wrap } from "comlink";
-import { distilStarts, distilView, type Button, type Phase } from "./distil-view.js";
+import { distilStarts, distilView, type Button, type DistilView, type Phase } from "./distil-view.js";
 import type { Settings } from "./distillation.js";
 import type { Distiller, Task } from "./distiller.js";
 import { messageOf } from "./dom.js";
 import type { EngineName } from "./engines.js";
 import { loadFile, type Manifest } from "./manifest.js";
 import { watchWorker, type PageModel } from "./sampler-client.js";
-import { discard, loadSaved, type Saved } from "./store.js";
+import { claim, discard, loadSaved, type Saved } from "./store.js";
 
 /** What the panel takes from the rest of the page. */
 interface Surroundings {
@@ -21,7 +21,7 @@ interface Surroundings {
 export async function distilPanel({ manifest, engine, draw }: Surroundings): Promise<void> {
   const starts = distilStarts(manifest.classes);
   const view = distilView(manifest, (button) => void press(button).catch(fail));
-  let saved = await loadSaved();
+  let saved = await claimSaved(view);
   let pause: (() => void) | undefined;
   let drawn = 0;
 
@@ -82,6 +82,14 @@ export async function distilPanel({ manifest, engine, draw }: Surroundings): Pro
 
   view.follow(saved?.settings ?? view.settings(), saved);
   become("idle");
+}
+
+/** What was saved, once no other tab can change it. */
+async function claimSaved({ show }: DistilView): Promise<Saved | undefined> {
+  await claim(() => {
+    show("elsewhere", undefined);
+  });
+  return loadSaved();
 }
 
 /** The models that the manifest's halving needs. */

@@ -8,8 +8,8 @@ import { startPace } from "./pace.js";
 import { inSteps, type Starts } from "./plan.js";
 import type { Images, Samples, Saved } from "./store.js";
 
-/** What the panel can be in, as far as it looks different. */
-export type Phase = "idle" | "running" | "pausing";
+/** What the panel can be in, as far as it looks different; "elsewhere" while another tab distils or could. */
+export type Phase = "idle" | "running" | "pausing" | "elsewhere";
 
 /** The panel's elements: what they show, and what the visitor asks for. */
 export interface DistilView {
@@ -38,15 +38,17 @@ export function distilView(manifest: Manifest, pressed: (button: Button) => void
     settings: () => ({ method: method.value === "pd" ? "pd" : "cfd", steps: Number(steps.value), seed: 0 }),
     show(phase, saved) {
       const finished = saved !== undefined && saved.losses.length >= saved.settings.steps;
-      const word = { running: "Pause", pausing: "Pausing …", idle: saved ? "Resume" : "Start" }[phase];
+      const start = saved ? "Resume" : "Start";
+      const word = { running: "Pause", pausing: "Pausing …", idle: start, elsewhere: start }[phase];
       button("go").textContent = word;
       button("go").hidden = phase === "idle" && finished;
-      button("go").disabled = phase === "pausing";
+      button("go").disabled = phase === "pausing" || phase === "elsewhere";
       for (const name of ["over", "download", "use"] as const)
         button(name).hidden = phase !== "idle" || !saved;
       method.disabled = steps.disabled = phase !== "idle" || saved !== undefined;
       if (phase === "idle") status.textContent = standing(saved, finished);
       if (phase === "running") status.textContent = "Loading pictures and models …";
+      if (phase === "elsewhere") status.textContent = ELSEWHERE;
     },
     follow: (settings, saved) => follow(parts, settings, saved),
     fail(message) {
@@ -54,6 +56,9 @@ export function distilView(manifest: Manifest, pressed: (button: Button) => void
     },
   };
 }
+
+const ELSEWHERE =
+  "Distilling belongs to another tab with this page: close that one, and this one takes over.";
 
 type Parts = ReturnType<typeof partsOf>;
 

@@ -31,3 +31,25 @@ const KEY = "distillation";
 export const loadSaved = (): Promise<Saved | undefined> => get<Saved>(KEY).catch(() => undefined);
 export const save = (saved: Saved): Promise<void> => set(KEY, saved);
 export const discard = (): Promise<void> => del(KEY);
+
+/**
+ * Resolves when the record is this page's alone, which then keeps it until it is closed or loaded again: two tabs that
+ * distil would overwrite each other's record. Where another tab has it, says so and waits.
+ */
+export function claim(waiting: () => void): Promise<void> {
+  const { locks } = navigator as Partial<Navigator>;
+  if (locks === undefined) return Promise.resolve(); // browsers have them on https and localhost alone
+  return new Promise((resolve, reject) => {
+    const keep = () => {
+      resolve();
+      return new Promise<void>(() => undefined);
+    };
+    const keepOrWait = (lock: Lock | null) => {
+      if (lock) return keep();
+      waiting();
+      locks.request(KEY, keep).catch(reject);
+      return undefined;
+    };
+    locks.request(KEY, { ifAvailable: true }, keepOrWait).catch(reject);
+  });
+}

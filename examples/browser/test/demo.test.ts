@@ -185,6 +185,23 @@ describe.skipIf(!chromium)("the demo", () => {
     await waitForText(page, "#distil-status", /^Not started/);
   });
 
+  it("leaves distilling to the tab that was first, until that is closed", async () => {
+    const { page: first } = await openDrawn();
+    await first.selectOption("#distil-steps", "60");
+    await first.click("#distil-go");
+    await waitForText(first, "#distil-status", /^Step 2[1-9] of 60/); // past the save at 20
+    const second = await first.context().newPage();
+    await second.goto(site.url);
+    await waitForText(second, "#distil-status", /^Distilling belongs to another tab/);
+    expect(await second.isDisabled("#distil-go")).toBe(true);
+    expect(await second.isDisabled("#distil-method")).toBe(true);
+    await waitForText(second, "#draw-status", /^Drawn on wasm/); // the rest of the page is free
+    await first.close();
+    await waitForText(second, "#distil-status", /^Saved in this browser: CFD student, step \d+ of 60/);
+    await second.click("#distil-go");
+    await finish(second);
+  });
+
   async function finish(page: Page): Promise<Buffer> {
     await waitForText(page, "#distil-status", /^Finished: CFD student, step 60 of 60/);
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#distil-download")]);
