@@ -48,15 +48,17 @@ type Imported = Checkpoint & Model;
 /**
  * A teacher from the authors' checkpoint (.pt), from a folder of diffusers, or from this library's checkpoint. Of
  * averaged weights and plain ones the average is taken. The caller disposes its `params`.
+ *
+ * @param groups of the group norms in the authors' network, which a state dict does not tell
  */
-export async function readModel(path: string): Promise<Imported> {
-  return naming(path, () => modelAt(path));
+export async function readModel(path: string, groups = 32): Promise<Imported> {
+  return naming(path, () => modelAt(path, groups));
 }
 
-async function modelAt(path: string): Promise<Imported> {
+async function modelAt(path: string, groups: number): Promise<Imported> {
   if ((await stat(path)).isDirectory()) return fromDiffusers(path);
   const bytes = await readFile(path);
-  if (isTorch(bytes)) return fromAuthors(readTorchCheckpoint(bytes), path);
+  if (isTorch(bytes)) return fromAuthors(readTorchCheckpoint(bytes), path, groups);
   const { network, params, ema, schedule, predictionType, steps, clip, imageShape } = decodeCheckpoint(bytes);
   if (ema) disposeParams(params);
   return { network, params: ema ?? params, schedule, predictionType, steps, clip, imageShape };
@@ -73,9 +75,9 @@ async function fromDiffusers(folder: string): Promise<Imported> {
  * The authors' base model or student. T sampling steps on the finest grid, whose length is the embedding table's; x0
  * is predicted, as in all of their distillation.
  */
-function fromAuthors(tree: TorchValue, path: string): Imported {
+function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
   const weights = stateDictAt(tree, ["ema_model", "net_model"], path);
-  const { network, params } = unetFromTorch(weights);
+  const { network, params } = unetFromTorch(weights, { groups });
   const { timeScale } = network.config;
   const T = entry(tree, "T");
   if (typeof T !== "number" || !Number.isInteger(T) || T < 1 || timeScale % T !== 0) {

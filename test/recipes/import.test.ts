@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -7,10 +7,13 @@ import {
   createRng,
   discreteCosineSchedule,
   disposeParams,
+  readTorchCheckpoint,
   resnet,
   tableSchedule,
   unet,
+  unetFromTorch,
   useBackend,
+  type StateDict,
 } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint, saveDiffusers } from "cfd-distill/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -85,6 +88,34 @@ describe("a teacher from elsewhere", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it("is the authors' base model, its average, or a student on the same grid", async () => {
+    const base = await readModel("test/fixtures/authors/base.pt", 2);
+    const student = await readModel("test/fixtures/authors/student.pt", 2);
+    const said = [base, student].map(({ steps, schedule, predictionType }) => [
+      steps,
+      schedule.config,
+      predictionType,
+    ]);
+    const { config } = discreteCosineSchedule(16);
+    expect(said).toEqual([
+      [16, config, "x0"],
+      [4, config, "x0"],
+    ]); // T and time_scale are 16 and 1, 4 and 4
+    expect(student.network.config.timeScale).toBe(16);
+    const tree = readTorchCheckpoint(readFileSync("test/fixtures/authors/base.pt")) as Record<
+      string,
+      StateDict
+    >;
+    const average = unetFromTorch(tree.ema_model!, { groups: 2 });
+    for (const [name, variable] of Object.entries(base.params)) {
+      expect(await variable.data(), name).toEqual(await average.params[name]!.data());
+    }
+    for (const { params } of [base, student, average]) disposeParams(params);
+    await expect(readModel("test/fixtures/authors/resnet.pt")).rejects.toThrow(
+      "resnet.pt: unetFromTorch: expected",
+    );
+  });
+
   it("of diffusers says from how many DDIM steps to begin, where its own cannot be halved", async () => {
     await expect(configure(options("--teacher", at("diffusers")))).rejects.toThrow(
       "its 17 steps cannot be halved down to 1; add --teacher-steps 16, or fewer, for the DDIM steps to begin with.",
@@ -132,6 +163,14 @@ describe("a classifier from elsewhere", () => {
     await expect(importNetwork(kinds, "classifier", at("classifier.safetensors"))).rejects.toThrow(
       "expected a classifier of the data's 98 classes, got 9.",
     );
+  });
+
+  it("is the authors' ResNet or DenseNet", async () => {
+    for (const name of ["resnet", "densenet"]) {
+      const { network, params } = await readClassifier(`test/fixtures/authors/${name}.pt`);
+      expect(network.config).toMatchObject({ type: name, classes: 10 });
+      disposeParams(params);
+    }
   });
 
   it("is no U-Net", async () => {
