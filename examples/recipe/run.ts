@@ -6,7 +6,7 @@ import { configure } from "./configure.js";
 import { hire, shared } from "./crew.js";
 import { openDirectory } from "./directory.js";
 import { checkDisk, planOf } from "./estimate.js";
-import { checkNeeds, chooseStages } from "./plan.js";
+import { checkNeeds, chooseStages, type PlannedStage } from "./plan.js";
 import { duration } from "./progress.js";
 import type { Data } from "./sheet.js";
 import { log, type Run } from "./stage.js";
@@ -32,6 +32,7 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
   }
   await openDirectory(choice.out, config, choice);
   await checkDisk(place, stages);
+  if (takesLong(stages)) console.log(await planOf(place, stages));
   const run: Run = { ...place, rng: createRng(config.seed), signal, crew: hire(place) };
   const { train, test } = data;
   const threads = run.crew.count === 1 ? "" : ` in ${run.crew.count} threads`;
@@ -49,6 +50,11 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
     await run.crew.end();
   }
   console.log(`Done in ${duration((performance.now() - started) / 1000)}.`);
+}
+
+/** Whether one would like to know beforehand how long it takes. */
+function takesLong(stages: readonly PlannedStage[]): boolean {
+  return stages.reduce((sum, { training }) => sum + (training?.steps ?? 0), 0) > 5000;
 }
 
 /** Runs a recipe as a program: Ctrl-C saves and says how to go on, errors are one line. Sets the exit code. */
