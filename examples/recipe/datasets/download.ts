@@ -1,7 +1,6 @@
-import { createWriteStream, existsSync, statSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { existsSync, statSync } from "node:fs";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
+import type { ReadableStream } from "node:stream/web"; // that of Node can be iterated
 import { progress } from "../progress.js";
 
 /** What tells whether the file on the server is still the one that a download began with. */
@@ -105,16 +104,13 @@ async function receive(
 ): Promise<void> {
   const bar = size === null ? undefined : megabytes(title, from, size);
   let received = from;
-  const count = new Transform({
-    transform(chunk: Buffer, _, done) {
+  const file = await open(path, "a");
+  try {
+    for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+      await file.write(chunk);
       received += chunk.length;
       bar?.update(received);
-      done(null, chunk);
-    },
-  });
-  try {
-    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-    await pipeline(body, count, createWriteStream(path, { flags: "a" }), { signal });
+    }
   } catch (error) {
     signal?.throwIfAborted();
     const of = size === null ? "" : ` of ${size}`;
@@ -124,6 +120,7 @@ async function receive(
     );
   } finally {
     bar?.stop();
+    await file.close();
   }
 }
 

@@ -164,7 +164,7 @@ describe("augment", () => {
       const draws = [draw];
       const rng = { ...createRng(9), uniform: () => draws.pop() ?? 0.999 };
       const out = augment({ width: 32, height: 32, data }, rng).data;
-      return Math.max(...[...Array(32).keys()].map((y) => out[(y * 32 + 8) * 3]!)); // in the left half
+      return Math.max(...[...Array(24).keys()].map((y) => out[((y + 4) * 32 + 8) * 3]!)); // in the left half
     };
     expect([bright(0.49), bright(0.5)]).toEqual([100, 200]);
   });

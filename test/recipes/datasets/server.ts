@@ -8,12 +8,10 @@ export interface Behaviour {
   readonly etag?: string;
   /** Whether ranges are answered. */
   readonly ranges?: boolean;
-  /** The connection is cut after so many bytes of an answer. */
-  readonly cutAfter?: number;
   readonly status?: number;
   /** Whether the length is told. */
   readonly length?: boolean;
-  /** Nothing more comes after so many bytes, but the connection stays open. */
+  /** Nothing more comes after so many bytes, until `cut` ends the connection. */
   readonly stallAfter?: number;
 }
 
@@ -27,13 +25,16 @@ export async function serveFile(behaviour: Behaviour) {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const close = async () => {
+  const cut = () => {
     server.closeAllConnections();
+  };
+  const close = async () => {
+    cut();
     server.close();
     await once(server, "close");
   };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/archive.tar.gz`;
-  return Object.assign(state, { url, close });
+  return Object.assign(state, { url, cut, close });
 }
 
 function answer(behaviour: Behaviour, request: IncomingMessage, response: ServerResponse): void {
@@ -58,13 +59,7 @@ function answer(behaviour: Behaviour, request: IncomingMessage, response: Server
   send(behaviour, part, response);
 }
 
-function send({ cutAfter, stallAfter }: Behaviour, part: Buffer, response: ServerResponse): void {
-  const stop = cutAfter ?? stallAfter;
-  if (stop === undefined || stop >= part.length) {
-    response.end(part);
-    return;
-  }
-  response.write(part.subarray(0, stop), () => {
-    if (cutAfter !== undefined) setTimeout(() => response.destroy(), 20); // lets what was written arrive
-  });
+function send({ stallAfter }: Behaviour, part: Buffer, response: ServerResponse): void {
+  if (stallAfter === undefined) response.end(part);
+  else response.write(part.subarray(0, stallAfter));
 }
