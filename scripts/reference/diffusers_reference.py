@@ -122,7 +122,7 @@ class UNet2D(nn.Module):
 
     def forward(self, x, timesteps, labels=None):
         embed = self.time_embedding
-        temb = embed["linear_2"](F.silu(embed["linear_1"](self.encode(timesteps.double()))))
+        temb = embed["linear_2"](F.silu(embed["linear_1"](self.encode(timesteps.double()).to(x.dtype))))
         if labels is not None:
             temb = temb + self.class_embedding(labels)
         h = self.conv_in(x)

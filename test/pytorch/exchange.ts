@@ -28,6 +28,11 @@ export async function channelsFirst(images: tf.Tensor4D): Promise<StoredTensor> 
   return { dtype: "F32", shape: turned.shape, data };
 }
 
+export function channelsLast({ data, shape }: StoredTensor): tf.Tensor4D {
+  const images = shape as [number, number, number, number];
+  return tf.tidy(() => tf.transpose(tf.tensor4d(data as Float32Array, images), [0, 2, 3, 1]));
+}
+
 export const integers = (values: readonly number[]): StoredTensor => ({
   dtype: "I64",
   shape: [values.length],

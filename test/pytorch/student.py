@@ -14,14 +14,15 @@ from networks import UNet
 from safetensors.torch import load_file, save_file
 
 folder = pathlib.Path(sys.argv[1])
-config, steps = (json.loads((folder / "config.json").read_text())[key] for key in ("network", "steps"))
+plan = json.loads((folder / "config.json").read_text())
+config, steps = plan["network"], plan["steps"]
 shape = [config[key] for key in ("channels", "multipliers", "attention", "blocks", "timeScale")]
 net = UNet(*shape, config.get("classes", 0), config["groups"])
 net.load_state_dict(load_file(folder / "student.safetensors"), strict=True)
 given = load_file(folder / "given.safetensors")
 table = ref.discrete_cosine(config["timeScale"])
 schedule = lambda times: table(times).float()  # noqa: E731
-model = (lambda zt, times: net(zt, times * config["timeScale"], given.get("labels")), "x0")
+model = (lambda zt, times: net(zt, times * config["timeScale"], given.get("labels")), plan["predictionType"])
 
 with torch.no_grad():
     images = ref.ddim(model, schedule, given["noise"], [i / steps for i in range(steps, -1, -1)], clip=True)

@@ -43,11 +43,11 @@ async function computeHere(student: Student, { zT, x0, times, ...labels }: Retur
 it.each(STUDENTS)("%s draws the same images in PyTorch", async (name, open) => {
   const student = await open();
   const inputs = given(student);
-  const { network, params, steps } = student;
+  const { network, params, steps, predictionType } = student;
   await inFolder(async (path) => {
     const weights = await unetToTorch(network, params);
     await writeTensors(path("student.safetensors"), weights);
-    await writeFile(path("config.json"), JSON.stringify({ network: network.config, steps }));
+    await writeFile(path("config.json"), JSON.stringify({ network: network.config, steps, predictionType }));
     await writeTensors(path("given.safetensors"), {
       noise: await channelsFirst(inputs.zT),
       x0: await channelsFirst(inputs.x0),

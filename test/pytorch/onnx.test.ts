@@ -1,0 +1,55 @@
+import { writeFile } from "node:fs/promises";
+import * as tf from "@tensorflow/tfjs";
+import { it } from "vitest";
+import {
+  denoiser,
+  disposeParams,
+  fromFloat32,
+  noise,
+  sampleDdim,
+  samplerToOnnx,
+  toOnnx,
+} from "../../src/index.js";
+import { differenceOf } from "../support/difference.js";
+import { onWasmWithoutLeaks } from "../support/no-leaks.js";
+import { channelsFirst, inFolder, integers, readTensors, report, writeTensors } from "./exchange.js";
+import { python } from "./python.js";
+import { STUDENTS, type Student } from "./students.js";
+
+onWasmWithoutLeaks();
+
+async function computeHere(student: Student, zT: tf.Tensor4D, times: number[], labels?: number[]) {
+  const { network, params, schedule, steps, clip } = student;
+  const model = denoiser(network, params, student.predictionType);
+  const prediction = model(zT, times, labels);
+  const images = await sampleDdim(model, schedule, zT, { steps, clip, ...(labels && { labels }) });
+  const found = { prediction: await channelsFirst(prediction), images: await channelsFirst(images) };
+  tf.dispose([prediction, images]);
+  return found;
+}
+
+it.each(STUDENTS)("the graphs of %s are valid and run in native onnxruntime", async (name, open) => {
+  const student = await open();
+  const { network, params, size } = student;
+  const zT = noise([1, 2], [size, size, network.config.imageChannels]);
+  const [times, labels] = [[0.25, 0.75], network.config.classes === undefined ? undefined : [1, -1]];
+  await inFolder(async (path) => {
+    await writeFile(path("network.onnx"), await toOnnx(network, params));
+    await writeFile(path("sampler.onnx"), await samplerToOnnx(student));
+    const image = await channelsFirst(zT);
+    await writeTensors(path("given.safetensors"), {
+      zt: image,
+      noise: image,
+      times: fromFloat32(Float32Array.from(times), [2], "F32"),
+      ...(labels && { labels: integers(labels) }),
+    });
+    await python("onnx_graphs.py", path(""), "network", "sampler");
+    const { prediction, images } = await computeHere(student, zT, times, labels);
+    const ours = await readTensors(path("network.safetensors"));
+    report(`toOnnx, prediction of ${name}`, differenceOf(prediction, ours.prediction), 1e-4);
+    const drawn = await readTensors(path("sampler.safetensors"));
+    report(`samplerToOnnx, images of ${name}`, differenceOf(images, drawn.images), 1e-4);
+  });
+  zT.dispose();
+  disposeParams(params);
+});
