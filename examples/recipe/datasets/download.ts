@@ -107,7 +107,7 @@ async function receive(
   const file = await open(path, "a");
   try {
     for await (const chunk of response.body as ReadableStream<Uint8Array>) {
-      await file.write(chunk);
+      await file.appendFile(chunk);
       received += chunk.length;
       bar?.update(received);
     }
@@ -115,7 +115,7 @@ async function receive(
     signal?.throwIfAborted();
     const of = size === null ? "" : ` of ${size}`;
     throw new Error(
-      `${response.url}: the connection broke after ${received}${of} bytes (${reason(error)}); run this again to go on from there.`,
+      `${response.url}: the download broke off after ${received}${of} bytes (${reason(error)}); run this again to go on from there.`,
       { cause: error },
     );
   } finally {

@@ -68,7 +68,7 @@ describe("fetchRelease", () => {
   it("goes on where the connection broke, with the server's word that the file is the same", async () => {
     const { server, release } = await serve();
     expect(await breakOff(server, release, 1000)).toMatch(
-      /the connection broke after 1000 of \d+ bytes \(.+\); run this again to go on from there\. To do without/,
+      /the download broke off after 1000 of \d+ bytes \(.+\); run this again to go on from there\. To do without/,
     );
     expect(existsSync(join(directory, "set"))).toBe(false);
     await expectWhole(release);
@@ -80,7 +80,7 @@ describe("fetchRelease", () => {
     ["has another file by now (ETag)", { etag: '"two"' }],
   ])("starts anew where the server %s", async (_, change) => {
     const { server, release } = await serve();
-    expect(await breakOff(server, release, 1000)).toContain("the connection broke");
+    expect(await breakOff(server, release, 1000)).toContain("the download broke off");
     server.behaviour = { ...server.behaviour, ...change };
     await expectWhole(release);
   });
@@ -88,7 +88,7 @@ describe("fetchRelease", () => {
   it("starts anew where the file's size changed and the server has no ETag", async () => {
     const { server, release } = await serve();
     server.behaviour = { body: Buffer.concat([Buffer.alloc(9), body]) };
-    expect(await breakOff(server, release, 1000)).toContain("the connection broke");
+    expect(await breakOff(server, release, 1000)).toContain("the download broke off");
     server.behaviour = { body };
     await expectWhole(release);
     expect(server.requests.map(({ range }) => range)).toEqual([undefined, "bytes=1000-", undefined]);
@@ -96,7 +96,7 @@ describe("fetchRelease", () => {
 
   it("starts anew where the server's file is shorter than what came before", async () => {
     const { server, release } = await serve({ body: Buffer.concat([body, Buffer.alloc(4000)]) });
-    expect(await breakOff(server, release, body.length + 10)).toContain("the connection broke");
+    expect(await breakOff(server, release, body.length + 10)).toContain("the download broke off");
     server.behaviour = { body, etag: '"one"' };
     await expectWhole(releaseOf(server.url, body));
   });
