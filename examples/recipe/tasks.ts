@@ -18,6 +18,7 @@ import {
   type RngState,
   type Share,
 } from "cfd-distill";
+import { drawAugmented } from "./augment/augment.js";
 import type { Halving, RecipeConfig } from "./config.js";
 import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf } from "./models.js";
 import type { Workplace } from "./workplace.js";
@@ -142,19 +143,30 @@ function teacherTask(place: Workplace, params: Params): Computation<StepInput> {
 }
 
 function classifierTask(place: Workplace, params: Params): Computation<StepInput> {
-  const { classifier: settings, classifierScaling } = place.config;
+  const { classifierScaling } = place.config;
   const { train } = place.data;
   const network = classifierOf(place);
-  const crop = settings.augment === "paper" ? 4 : settings.augment.shift;
   const terms = (input: StepInput, share: Share) => {
     const rng = restoreRng(input.rng);
     const [from, to] = rowsOf(input, share);
-    const { x0, labels } = drawBatch(train, rng, { batch: input.batch, crop, flip: true });
-    const images = scaled(tf.slice(x0, from, to - from), classifierScaling);
-    const { logits } = network.apply(params, images, { train: { rng } });
-    return crossEntropy(logits, labels.slice(from, to), train.classes.length);
+    const { x0, labels } = drawChanged(place, rng, input.batch, [from, to]);
+    const { logits } = network.apply(params, scaled(x0, classifierScaling), { train: { rng } });
+    return crossEntropy(logits, labels, train.classes.length);
   };
   return { terms, dispose: nothing };
+}
+
+/** Some rows of a batch of images changed at random, so that the classifier does not learn them by heart. */
+function drawChanged(
+  { data, config }: Workplace,
+  rng: Rng,
+  batch: number,
+  [from, to]: readonly [number, number],
+) {
+  const { augment } = config.classifier;
+  if (augment === "paper") return drawAugmented(data.train, rng, { batch, from, to });
+  const { x0, labels } = drawBatch(data.train, rng, { batch, crop: augment.shift, flip: true });
+  return { x0: tf.slice(x0, from, to - from), labels: labels.slice(from, to) };
 }
 
 /** Images in [-1, 1] as the classifier takes them. */

@@ -61,7 +61,7 @@ function lossesOf(out: string, stage: string): number[] {
 
 describe("the quickstart at smoke size, on wasm", () => {
   const [whole, pair] = [join(home, "whole"), join(home, "pair")];
-  const two = ["--parallel", "2"];
+  const two = ["--parallel", "2", "--set", "classifier.augment=paper"];
 
   it("stopped and resumed gives the bits of a run that went through", { timeout: 120_000 }, async () => {
     const broken = join(home, "broken");
