@@ -49,15 +49,19 @@ export const DIFFUSERS_FILES: readonly string[] = [
  * @throws if a file is missing or damaged, or for any block, option or scheduler that is not supported, by its name
  * @see https://github.com/huggingface/diffusers, src/diffusers/models/unets/unet_2d.py and src/diffusers/schedulers
  * @example
- * ```ts no-run
- * import { DIFFUSERS_FILES, diffusersFromFiles, noise, sampleDdim } from "cfd-distill";
+ * ```ts
+ * import { DIFFUSERS_FILES, diffusersFromFiles, disposeParams, noise, sampleDdim } from "cfd-distill";
  * const found = await Promise.all(DIFFUSERS_FILES.map((path) => fetch(`model/${path}`)));
  * const files = await Promise.all(
  *   DIFFUSERS_FILES.map(async (path, i) => [path, new Uint8Array(await found[i]!.arrayBuffer())] as const),
  * );
  * const model = diffusersFromFiles(Object.fromEntries(files.filter((_, i) => found[i]!.ok)));
  * const { denoiser, schedule, times, clip } = model;
- * const images = await sampleDdim(denoiser, schedule, noise([1, 2], [32, 32, 3]), { times: times(50), clip });
+ * const zT = noise([1, 2], [32, 32, 3]);
+ * const images = await sampleDdim(denoiser, schedule, zT, { times: times(10), clip });
+ * zT.dispose();
+ * images.dispose();
+ * disposeParams(model.params);
  * ```
  */
 export function diffusersFromFiles(files: Readonly<Record<string, Uint8Array>>): DiffusersModel {

@@ -35,11 +35,12 @@ export type TorchValue =
  *   data and dense tensors of float, integer or boolean type; if a tensor reaches out of its storage; if an object
  *   contains itself; or if it is nested more than 100 levels deep
  * @example
- * ```ts no-run
+ * ```ts
  * import { readFile } from "node:fs/promises";
- * import { readTorchCheckpoint, unetFromTorch, type StateDict } from "cfd-distill";
+ * import { disposeParams, readTorchCheckpoint, unetFromTorch, type StateDict } from "cfd-distill";
  * const checkpoint = readTorchCheckpoint(await readFile("ckpt.pt")) as Record<string, StateDict>;
  * const { network, params } = unetFromTorch(checkpoint["ema_model"]!);
+ * disposeParams(params);
  * ```
  */
 export function readTorchCheckpoint(bytes: Uint8Array): TorchValue {

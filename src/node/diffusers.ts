@@ -14,12 +14,15 @@ import { readWhole } from "./read-whole.js";
  *   a teacher; the caller disposes `params`
  * @throws (rejects) if there is no such folder, a file is larger than 4 GiB, or for what `diffusersFromFiles` refuses
  * @example
- * ```ts no-run
- * import { noise, sampleDdim, useBackend } from "cfd-distill";
+ * ```ts
+ * import { disposeParams, noise, sampleDdim } from "cfd-distill";
  * import { loadDiffusers } from "cfd-distill/node";
- * await useBackend("wasm");
- * const { denoiser, schedule, times, clip } = await loadDiffusers("ddpm-cifar10-32");
- * const images = await sampleDdim(denoiser, schedule, noise([1, 2], [32, 32, 3]), { times: times(50), clip });
+ * const { denoiser, schedule, times, clip, params } = await loadDiffusers("ddpm-cifar10-32");
+ * const zT = noise([1, 2], [32, 32, 3]);
+ * const images = await sampleDdim(denoiser, schedule, zT, { times: times(10), clip });
+ * zT.dispose();
+ * images.dispose();
+ * disposeParams(params);
  * ```
  */
 export async function loadDiffusers(directory: string): Promise<DiffusersModel> {

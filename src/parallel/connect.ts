@@ -62,7 +62,7 @@ let groups = 0;
  * @throws (rejects) if memory cannot be shared, `start` throws, a worker ends, or the replicas' weights differ; the error
  *   names the worker and carries its error as `cause`
  * @example
- * ```ts no-run
+ * ```ts no-run: needs a page's Worker
  * import { connectReplicas } from "cfd-distill";
  * // Bundlers know this line, and pack the worker's module.
  * const start = () => new Worker(new URL("./replica.js", import.meta.url), { type: "module" });

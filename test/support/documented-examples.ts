@@ -1,14 +1,25 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
-/** One fenced block of TypeScript in the documentation. */
-export interface DocumentedExample {
+/** One fenced block of the documentation. */
+export interface DocumentedBlock {
   /** Path from the repository's root, with forward slashes. */
   readonly file: string;
-  /** The line, from 1, of the block's first line of code. */
+  /** The line, from 1, of the block's first line. */
   readonly line: number;
+  /** The first word of the fence, "" if there is none. */
+  readonly language: string;
   readonly code: string;
-  /** Whether the fence says `ts no-run`: code that needs what a test lacks (a browser, a data set). */
-  readonly skipped: boolean;
+  /** The rest of the fence: why or as what a test does not run the block. */
+  readonly mark?: Mark;
+}
+
+/**
+ * What may follow the language in a fence: `no-run: REASON` for what a test lacks; `file: NAME` for a module that
+ * another block names; `copy of PATH` for a file that is tested where it lies.
+ */
+export interface Mark {
+  readonly kind: "no-run" | "file" | "copy";
+  readonly text: string;
 }
 
 interface Line {
@@ -16,22 +27,24 @@ interface Line {
   readonly text: string;
 }
 
-/** Every example of the documentation: those under `@example` tags and those of the hand-written pages. */
-export function documentedExamples(root: string): DocumentedExample[] {
+/** Every block of the documentation: those under `@example` tags, and those of the README and the pages in docs. */
+export function documentedBlocks(root: string): DocumentedBlock[] {
   const read = (file: string) => readFileSync(`${root}/${file}`, "utf8");
-  const pages = ["README.md", ...filesUnder(root, "docs", false)].filter((file) =>
-    existsSync(`${root}/${file}`),
-  );
+  const sources = filesUnder(root, "src", true).filter((file) => file.endsWith(".ts"));
   return [
-    ...filesUnder(root, "src", true)
-      .filter((file) => file.endsWith(".ts"))
-      .flatMap((file) => examplesOfSource(file, read(file))),
-    ...pages.filter((file) => file.endsWith(".md")).flatMap((file) => examplesOfPage(file, read(file))),
+    ...sources.flatMap((file) => blocksOfSource(file, read(file))),
+    ...documentedPages(root).flatMap((file) => blocksOfPage(file, read(file))),
   ];
 }
 
+/** The pages written by hand. */
+export function documentedPages(root: string): string[] {
+  const guides = filesUnder(root, "docs", false).filter((file) => file.endsWith(".md"));
+  return ["README.md", "CONTRIBUTING.md", ...guides];
+}
+
 /** The ```ts blocks that follow an `@example` tag in the docstrings of one source file. */
-export function examplesOfSource(file: string, source: string): DocumentedExample[] {
+export function blocksOfSource(file: string, source: string): DocumentedBlock[] {
   const lines: Line[] = [];
   let inComment = false;
   let inExample = false;
@@ -44,33 +57,46 @@ export function examplesOfSource(file: string, source: string): DocumentedExampl
     if (inComment && inExample) lines.push({ ...line, text });
     if (line.text.includes("*/")) inComment = inExample = inFence = false;
   }
-  return fencedBlocks(file, lines);
+  return fencedBlocks(file, lines).filter(({ language }) => language === "ts");
 }
 
-/** The ```ts blocks of a Markdown page that use the package; others only show a shape or a fragment. */
-export function examplesOfPage(file: string, page: string): DocumentedExample[] {
-  return fencedBlocks(file, numbered(page)).filter(({ code }) =>
-    /\b(?:from|import) "cfd-distill[/"]/.test(code),
-  );
+/** Every block of a Markdown page. */
+export function blocksOfPage(file: string, page: string): DocumentedBlock[] {
+  return fencedBlocks(file, numbered(page));
 }
 
-function fencedBlocks(file: string, lines: readonly Line[]): DocumentedExample[] {
-  const blocks: DocumentedExample[] = [];
-  let open: { info: string; body: Line[]; line: number } | undefined;
+function fencedBlocks(file: string, lines: readonly Line[]): DocumentedBlock[] {
+  const blocks: DocumentedBlock[] = [];
+  let open: { info: string; body: string[]; line: number } | undefined;
   for (const { number, text } of lines) {
     if (!text.startsWith("```")) {
-      open?.body.push({ number, text });
+      open?.body.push(text);
     } else if (open === undefined) {
       open = { info: text.slice(3).trim(), body: [], line: number + 1 };
     } else {
       const { info, body, line } = open;
-      const code = body.map((entry) => entry.text).join("\n");
-      if (/^ts\b/.test(info)) blocks.push({ file, line, code, skipped: info === "ts no-run" });
+      blocks.push({ file, line, ...readFence(info, `${file}:${line}`), code: body.join("\n") });
       open = undefined;
     }
   }
   return blocks;
 }
+
+function readFence(info: string, place: string): Pick<DocumentedBlock, "language" | "mark"> {
+  const [, language = "", rest = ""] = /^(\w*)\s*(.*)$/.exec(info) ?? [];
+  if (rest === "") return { language };
+  const [, kind, text] = /^(no-run:|file:|copy of) (\S.*)$/.exec(rest) ?? [];
+  if (kind === undefined || text === undefined) {
+    throw new Error(`${place}: expected "no-run: REASON", "file: NAME" or "copy of PATH", got "${rest}".`);
+  }
+  return { language, mark: { kind: MARKS[kind]!, text } };
+}
+
+const MARKS: Readonly<Record<string, Mark["kind"]>> = {
+  "no-run:": "no-run",
+  "file:": "file",
+  "copy of": "copy",
+};
 
 function numbered(text: string): Line[] {
   return text.split(/\r?\n/).map((line, index) => ({ number: index + 1, text: line }));
