@@ -97,7 +97,7 @@ function glyph(character: string, face: Face): Glyph {
   return glyphs[character] ?? glyphs["?"]!;
 }
 
-function width(text: string | undefined, face: Face): number {
+export function width(text: string | undefined, face: Face): number {
   return Array.from(text ?? "").reduce((sum, character) => sum + glyph(character, face)[2], 0);
 }
 
@@ -113,7 +113,7 @@ function wrap(text: string, most: number): string[] {
   return lines;
 }
 
-function write(
+export function write(
   page: Picture,
   text: string,
   options: { x: number; y: number; face: Face; colour?: Colour },
