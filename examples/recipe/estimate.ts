@@ -44,15 +44,25 @@ export async function planOf(place: Workplace, stages: readonly PlannedStage[]):
   ].join("\n");
 }
 
-/** Refuses to start where the checkpoints would not fit on the disk. */
-export async function checkDisk(place: Workplace, stages: readonly PlannedStage[]): Promise<void> {
+/** What is free on the disk of a directory. */
+export async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}
+
+/** Refuses to start where the checkpoints that are still missing would not fit into `free` bytes. */
+export async function checkDisk(
+  place: Workplace,
+  stages: readonly PlannedStage[],
+  free: number,
+): Promise<void> {
   const sizes = await checkpointBytes(place);
   const missing = stages.filter(({ training, name }) => training && !existsSync(checkpointPath(place, name)));
   const needed = missing.reduce((sum, { group }) => sum + sizes(group), 0);
-  const { bavail, bsize } = await statfs(place.out);
-  if (needed > bavail * bsize) {
+  if (needed > free) {
     throw new Error(
-      `${place.out}: the checkpoints need about ${megabytes(needed)}, and ${megabytes(bavail * bsize)} are free.`,
+      `${place.out}: the checkpoints need about ${megabytes(needed)}, and ${megabytes(free)} are free: make room, or ` +
+        "choose another place with --out.",
     );
   }
 }

@@ -5,7 +5,7 @@ import type { RecipeConfig } from "./config.js";
 import { configure } from "./configure.js";
 import { hire, shared } from "./crew.js";
 import { openDirectory } from "./directory.js";
-import { checkDisk, planOf } from "./estimate.js";
+import { checkDisk, freeBytes, planOf } from "./estimate.js";
 import { checkNeeds, chooseStages, type PlannedStage } from "./plan.js";
 import { duration } from "./progress.js";
 import type { Data } from "./sheet.js";
@@ -31,7 +31,7 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
     return;
   }
   await openDirectory(choice.out, config, choice);
-  await checkDisk(place, stages);
+  await checkDisk(place, stages, await freeBytes(choice.out));
   if (takesLong(stages)) console.log(await planOf(place, stages));
   const run: Run = { ...place, rng: createRng(config.seed), signal, crew: hire(place) };
   const { train, test } = data;

@@ -2,9 +2,12 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { useBackend } from "cfd-distill";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../../examples/recipe/cli.js";
 import { checkConfig, type Halving } from "../../examples/recipe/config.js";
+import { checkDisk, freeBytes, planOf } from "../../examples/recipe/estimate.js";
 import { configure } from "../../examples/recipe/configure.js";
 import { loadEmoji } from "../../examples/recipe/data.js";
 import { openDirectory } from "../../examples/recipe/directory.js";
@@ -137,6 +140,28 @@ describe("the plan", () => {
       ...["samples", "evaluate", "picture"],
     ]);
     expect(() => chooseStages(config, ["clasifier"])).toThrow("got clasifier (did you mean classifier?)");
+  });
+});
+
+describe("the costs", () => {
+  it("are told before: steps, time and checkpoints of each stage", async () => {
+    await useBackend("wasm");
+    const before = tf.memory().numTensors;
+    const place = { out: "runs/nowhere", config, data: loadEmoji() };
+    const text = await planOf(place, chooseStages(config, ["teacher", "cfd", "picture"]));
+    expect(text).toMatch(/teacher +6 steps of 4 +about \d+ s +1 MB/);
+    expect(text).toMatch(/cfd-2 +3 steps of 4 +about \d+ s +1 MB/);
+    expect(text).toContain("  picture\n");
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("are refused where the disk has no room for them", async () => {
+    const place = { out: tmpdir(), config, data: loadEmoji() };
+    const stages = chooseStages(config, ["teacher"]);
+    await checkDisk(place, stages, await freeBytes(tmpdir()));
+    await expect(checkDisk(place, stages, 5e5)).rejects.toThrow(
+      /the checkpoints need about 1 MB, and 1 MB are free: make room/,
+    );
   });
 });
 

@@ -100,10 +100,20 @@ describe("the quickstart at smoke size, on wasm", () => {
     expect(alone.output).toContain("parallel was 2 and is now 1");
   });
 
-  it("trains on the same batches in one thread and in two", () => {
-    const [one, both] = [lossesOf(whole, "teacher"), lossesOf(pair, "teacher")];
-    expect(both.length).toBe(6);
-    both.forEach((loss, step) => {
+  it("runs stages alone, and a batch in micro-batches", { timeout: 60_000 }, async () => {
+    const parts = join(home, "parts");
+    const words = ["--set", "base.microBatches=2"];
+    expect(await quickstart(parts, [...words, "--stages", "teacher"])).toMatchObject({ code: 0 });
+    expect(readdirSync(join(parts, "checkpoints"))).toEqual(["teacher.safetensors"]);
+    const early = await quickstart(parts, [...words, "--resume", "--stages", "cfd"]);
+    expect(early).toMatchObject({ code: 1 });
+    expect(early.output).toContain("cfd-2 needs the stage pd-4 first");
+  });
+
+  it.each(["pair", "parts"])("trains on the same batches, cut as in %s", (cut) => {
+    const [one, other] = [lossesOf(whole, "teacher"), lossesOf(join(home, cut), "teacher")];
+    expect(other.length).toBe(6);
+    other.forEach((loss, step) => {
       expect(Math.abs(loss / one[step]! - 1)).toBeLessThan(1e-3); // from 1e-7 up, a little more with each step
     });
   });
