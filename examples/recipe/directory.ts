@@ -5,7 +5,7 @@ import type { RecipeConfig } from "./config.js";
 
 const OURS = [
   ...["config.json", "log.jsonl", "checkpoints", "samples"],
-  ...["samples.png", "report.json", "student.safetensors"],
+  ...["samples.png", "losses.png", "report.json", "student.safetensors"],
 ];
 
 /**

@@ -6,6 +6,7 @@ import { imageBatch, imageGrid } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
 import { measure, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
+import { lossPlot } from "./plot.js";
 import { imageSize, readSamples, readyMethods, shownClasses } from "./sampling.js";
 import type { Run } from "./stage.js";
 import { checkpointPath } from "./workplace.js";
@@ -22,11 +23,14 @@ export async function evaluate(run: Run): Promise<void> {
   console.log(`\n${tableOf(measurements)}\n`);
 }
 
-/** The picture of all methods, and the last student where `loadGenerator` finds it. */
+/** The picture of all methods, the losses, and the last student where `loadGenerator` finds it. */
 export async function present(run: Run): Promise<void> {
   const picture = join(run.out, "samples.png");
   await writeFileAtomic(picture, await draw(run));
-  console.log(`Picture ${picture}`);
+  const losses = join(run.out, "losses.png");
+  const log = await readFile(join(run.out, "log.jsonl"), "utf8");
+  if (log.includes('"loss"')) await writeFileAtomic(losses, await lossPlot(log));
+  console.log(`Picture ${picture}, losses ${losses}`);
   const last = run.config.halvings.at(-1);
   if (!last || !existsSync(checkpointPath(run, last.name))) return;
   const student = join(run.out, "student.safetensors");

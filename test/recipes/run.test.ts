@@ -125,6 +125,9 @@ async function checkResults(out: string): Promise<void> {
   expect(picture.width).toBeGreaterThan(400);
   expect(new Set(picture.data).size).toBeGreaterThan(100);
 
+  const losses = PNG.sync.read(readFileSync(join(out, "losses.png")));
+  expect(losses.width).toBeGreaterThan(700); // a panel for each of five stages
+
   const report = JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as {
     rows: { method: string; frechet: number; toTeacher: number; millisecondsPerImage: number }[];
   };
