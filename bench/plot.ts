@@ -12,13 +12,18 @@ interface VegaLite {
 
 /** Draws the measurements, a panel per dimension and quantity; false where the plotting library is not to be had. */
 export async function plotScaling(points: readonly Point[], path: string): Promise<boolean> {
+  const svg = await drawChart(specification(points));
+  if (svg !== undefined) writeFileSync(path, svg);
+  return svg !== undefined;
+}
+
+/** What vega-lite draws of a specification, as SVG; undefined where the plotting library is not to be had. */
+export async function drawChart(chart: object): Promise<string | undefined> {
   const vega = await importPackage<Vega>("vega", "6.4.0");
   const lite = await importPackage<VegaLite>("vega-lite", "6.4.3");
-  if (!vega || !lite) return false;
-  const { spec } = lite.compile(specification(points));
-  const svg = await new vega.View(vega.parse(spec), { renderer: "none" }).toSVG();
-  writeFileSync(path, svg);
-  return true;
+  if (!vega || !lite) return undefined;
+  const { spec } = lite.compile(chart);
+  return new vega.View(vega.parse(spec), { renderer: "none" }).toSVG();
 }
 
 function specification(points: readonly Point[]) {

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { checkCommand, commandsOf, unknownScripts } from "./support/documented-commands.js";
 import { blocksOfPage, documentedPages } from "./support/documented-examples.js";
+import { brokenLinks } from "./support/documented-links.js";
 
 // What docs-examples.test.ts does not run: commands, copies of files, and that nothing else is there.
 
@@ -35,6 +36,10 @@ describe("every block of the pages", () => {
       checkCommand(command, root);
     });
   }
+
+  it.each(pages)("%s links to files and headings that are there", (page) => {
+    expect(brokenLinks(page, read(page), root)).toEqual([]);
+  });
 
   it.each(pages)("%s names no script that package.json lacks", (page) => {
     expect(unknownScripts(read(page), root)).toEqual([]);
@@ -75,5 +80,13 @@ describe("checking a command", () => {
 
   it("finds scripts that are not there", () => {
     expect(unknownScripts("`npm run bench -- --ops`, `npm run bensh`", root)).toEqual(["bensh"]);
+  });
+});
+
+describe("checking links", () => {
+  it("finds files and headings that are not there, and leaves addresses alone", () => {
+    const page =
+      "# A page, `of` mine\n[a](#a-page-of-mine) [b](../README.md#install) [c](https://a.b/c) [d](none.md) [e](#b)";
+    expect(brokenLinks("docs/a.md", page, root)).toEqual(["none.md", "#b"]);
   });
 });
