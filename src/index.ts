@@ -112,7 +112,19 @@ export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.j
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
 export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";
+export { gatherFeatures, type Features, type FeatureTensors } from "./metrics/features.js";
 export { frechetDistance } from "./metrics/frechet.js";
+export {
+  inceptionScore,
+  type InceptionScore,
+  type InceptionScoreOptions,
+} from "./metrics/inception-score.js";
+export { kernelDistance, type KernelDistance, type KernelDistanceOptions } from "./metrics/kernel.js";
+export {
+  precisionRecall,
+  type PrecisionRecall,
+  type PrecisionRecallOptions,
+} from "./metrics/precision-recall.js";
 export { statistics, type FeatureStatistics } from "./metrics/statistics.js";
 export {
   useBackend,
