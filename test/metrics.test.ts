@@ -137,6 +137,13 @@ describe("frechetDistance", () => {
     tf.dispose([x, y, ...reordered]);
   });
 
+  it("is finite for collapsed features: what is left is the distance of the means and the other's variance", () => {
+    const [collapsed, other] = [gaussian([1, 2], [0, 0]), gaussian([4, 6], [2, 0])];
+    expect(frechetDistance(collapsed, collapsed)).toBe(0);
+    expect(frechetDistance(collapsed, other)).toBe(9 + 16 + 4);
+    expect(frechetDistance(other, collapsed)).toBe(9 + 16 + 4);
+  });
+
   it("refuses statistics that do not fit", () => {
     const a = gaussian([0, 0], [1, 1]);
     const message = "frechetDistance: expected ";

@@ -1,5 +1,6 @@
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { check } from "../check.js";
+import { products } from "./pairs.js";
 import type { FeatureStatistics } from "./statistics.js";
 
 /**
@@ -27,36 +28,59 @@ export function frechetDistance(a: FeatureStatistics, b: FeatureStatistics): num
     b.mean.length,
   ]);
   const means = a.mean.reduce((sum, mean, i) => sum + (mean - b.mean[i]!) ** 2, 0);
-  const [c1, c2] = [toMatrix(a), toMatrix(b)];
-  const distance = means + c1.trace() + c2.trace() - 2 * traceOfRoot(c1, c2);
+  const traces = trace(a) + trace(b);
+  const distance = means + traces - 2 * traceOfRoot(a, b);
   return Math.max(0, distance); // rounding can leave a tiny negative number for equal sets
 }
 
-/** tr (C1 C2)^(1/2): with C1 = F F^T, C1 C2 has the non-zero eigenvalues of the symmetric F^T C2 F. */
-function traceOfRoot(c1: Matrix, c2: Matrix): number {
-  const factor = symmetricFactor(c1);
-  const product = factor.transpose().mmul(c2).mmul(factor);
-  const symmetric = Matrix.add(product, product.transpose()).div(2);
-  return eigenvalues(symmetric).realEigenvalues.reduce((sum, value) => sum + root(value), 0);
+function trace({ mean, covariance }: FeatureStatistics): number {
+  const width = mean.length;
+  return mean.reduce((sum, _, i) => sum + covariance[i * (width + 1)]!, 0);
 }
 
-/** F = V diag(l)^(1/2), from the eigenvectors and eigenvalues of a covariance. */
-function symmetricFactor(matrix: Matrix): Matrix {
-  const { realEigenvalues, eigenvectorMatrix } = eigenvalues(matrix);
-  return eigenvectorMatrix.clone().mulRowVector(realEigenvalues.map(root));
+/**
+ * tr (C1 C2)^(1/2): with C1 = F^T F and C2 = G^T G, C1 C2 has the non-zero eigenvalues of (F G^T) (F G^T)^T, whose roots
+ * are the singular values of F G^T. They take no eigenvectors, and no root of an eigenvalue that rounding made.
+ */
+function traceOfRoot(a: FeatureStatistics, b: FeatureStatistics): number {
+  const width = a.mean.length;
+  const [f, g] = [factorOf(a), factorOf(b)];
+  if (f.length === 0 || g.length === 0) return 0;
+  const product = Matrix.from1DArray(f.length / width, g.length / width, products(f, g, width));
+  const none = { computeLeftSingularVectors: false, computeRightSingularVectors: false };
+  const { diagonal } = new SingularValueDecomposition(product, { ...none, autoTranspose: true });
+  return diagonal.reduce((sum, value) => sum + value, 0);
 }
 
-/** A covariance has no negative eigenvalues; those that rounding made count as 0. */
-function root(eigenvalue: number): number {
-  return Math.sqrt(Math.max(0, eigenvalue));
+/**
+ * F with F^T F = C, one row a rank, by Cholesky decomposition with pivoting (Higham 2002, Sec. 10.3), which also takes the
+ * singular covariances of fewer vectors than features.
+ */
+function factorOf({ mean, covariance }: FeatureStatistics): Float64Array {
+  const width = mean.length;
+  const factor = new Float64Array(width * width);
+  const left = mean.map((_, i) => covariance[i * (width + 1)]!); // the diagonal of C - F^T F
+  const tolerance = width * Number.EPSILON * Math.max(...left);
+  for (let rank = 0; rank < width; rank++) {
+    const largest = left.reduce((best, value, i) => (value > left[best]! ? i : best), 0);
+    if (left[largest]! <= tolerance) return factor.subarray(0, rank * width);
+    const row = factor.subarray(rank * width, (rank + 1) * width);
+    row.set(covariance.subarray(largest * width, (largest + 1) * width));
+    for (let r = 0; r < rank; r++) subtract(row, factor.subarray(r * width, (r + 1) * width), largest);
+    const root = Math.sqrt(left[largest]!);
+    for (let i = 0; i < width; i++) {
+      row[i] = row[i]! / root;
+      left[i]! -= row[i]! ** 2;
+    }
+    left[largest] = -Infinity; // never again
+  }
+  return factor;
 }
 
-function eigenvalues(matrix: Matrix): EigenvalueDecomposition {
-  return new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
-}
-
-function toMatrix({ mean, covariance }: FeatureStatistics): Matrix {
-  return Matrix.from1DArray(mean.length, mean.length, covariance);
+/** Subtracts an earlier row times its own entry at the pivot. */
+function subtract(row: Float64Array, earlier: Float64Array, pivot: number): void {
+  const scale = earlier[pivot]!;
+  for (let i = 0; i < row.length; i++) row[i]! -= scale * earlier[i]!;
 }
 
 function checkStatistics({ mean, covariance, count }: FeatureStatistics, name: string): void {

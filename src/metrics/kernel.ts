@@ -1,13 +1,13 @@
 import { check, checkPositiveInteger } from "../check.js";
 import { createRng, type Rng } from "../rng.js";
 import { countPair, type Features } from "./features.js";
-import { blocksOf, products, type Vectors } from "./pairs.js";
+import { blocksOf, products } from "./pairs.js";
 
 /** How {@link kernelDistance} draws its subsets. */
 export interface KernelDistanceOptions {
   /** How many pairs of subsets are compared; default 100. */
   readonly subsets?: number;
-  /** Vectors in each subset, drawn without repetition; default 1000. */
+  /** Float64Array in each subset, drawn without repetition; default 1000. */
   readonly subsetSize?: number;
   /** Of the draws; default 0. */
   readonly seed?: number;
@@ -72,9 +72,9 @@ export function kernelDistance(
 }
 
 /** `count` different vectors, in random order. */
-function draw({ values, width }: Features, count: number, rng: Rng): Vectors {
+function draw({ values, width }: Features, count: number, rng: Rng): Float64Array {
   const chosen = rng.permutation(values.length / width).slice(0, count);
-  const vectors = new Float32Array(count * width);
+  const vectors = new Float64Array(count * width);
   chosen.forEach((from, to) => {
     vectors.set(values.subarray(from * width, (from + 1) * width), to * width);
   });
@@ -82,14 +82,14 @@ function draw({ values, width }: Features, count: number, rng: Rng): Vectors {
 }
 
 /** The unbiased estimate for two sets of the same count. */
-function discrepancy(x: Vectors, y: Vectors, width: number): number {
+function discrepancy(x: Float64Array, y: Float64Array, width: number): number {
   const count = x.length / width;
   const within = (sumOfPairs(x, width) + sumOfPairs(y, width)) / (count * (count - 1));
   return within - (2 * sumOfAll(x, y, width)) / count ** 2;
 }
 
 /** The kernel summed over all pairs of x and y. */
-function sumOfAll(x: Vectors, y: Vectors, width: number): number {
+function sumOfAll(x: Float64Array, y: Float64Array, width: number): number {
   let sum = 0;
   for (const { vectors } of blocksOf(x, width)) {
     for (const product of products(vectors, y, width)) sum += kernel(product, width);
@@ -98,7 +98,7 @@ function sumOfAll(x: Vectors, y: Vectors, width: number): number {
 }
 
 /** The kernel summed over all ordered pairs of different vectors of x; it is symmetric, so each is computed once. */
-function sumOfPairs(x: Vectors, width: number): number {
+function sumOfPairs(x: Float64Array, width: number): number {
   let sum = 0;
   for (const { vectors, start } of blocksOf(x, width)) {
     const later = x.subarray(start * width);

@@ -1,29 +1,34 @@
 // All pairs of two sets of vectors, in float64. Callers bound the memory by passing blocks (subarrays) of vectors.
 
-/** The vectors of a block, `width` numbers each. */
-export type Vectors = Float32Array;
+// Products take float64 and distances float32 alone: machine code for both would run at half the speed.
+
+/** Vectors of `width` numbers each, one behind the other. */
+type Vectors = Float32Array | Float64Array;
 
 const BLOCK = 256;
 
 /** The vectors in blocks of 256 at most, each with the index of its first vector. */
-export function* blocksOf(values: Vectors, width: number): Generator<{ vectors: Vectors; start: number }> {
+export function* blocksOf<V extends Vectors>(
+  values: V,
+  width: number,
+): Generator<{ vectors: V; start: number }> {
   for (let start = 0; start * width < values.length; start += BLOCK) {
-    yield { vectors: values.subarray(start * width, (start + BLOCK) * width), start };
+    yield { vectors: values.subarray(start * width, (start + BLOCK) * width) as V, start };
   }
 }
 
 /** x_i . y_j, as [vectors of x, vectors of y] row by row. */
-export function products(x: Vectors, y: Vectors, width: number): Float64Array {
+export function products(x: Float64Array, y: Float64Array, width: number): Float64Array {
   return allPairs(x, y, width, fourProducts);
 }
 
 /** |x_i - y_j|^2, as [vectors of x, vectors of y] row by row; summed from the differences, so that equal vectors have 0. */
-export function squaredDistances(x: Vectors, y: Vectors, width: number): Float64Array {
+export function squaredDistances(x: Float32Array, y: Float32Array, width: number): Float64Array {
   return allPairs(x, y, width, fourDistances);
 }
 
 /** Writes to `sums` what the vector of x that begins at i has with the four of y that begin at `starts`. */
-type Four = (x: Vectors, y: Vectors, width: number, at: FourPairs) => void;
+type Four<V> = (x: V, y: V, width: number, at: FourPairs) => void;
 
 interface FourPairs {
   readonly sums: Float64Array;
@@ -32,7 +37,7 @@ interface FourPairs {
 }
 
 /** Vectors are taken four at a time: each number that is read of x serves four sums. */
-function allPairs(x: Vectors, y: Vectors, width: number, four: Four): Float64Array {
+function allPairs<V extends Vectors>(x: V, y: V, width: number, four: Four<V>): Float64Array {
   const [rows, columns] = [x.length / width, y.length / width];
   const result = new Float64Array(rows * columns);
   const at = { sums: new Float64Array(4), starts: new Int32Array(4), i: 0 };
@@ -48,7 +53,7 @@ function allPairs(x: Vectors, y: Vectors, width: number, four: Four): Float64Arr
   return result;
 }
 
-function fourProducts(x: Vectors, y: Vectors, width: number, { sums, starts, i }: FourPairs): void {
+function fourProducts(x: Float64Array, y: Float64Array, width: number, { sums, starts, i }: FourPairs): void {
   const [j0, j1, j2, j3] = [starts[0]!, starts[1]!, starts[2]!, starts[3]!];
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   for (let f = 0; f < width; f++) {
@@ -61,7 +66,12 @@ function fourProducts(x: Vectors, y: Vectors, width: number, { sums, starts, i }
   [sums[0], sums[1], sums[2], sums[3]] = [s0, s1, s2, s3];
 }
 
-function fourDistances(x: Vectors, y: Vectors, width: number, { sums, starts, i }: FourPairs): void {
+function fourDistances(
+  x: Float32Array,
+  y: Float32Array,
+  width: number,
+  { sums, starts, i }: FourPairs,
+): void {
   const [j0, j1, j2, j3] = [starts[0]!, starts[1]!, starts[2]!, starts[3]!];
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   for (let f = 0; f < width; f++) {
