@@ -45,7 +45,8 @@ async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
     known[choice.preset ?? Object.keys(known)[0]!]!,
     choice.stepsScale ?? 1,
   );
-  const teacherSteps = choice.teacherSteps ?? (await stepsOf(choice.teacher)) ?? preset.teacherSteps;
+  const steps = choice.teacherSteps ?? (await stepsOf(choice.teacher)) ?? preset.teacherSteps;
+  const teacherSteps = halvable(steps, choice.teacher ?? "the teacher");
   return {
     recipe: choice.recipe,
     ...preset,
@@ -64,10 +65,15 @@ async function stepsOf(teacher: string | undefined): Promise<number | undefined>
   await useBackend("wasm"); // weights need an engine to be read into; the run's own may be another
   const { params, steps } = await readModel(teacher);
   disposeParams(params);
+  return steps;
+}
+
+/** Steps that halving brings down to 1. */
+function halvable(steps: number, of: string): number {
   if (Number.isInteger(Math.log2(steps))) return steps;
   throw new Error(
-    `${teacher}: its ${steps} steps cannot be halved down to 1; add --teacher-steps ${2 ** Math.floor(Math.log2(steps))}, ` +
-      "or fewer, for the DDIM steps to begin with.",
+    `${of}: ${steps} steps cannot be halved down to 1; add --teacher-steps ${2 ** Math.floor(Math.log2(steps))}, ` +
+      "or another power of two, for the DDIM steps to begin with.",
   );
 }
 

@@ -36,8 +36,11 @@ export function stagesOf(config: RecipeConfig): PlannedStage[] {
       run: (run: Run) => halve(run, halving),
     })),
   ];
+  // Files come first: what is wrong with them should show before hours of training.
+  const isFile = ({ name }: PlannedStage) => config.files[name] !== undefined;
   return [
-    ...networks.map((stage) => fromFile(config, stage)),
+    ...networks.filter(isFile).map((stage) => fromFile(config, stage)),
+    ...networks.filter((stage) => !isFile(stage)),
     { name: "samples", group: "samples", needs: ["teacher"], run: drawSamples },
     { name: "evaluate", group: "evaluate", needs: ["teacher", "classifier"], run: evaluate },
     { name: "picture", group: "picture", needs: ["teacher"], run: present },
@@ -47,8 +50,7 @@ export function stagesOf(config: RecipeConfig): PlannedStage[] {
 /** A stage whose network is in a file trains nothing and needs nobody. */
 function fromFile({ files }: RecipeConfig, stage: PlannedStage): PlannedStage {
   const { name, group } = stage;
-  const file = files[name];
-  return file ? { name, group, needs: [], run: (run) => importNetwork(run, name, file.path) } : stage;
+  return { name, group, needs: [], run: (run) => importNetwork(run, name, files[name]!.path) };
 }
 
 /** The stages of these names or groups, in the run's order; all of them for undefined. */

@@ -118,7 +118,7 @@ describe("a teacher from elsewhere", () => {
 
   it("of diffusers says from how many DDIM steps to begin, where its own cannot be halved", async () => {
     await expect(configure(options("--teacher", at("diffusers")))).rejects.toThrow(
-      "its 17 steps cannot be halved down to 1; add --teacher-steps 16, or fewer, for the DDIM steps to begin with.",
+      "diffusers: 17 steps cannot be halved down to 1; add --teacher-steps 16, or another power of two,",
     );
     const place = await placeOf("--teacher", at("diffusers"), "--teacher-steps", "4");
     await importNetwork(place, "teacher", place.config.files.teacher!.path);

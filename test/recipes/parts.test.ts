@@ -139,6 +139,12 @@ describe("the plan", () => {
       ...["teacher", "classifier", "pd-4", "pd-2", "cfd-2"],
       ...["samples", "evaluate", "picture"],
     ]);
+    const file = { path: "judge.pt", sha256: "" };
+    const judged = chooseStages({ ...config, files: { classifier: file } }, ["teacher", "classifier"]);
+    expect(judged.map(({ name, training }) => [name, training?.steps])).toEqual([
+      ["classifier", undefined], // a wrong file shows before anything is trained
+      ["teacher", config.base.steps],
+    ]);
     expect(() => chooseStages(config, ["clasifier"])).toThrow("got clasifier (did you mean classifier?)");
   });
 });
@@ -253,6 +259,9 @@ describe("the command line", () => {
     expect(await configure(parse("--engine", "node"))).toMatchObject({ engine: "node", parallel: 1 });
     const changed = await configure(parse("--set", "base.rate=1e-4", "--set", "halvings.0.steps=7"));
     expect([changed.base.rate, changed.halvings[0]!.steps]).toEqual([1e-4, 7]);
+    await expect(configure(parse("--teacher-steps", "12"))).rejects.toThrow(
+      "the teacher: 12 steps cannot be halved down to 1; add --teacher-steps 8, or another power of two,",
+    );
     await expect(configure(parse("--set", "base.rat=1"))).rejects.toThrow(
       "--set base.rat=1: expected path=value with a setting of the config (did you mean base.rate?).",
     );
