@@ -8,7 +8,7 @@ const mayImport = {
   distillation: ["schedules", "samplers"],
   losses: ["schedules", "distillation"],
   models: ["schedules"],
-  metrics: [],
+  metrics: ["io"],
   io: ["schedules", "models", "samplers"],
   training: ["schedules", "models", "io"],
   parallel: ["training", "backends"],

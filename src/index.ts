@@ -105,6 +105,7 @@ export {
   type StateDict,
   type StoredTensor,
 } from "./io/dtypes.js";
+export { decodeNpz, encodeNpz } from "./io/npz.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
 export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
@@ -125,6 +126,7 @@ export {
   type PrecisionRecall,
   type PrecisionRecallOptions,
 } from "./metrics/precision-recall.js";
+export { statisticsFromNpz, statisticsToNpz } from "./metrics/statistics-npz.js";
 export { statistics, type FeatureStatistics } from "./metrics/statistics.js";
 export {
   useBackend,

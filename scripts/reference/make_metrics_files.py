@@ -1,6 +1,7 @@
-"""Writes test/fixtures/metrics/features.safetensors: python scripts/reference/make_metrics_files.py (see README.md).
+"""Writes test/fixtures/metrics: python scripts/reference/make_metrics_files.py (see README.md).
 
-Features and logits as float32, and what the papers' formulas give for them in float64, with numpy alone.
+features.safetensors: features and logits as float32, and what the papers' formulas give for them in float64, with numpy
+alone. plain.npz and compressed.npz: arrays of the three types in both orders and all versions of the format.
 """
 
 import json
@@ -46,6 +47,17 @@ def precision_recall(real, generated, k):
     return [in_balls.any(0).mean(), in_generated_balls.any(1).mean(), in_balls.sum() / (k * len(generated)), in_balls.any(1).mean()]
 
 
+def npz_files():
+    grid = np.arange(24.0).reshape(2, 3, 4)
+    arrays = {"mu": np.array([0.5, -1, 2]), "rows": grid.astype(np.float32), "columns": np.asfortranarray(grid),
+              "count": np.array(50000), "none": np.zeros((0, 3)), "integers": np.array([[-(2**62)], [7]])}
+    np.savez(OUT / "plain.npz", **arrays)
+    np.savez_compressed(OUT / "compressed.npz", **arrays)
+    for version in [(2, 0), (3, 0)]:
+        with open(OUT / f"version{version[0]}.npy", "wb") as file:
+            np.lib.format.write_array(file, grid, version=version)
+
+
 def main():
     rng = np.random.default_rng(7)
     a = rng.standard_normal((61, 5)).astype(np.float32)
@@ -63,6 +75,7 @@ def main():
     OUT.mkdir(exist_ok=True)
     settings = json.dumps({"command": COMMAND, "numpy": np.__version__, "splits": 4})
     save_file(arrays, OUT / "features.safetensors", metadata={"settings": settings})
+    npz_files()
     print(results)
 
 

@@ -1,11 +1,15 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import {
   createRng,
+  decodeNpz,
+  encodeNpz,
   frechetDistance,
   inceptionScore,
   kernelDistance,
   statistics,
   type Features,
+  type StateDict,
 } from "../../src/index.js";
 import { inFolder, readTensors, report, writeTensors } from "./exchange.js";
 import { python } from "./python.js";
@@ -34,5 +38,18 @@ it("distances and scores of the same features are torchmetrics'", async () => {
       const expected = theirs[name]!.data[0] as number;
       report(`${name} of the same features in torchmetrics`, Math.abs(value / expected - 1), 1e-10);
     }
+  });
+});
+
+it("a .npz file from here, loaded and saved by NumPy, holds the same", async () => {
+  const arrays: StateDict = {
+    mu: { dtype: "F64", shape: [3], data: Float64Array.of(1 / 3, -0, 2 ** -1074) },
+    sigma: { dtype: "F32", shape: [2, 0, 3], data: new Float32Array(0) },
+    count: { dtype: "I64", shape: [], data: BigInt64Array.of(-(2n ** 63n)) },
+  };
+  await inFolder(async (path) => {
+    await writeFile(path("ours.npz"), encodeNpz(arrays));
+    await python("npz_again.py", path("ours.npz"), path("theirs.npz"));
+    expect(decodeNpz(await readFile(path("theirs.npz")))).toEqual(arrays);
   });
 });

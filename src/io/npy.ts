@@ -1,0 +1,93 @@
+import { check, fail } from "../check.js";
+import { DTYPE_ARRAYS, sizeOf, type StoredTensor } from "./dtypes.js";
+
+// NumPy's .npy: a magic number, a version, a header that is the text of a Python dictionary, the elements
+// (numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+
+/** The types that are read and written, under their NumPy names. */
+const TYPES = { "<f4": "F32", "<f8": "F64", "<i8": "I64" } as const;
+const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+const HEADER =
+  /^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d, ]*)\),?\s*\}\s*$/;
+
+/** Reads one array; `name` is for messages. */
+export function decodeNpy(bytes: Uint8Array, name: string, where: string): StoredTensor {
+  const { text, start } = headerOf(bytes, name, where);
+  const [, descr = "", fortran, sizes = ""] =
+    HEADER.exec(text) ?? fail(where, `"${name}" to have NumPy's header`, text.trim());
+  const known = Object.hasOwn(TYPES, descr);
+  check(known, where, `"${name}" to be of type ${Object.keys(TYPES).join(", ")}`, descr);
+  const dtype = TYPES[descr as keyof typeof TYPES];
+  const ArrayType = DTYPE_ARRAYS[dtype];
+  const shape = [...sizes.matchAll(/\d+/g)].map(([size]) => Number(size));
+  const expected = sizeOf(shape) * ArrayType.BYTES_PER_ELEMENT;
+  const found = bytes.length - start;
+  check(expected === found, where, `${expected} bytes for "${name}" [${shape.join(", ")}]`, `${found} bytes`);
+  const data = new ArrayType(bytes.slice(start).buffer);
+  return { dtype, shape, data: fortran === "True" ? rowMajor(data, shape) : data } as StoredTensor;
+}
+
+function headerOf(bytes: Uint8Array, name: string, where: string): { text: string; start: number } {
+  const [major, minor] = [bytes[6], bytes[7]];
+  check(
+    MAGIC.every((byte, i) => bytes[i] === byte),
+    where,
+    `"${name}" to be a .npy file`,
+    "another beginning",
+  );
+  const version = `${major}.${minor}`;
+  check(
+    ["1.0", "2.0", "3.0"].includes(version),
+    where,
+    `"${name}" to be of version 1.0, 2.0 or 3.0`,
+    version,
+  );
+  const start = major === 1 ? 10 : 12;
+  check(bytes.length >= start, where, `"${name}" to have a header`, `${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  const found = bytes.length - start;
+  check(length <= Math.min(found, 10_000), where, `a header of "${name}" within its ${found} bytes`, length);
+  return { text: new TextDecoder().decode(bytes.subarray(start, start + length)), start: start + length };
+}
+
+/** Elements whose first index runs fastest, in the order in which the last one does. */
+function rowMajor<A extends Float32Array | Float64Array | BigInt64Array>(
+  data: A,
+  shape: readonly number[],
+): A {
+  const ordered = data.slice() as A;
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)));
+  const index = shape.map(() => 0);
+  for (let to = 0; to < data.length; to++) {
+    ordered[to] = data[index.reduce((sum, at, axis) => sum + at * strides[axis]!, 0)]!;
+    let axis = shape.length - 1;
+    for (; axis >= 0 && index[axis] === shape[axis]! - 1; axis--) index[axis] = 0;
+    if (axis >= 0) index[axis]! += 1;
+  }
+  return ordered;
+}
+
+/** Writes one array, byte for byte as `numpy.save` does. */
+export function encodeNpy({ dtype, shape, data }: StoredTensor, name: string, where: string): Uint8Array {
+  const entry = Object.entries(TYPES).find(([, ours]) => ours === dtype);
+  if (entry === undefined) fail(where, `"${name}" to be of type ${Object.values(TYPES).join(", ")}`, dtype);
+  check(
+    data instanceof DTYPE_ARRAYS[dtype],
+    where,
+    `"${name}" to hold a ${DTYPE_ARRAYS[dtype].name}`,
+    typeof data,
+  );
+  check(data.length === sizeOf(shape), where, `${sizeOf(shape)} elements in "${name}"`, data.length);
+  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
+  const text = `{'descr': '${entry[0]}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  // NumPy leaves room for a first axis of 21 digits, and ends at a multiple of 64 with a line feed.
+  const growth = shape.length === 0 ? 0 : 21 - String(shape[0]).length;
+  const start = Math.ceil((10 + text.length + growth + 1) / 64) * 64;
+  const bytes = new Uint8Array(start + data.byteLength);
+  bytes.set([...MAGIC, 1, 0]);
+  new DataView(bytes.buffer).setUint16(8, start - 10, true);
+  bytes.set(new TextEncoder().encode(`${text.padEnd(start - 11)}\n`), 10);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
+  return bytes;
+}

@@ -1,0 +1,73 @@
+import { check, fail } from "../check.js";
+import type { StoredTensor } from "../io/dtypes.js";
+import { decodeNpz, encodeNpz } from "../io/npz.js";
+import type { FeatureStatistics } from "./statistics.js";
+
+const FROM = "statisticsFromNpz";
+
+/**
+ * Statistics as the .npz file that pytorch-fid reads: `mu` and `sigma` in float64, and `count`, which it ignores.
+ *
+ * @param statistics mean, covariance and count
+ * @returns the file's bytes
+ * @throws if the covariance does not fit the mean
+ * @example
+ * ```ts
+ * import { statisticsFromNpz, statisticsToNpz } from "cfd-distill";
+ * const bytes = statisticsToNpz({ mean: new Float64Array([1]), covariance: new Float64Array([4]), count: 10 });
+ * console.log(statisticsFromNpz(bytes)); // the same again
+ * ```
+ */
+export function statisticsToNpz({ mean, covariance, count }: FeatureStatistics): Uint8Array {
+  const width = mean.length;
+  return encodeNpz({
+    mu: { dtype: "F64", shape: [width], data: mean },
+    sigma: { dtype: "F64", shape: [width, width], data: covariance },
+    count: { dtype: "I64", shape: [], data: new BigInt64Array([BigInt(count)]) },
+  });
+}
+
+/**
+ * Reads statistics from a .npz file with `mu` and `sigma`, such as the reference statistics of pytorch-fid.
+ *
+ * @param bytes the whole file
+ * @param options `count`: how many vectors they are of, where the file has no entry of that name (pytorch-fid's have none)
+ * @returns statistics for {@link frechetDistance}
+ * @throws if an entry is missing or of another shape, values are not finite, or the file and the option have no count, or
+ *   two
+ * @example
+ * ```ts
+ * import { encodeNpz, statisticsFromNpz } from "cfd-distill";
+ * const mu = { dtype: "F64", shape: [1], data: new Float64Array([1]) } as const;
+ * const sigma = { dtype: "F64", shape: [1, 1], data: new Float64Array([4]) } as const;
+ * console.log(statisticsFromNpz(encodeNpz({ mu, sigma }), { count: 50_000 }).count); // 50000
+ * ```
+ */
+export function statisticsFromNpz(
+  bytes: Uint8Array,
+  options: { readonly count?: number } = {},
+): FeatureStatistics {
+  const { mu, sigma, count } = decodeNpz(bytes);
+  if (mu?.shape.length !== 1 || mu.shape[0] === 0) fail(FROM, 'an entry "mu" [width]', mu?.shape);
+  const width = mu.shape[0]!;
+  const square = sigma?.shape.length === 2 && sigma.shape.every((size) => size === width);
+  if (!sigma || !square) fail(FROM, `an entry "sigma" [${width}, ${width}]`, sigma?.shape);
+  const mean = numbersOf(mu, "mu");
+  const covariance = numbersOf(sigma, "sigma");
+  return { mean, covariance, count: countOf(count, options.count) };
+}
+
+function numbersOf({ data }: StoredTensor, name: string): Float64Array {
+  const values = Float64Array.from(data as ArrayLike<number | bigint>, Number);
+  const bad = values.find((value) => !Number.isFinite(value));
+  check(bad === undefined, FROM, `finite numbers in "${name}"`, bad);
+  return values;
+}
+
+function countOf(stored: StoredTensor | undefined, given: number | undefined): number {
+  const counts = [...(stored?.data ?? []), ...(given === undefined ? [] : [given])].map(Number);
+  const [count = 0] = counts;
+  const valid = counts.length === 1 && Number.isSafeInteger(count) && count >= 2;
+  check(valid, FROM, 'one count of at least 2, in an entry "count" or else in options.count', counts);
+  return count;
+}

@@ -1,0 +1,176 @@
+// Fixtures: python scripts/reference/make_metrics_files.py.
+import { readFile } from "node:fs/promises";
+import { unzipSync, zipSync } from "fflate";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  decodeNpz,
+  encodeNpz,
+  frechetDistance,
+  statisticsFromNpz,
+  statisticsToNpz,
+  type StateDict,
+  type StoredTensor,
+} from "../src/index.js";
+import { sizeOf } from "../src/io/dtypes.js";
+
+const file = (name: string) => readFile(`test/fixtures/metrics/${name}`);
+const count24 = Array.from({ length: 24 }, (_, i) => i);
+const doubles = (shape: readonly number[], ...values: number[]): StoredTensor => ({
+  dtype: "F64",
+  shape,
+  data: Float64Array.from(values),
+});
+const FROM_NUMPY: StateDict = {
+  mu: doubles([3], 0.5, -1, 2),
+  rows: { dtype: "F32", shape: [2, 3, 4], data: Float32Array.from(count24) },
+  columns: doubles([2, 3, 4], ...count24),
+  count: { dtype: "I64", shape: [], data: BigInt64Array.of(50000n) },
+  none: doubles([0, 3]),
+  integers: { dtype: "I64", shape: [2, 1], data: BigInt64Array.of(-(2n ** 62n), 7n) },
+};
+
+/** A .npy file by hand: any header before any bytes. */
+function npy(header: string, bytes = 8, version = [1, 0]): Uint8Array {
+  const text = new TextEncoder().encode(header);
+  const length =
+    version[0] === 1 ? [text.length & 255, text.length >> 8] : [text.length & 255, text.length >> 8, 0, 0];
+  return Uint8Array.of(
+    0x93,
+    ...new TextEncoder().encode("NUMPY"),
+    ...version,
+    ...length,
+    ...text,
+    ...new Uint8Array(bytes),
+  );
+}
+const header = (descr = "<f8", shape = "()", order = "False") =>
+  `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }\n`;
+const decodeOne = (content: Uint8Array) => decodeNpz(zipSync({ "a.npy": content }));
+
+describe("decodeNpz and encodeNpz", () => {
+  it("read what NumPy wrote: all types, both orders, compressed or not, every version", async () => {
+    for (const name of ["plain.npz", "compressed.npz"])
+      expect(decodeNpz(await file(name)), name).toEqual(FROM_NUMPY);
+    for (const version of [2, 3]) {
+      expect(decodeOne(await file(`version${version}.npy`)).a).toEqual(FROM_NUMPY.columns);
+    }
+  });
+
+  it("write each array byte for byte as NumPy", async () => {
+    const [theirs, ours] = [unzipSync(await file("plain.npz")), unzipSync(encodeNpz(FROM_NUMPY))];
+    expect(Object.keys(ours)).toEqual(Object.keys(theirs));
+    // NumPy kept the order of `columns`, which is written here in the other one.
+    for (const name of Object.keys(theirs).filter((each) => each !== "columns.npy")) {
+      expect(Buffer.from(ours[name]!).equals(theirs[name]!), name).toBe(true);
+    }
+  });
+
+  it("give back what they were given, in the same bytes", () => {
+    const array = fc.record({
+      dtype: fc.constantFrom("F32", "F64", "I64"),
+      shape: fc.array(fc.nat(4), { maxLength: 4 }),
+    });
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ unit: "grapheme" }), array, { maxKeys: 4 }), (plan) => {
+        const make = ({ dtype, shape }: { dtype: string; shape: number[] }) => {
+          const length = sizeOf(shape);
+          const values = Array.from({ length }, (_, i) => i - 2);
+          const data =
+            dtype === "F32"
+              ? Float32Array.from(values)
+              : dtype === "F64"
+                ? Float64Array.from(values)
+                : BigInt64Array.from(values, BigInt);
+          return { dtype, shape, data } as StoredTensor;
+        };
+        const arrays = Object.fromEntries(Object.entries(plan).map(([name, each]) => [name, make(each)]));
+        const bytes = encodeNpz(arrays);
+        expect(Object.entries(decodeNpz(bytes)).sort()).toEqual(Object.entries(arrays).sort());
+        expect(Buffer.from(encodeNpz(decodeNpz(bytes))).equals(bytes)).toBe(true);
+      }),
+    );
+  });
+
+  it("refuses files that lie", async () => {
+    const message = "decodeNpz: expected ";
+    const refusals: [Uint8Array, string][] = [
+      [npy(header("|O")), '"a" to be of type <f4, <f8, <i8, got |O'],
+      [npy(header(">f8")), '"a" to be of type <f4, <f8, <i8, got >f8'],
+      [npy(header("<f8", "(2,)")), '16 bytes for "a" [2], got 8 bytes'],
+      [npy(header("<f8", "(9999999999, 9999999999)")), "got 8 bytes"],
+      [npy(header("<f8", "(-1,)")), `"a" to have NumPy's header`],
+      [npy("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (), }"), `"a" to have NumPy's header`],
+      [npy(header(), 8, [4, 0]), '"a" to be of version 1.0, 2.0 or 3.0, got 4.0'],
+      [npy(header()).fill(255, 8, 10), 'a header of "a" within its'],
+      [Uint8Array.of(1, 2, 3), '"a" to be a .npy file, got another beginning'],
+      [npy(header()).slice(0, 9), '"a" to have a header, got 9 bytes'],
+    ];
+    for (const [content, expected] of refusals) expect(() => decodeOne(content), expected).toThrow(expected);
+    expect(() => decodeNpz(zipSync({ "a.txt": npy(header()) }))).toThrow(
+      message + "a zip of .npy files, got a.txt",
+    );
+    expect(() => decodeNpz(new Uint8Array(9))).toThrow(
+      message + "a whole .npz file, got a damaged or another one",
+    );
+    expect(() => decodeNpz("text" as never)).toThrow(message + "a Uint8Array, got text");
+    const whole = await file("plain.npz");
+    expect(() => decodeNpz(whole.subarray(0, whole.length - 30))).toThrow(message + "a whole .npz file");
+  });
+
+  it("refuses a name that comes twice, and bombs before they expand", () => {
+    const zip = zipSync({ "a.npy": npy(header()), "b.npy": npy(header()) });
+    const renamed = Uint8Array.from(zip, (byte, i) => (byte === 98 && zip[i + 1] === 46 ? 97 : byte)); // "b." to "a."
+    expect(() => decodeNpz(renamed)).toThrow("decodeNpz: expected every name once, got a.npy");
+    const bomb = zipSync({ "a.npy": npy(header(), 800) });
+    const directory = bomb.lastIndexOf(0x02, bomb.length - 22 - 8); // PK\1\2, whose byte 24 holds the size
+    new DataView(bomb.buffer).setUint32(directory - 3 + 24, 2 ** 31, true);
+    expect(() => decodeNpz(bomb)).toThrow(
+      "decodeNpz: expected arrays of at most 1073741824 bytes, got 2147483648",
+    );
+  });
+
+  it("refuses to write what it has no type for", () => {
+    const bytes: StoredTensor = { dtype: "U8", shape: [1], data: new Uint8Array(1) };
+    expect(() => encodeNpz({ bytes })).toThrow(
+      'encodeNpz: expected "bytes" to be of type F32, F64, I64, got U8',
+    );
+    const wrong = { dtype: "F64", shape: [1], data: new Float32Array(1) } as never;
+    expect(() => encodeNpz({ wrong })).toThrow(
+      'encodeNpz: expected "wrong" to hold a Float64Array, got object',
+    );
+    expect(() => encodeNpz({ short: doubles([2], 1) })).toThrow(
+      'encodeNpz: expected 2 elements in "short", got 1',
+    );
+  });
+});
+
+describe("statisticsToNpz and statisticsFromNpz", () => {
+  const given = { mean: Float64Array.of(1, 2), covariance: Float64Array.of(2, 1, 1, 3), count: 12 };
+  const [mu, sigma] = [doubles([2], 1, 2), doubles([2, 2], 2, 1, 1, 3)];
+
+  it("give back the same statistics, from float32 and without a count too", () => {
+    expect(statisticsFromNpz(statisticsToNpz(given))).toEqual(given);
+    const single = { dtype: "F32", shape: [2], data: Float32Array.of(1, 2) } as const;
+    const read = statisticsFromNpz(encodeNpz({ mu: single, sigma }), { count: 12 });
+    expect(read).toEqual(given);
+    expect(frechetDistance(read, given)).toBeLessThan(1e-14);
+  });
+
+  it("refuses files without both, other shapes, and no count or two", () => {
+    const from =
+      (arrays: StateDict, count = 12) =>
+      () =>
+        statisticsFromNpz(encodeNpz(arrays), { count });
+    const message = "statisticsFromNpz: expected ";
+    expect(from({ sigma })).toThrow(message + 'an entry "mu" [width], got undefined');
+    expect(from({ mu: sigma, sigma })).toThrow(message + 'an entry "mu" [width], got [2,2]');
+    expect(from({ mu })).toThrow(message + 'an entry "sigma" [2, 2], got undefined');
+    expect(from({ mu, sigma: mu })).toThrow(message + 'an entry "sigma" [2, 2], got [2]');
+    expect(from({ mu: doubles([2], 1, NaN), sigma })).toThrow(message + 'finite numbers in "mu", got NaN');
+    const none = 'one count of at least 2, in an entry "count" or else in options.count, got ';
+    expect(() => statisticsFromNpz(encodeNpz({ mu, sigma }))).toThrow(message + none + "[]");
+    expect(from({ mu, sigma }, 1)).toThrow(message + none + "[1]");
+    expect(() => statisticsFromNpz(statisticsToNpz(given), { count: 3 })).toThrow(message + none + "[12,3]");
+  });
+});
