@@ -59,6 +59,7 @@ export { unet, type Unet } from "./models/unet.js";
 export { type UnetConfig, type UnetOptions } from "./models/unet-config.js";
 export { resnet, type ResNet, type ResNetConfig, type ResNetOptions } from "./models/resnet.js";
 export { densenet, type DenseNet, type DenseNetConfig, type DenseNetOptions } from "./models/densenet.js";
+export { inception, type Inception, type InceptionConfig } from "./models/inception.js";
 export { classifier, denoiser, type ClassifierOptions } from "./models/denoiser.js";
 export {
   fromGraphModel,
@@ -112,6 +113,7 @@ export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
 export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.js";
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
+export { inceptionFromTorch, type TorchInception } from "./io/torch-inception.js";
 export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";
 export { gatherFeatures, type Features, type FeatureTensors } from "./metrics/features.js";
 export { frechetDistance } from "./metrics/frechet.js";
