@@ -58,29 +58,34 @@ function traceOfRoot(a: FeatureStatistics, b: FeatureStatistics): number {
  */
 function factorOf({ mean, covariance }: FeatureStatistics): Float64Array {
   const width = mean.length;
-  const factor = new Float64Array(width * width);
+  const factor = new Float64Array((width + 3) * width); // rows of zeros subtract nothing
+  const row = new Float64Array(width);
   const left = mean.map((_, i) => covariance[i * (width + 1)]!); // the diagonal of C - F^T F
   const tolerance = width * Number.EPSILON * Math.max(...left);
   for (let rank = 0; rank < width; rank++) {
     const largest = left.reduce((best, value, i) => (value > left[best]! ? i : best), 0);
     if (left[largest]! <= tolerance) return factor.subarray(0, rank * width);
-    const row = factor.subarray(rank * width, (rank + 1) * width);
     row.set(covariance.subarray(largest * width, (largest + 1) * width));
-    for (let r = 0; r < rank; r++) subtract(row, factor.subarray(r * width, (r + 1) * width), largest);
+    for (let r = 0; r < rank; r += 4) subtractFour(row, factor, r * width, largest);
     const root = Math.sqrt(left[largest]!);
     for (let i = 0; i < width; i++) {
       row[i] = row[i]! / root;
       left[i]! -= row[i]! ** 2;
     }
     left[largest] = -Infinity; // never again
+    factor.set(row, rank * width);
   }
-  return factor;
+  return factor.subarray(0, width * width);
 }
 
-/** Subtracts an earlier row times its own entry at the pivot. */
-function subtract(row: Float64Array, earlier: Float64Array, pivot: number): void {
-  const scale = earlier[pivot]!;
-  for (let i = 0; i < row.length; i++) row[i]! -= scale * earlier[i]!;
+/** Subtracts the four rows of the factor that begin at a, each times its own entry at the pivot. */
+function subtractFour(row: Float64Array, factor: Float64Array, a: number, pivot: number): void {
+  const width = row.length;
+  const [b, c, d] = [a + width, a + 2 * width, a + 3 * width];
+  const [p, q, r, s] = [factor[a + pivot]!, factor[b + pivot]!, factor[c + pivot]!, factor[d + pivot]!];
+  for (let i = 0; i < width; i++) {
+    row[i]! -= p * factor[a + i]! + q * factor[b + i]! + r * factor[c + i]! + s * factor[d + i]!;
+  }
 }
 
 function checkStatistics({ mean, covariance, count }: FeatureStatistics, name: string): void {
