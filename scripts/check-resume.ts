@@ -1,4 +1,4 @@
-// Kills the recipe at random moments, resumes it each time, and compares with a run that nobody touched: the same
+// Kills the recipe, in two threads, at random moments, resumes it each time, and compares with a run that nobody touched: the same
 // checkpoints, samples and report, byte for byte (but for the times in them).
 //   npm run resume:test -- [seed]
 import { spawn } from "node:child_process";

@@ -82,18 +82,10 @@ describe("the quickstart at smoke size, on wasm", () => {
     await checkResults(whole);
   });
 
-  it("does so in two threads too, also when stopped and killed", { timeout: 120_000 }, async () => {
-    const broken = join(home, "broken pair");
-    const through = quickstart(pair, two);
-    const stopped = await quickstart(broken, two, { stage: "classifier", lines: 2, signal: "SIGINT" });
-    expect(stopped).toMatchObject({ code: 130 });
-    const resume = [...two, "--resume"];
-    const killed = await quickstart(broken, resume, { stage: "pd-4", lines: 2, signal: "SIGKILL" });
-    expect(killed.signal).toBe("SIGKILL");
-    expect(await quickstart(broken, resume)).toMatchObject({ code: 0 });
-    expect(await through).toMatchObject({ code: 0 });
-    expect((await through).output).toContain("in 2 threads");
-    expectSame(broken, pair);
+  it("computes in two threads, which are part of its result", { timeout: 120_000 }, async () => {
+    const through = await quickstart(pair, two);
+    expect(through).toMatchObject({ code: 0 });
+    expect(through.output).toContain("in 2 threads");
     await checkResults(pair);
 
     const alone = await quickstart(pair, ["--resume"]);
