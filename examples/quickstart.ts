@@ -8,6 +8,6 @@ const argv = process.argv;
 const command = ["npm run quickstart --", ...argv.slice(2)];
 await main(
   parseArguments("quickstart", argv),
-  ({ dataset }) => loadEmoji(dataset === "emoji-kinds" ? "kinds" : "groups"),
+  ({ dataset, groups }) => loadEmoji(dataset === "emoji-kinds" ? "kinds" : "groups", groups),
   command,
 );

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { readCifar10 } from "./node/cifar10.js";
-export { writeFileAtomic } from "./node/atomic.js";
+export { removeTemporaries, writeFileAtomic } from "./node/atomic.js";
 export { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint } from "./node/checkpoint.js";
 export { startWorkers, type ThreadWorker } from "./node/workers.js";
 export { loadDiffusers, saveDiffusers } from "./node/diffusers.js";

@@ -7,7 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decodeSafetensors } from "../src/io/safetensors.js";
-import { writeFileAtomic } from "../src/node/atomic.js";
+import { removeTemporaries, writeFileAtomic } from "../src/node/atomic.js";
 import { loadCheckpoint, loadNetworkCheckpoint } from "../src/node/checkpoint.js";
 import { readCifar10 } from "../src/node/cifar10.js";
 import { loadDiffusers } from "../src/node/diffusers.js";
@@ -51,6 +51,19 @@ describe("writeFileAtomic", () => {
     await writeFile(join(taken, "x"), "x");
     await expect(writeFileAtomic(taken, bytes(1, 1))).rejects.toThrow("writeFileAtomic: expected to be able");
     expect(await readdir(folder)).toEqual(["taken"]);
+  });
+
+  it("has its leftovers removed by removeTemporaries, which spares everything else", async () => {
+    const kept = [".a.bin.tmp", ".hidden", "a.bin", "b.1.2.tmp"];
+    for (const name of [...kept, ".a.bin.12.0.tmp", ".config.json.7.31.tmp"])
+      await writeFile(join(folder, name), "x");
+    await mkdir(join(folder, ".folder.1.2.tmp"));
+    await removeTemporaries(folder);
+    expect((await readdir(folder)).sort()).toEqual([...kept, ".folder.1.2.tmp"].sort());
+    await removeTemporaries(join(folder, "none"));
+    await expect(removeTemporaries(join(folder, "a.bin"))).rejects.toThrow(
+      /^removeTemporaries: expected to be able to clear .*a\.bin, got ENOTDIR/,
+    );
   });
 
   it("survives kill -9 at any moment with a whole file", async () => {

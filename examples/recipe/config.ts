@@ -69,6 +69,7 @@ const recipe = z.strictObject({
   recipe: z.enum(["quickstart", "cifar10-cfd"]),
   preset: z.string(),
   dataset: z.enum(["emoji-groups", "emoji-kinds", "cifar10", "folder"]),
+  groups: z.array(z.string()).min(1).optional().describe("only these groups of the emoji; without it all"),
   imageSize: count.optional().describe("height and width of the images of a folder"),
   engine: z.enum(["wasm", "cpu", "node", "cuda"]),
   seed: z.int(),

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomic } from "cfd-distill/node";
+import { removeTemporaries, writeFileAtomic } from "cfd-distill/node";
 import type { RecipeConfig } from "./config.js";
 
 const OURS = [
@@ -20,6 +20,7 @@ export async function openDirectory(
   options: { readonly resume: boolean; readonly force: boolean },
 ): Promise<void> {
   const path = join(out, "config.json");
+  await clearKilled(out);
   const entries = existsSync(out) ? readdirSync(out) : [];
   const holdsRun = entries.includes("config.json");
   if (options.resume) {
@@ -42,6 +43,14 @@ export async function openDirectory(
   // The config comes first: whatever else is in the directory belongs to a run that can be resumed.
   await writeFileAtomic(path, Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
   mkdirSync(join(out, "checkpoints"));
+}
+
+/** Removes what a kill in the middle of a write left, also of a run that came no further than to write its config. */
+async function clearKilled(out: string): Promise<void> {
+  const entries = existsSync(out) ? readdirSync(out) : [];
+  const isOurs = entries.includes("config.json") || entries.every((name) => name.startsWith(".config.json."));
+  if (!isOurs) return;
+  for (const folder of [".", "checkpoints", "samples"]) await removeTemporaries(join(out, folder));
 }
 
 /** A run goes on only as what it began as. */

@@ -21,29 +21,36 @@ export interface Sheet {
 /** What an image's class is: one of Unicode's nine groups, or one of its 98 kinds. */
 export type SheetClasses = "groups" | "kinds";
 
-/** Cuts the sheet into its tiles, dropping the alpha channel that readers of PNG add. */
+/**
+ * Cuts the sheet into its tiles, dropping the alpha channel that readers of PNG add.
+ *
+ * @param groups only the tiles of these; all of them if undefined
+ */
 export function cutSheet(
   png: { width: number; height: number; data: Uint8Array },
   sheet: Sheet,
   classes: SheetClasses,
+  groups?: readonly string[],
 ): ImageSet {
   const { tile, columns } = sheet;
-  const parts = classesOf(sheet, classes);
-  const labels = parts.flatMap(({ count }, label) => Array<number>(count).fill(label));
-  const [width, height] = [columns * tile, Math.ceil(labels.length / columns) * tile];
+  const all = classesOf(sheet, classes);
+  const total = all.reduce((sum, { count }) => sum + count, 0);
+  const [width, height] = [columns * tile, Math.ceil(total / columns) * tile];
   if (png.width !== width || png.height !== height) {
     throw new Error(
       `loadEmoji: expected a sheet of ${width}x${height} pixels, got ${png.width}x${png.height}.`,
     );
   }
+  const parts = all.filter(({ group }) => groups?.includes(group) ?? true);
+  const labels = parts.flatMap(({ count }, label) => Array<number>(count).fill(label));
   const images = new Uint8Array(labels.length * tile * tile * 3);
   let filled = 0;
-  for (let i = 0; i < labels.length; i++) {
-    const [left, top] = [(i % columns) * tile, Math.floor(i / columns) * tile];
+  for (const at of parts.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i))) {
+    const [left, top] = [(at % columns) * tile, Math.floor(at / columns) * tile];
     for (let y = 0; y < tile; y++) {
       for (let x = 0; x < tile; x++) {
-        const at = ((top + y) * width + left + x) * 4;
-        images.set(png.data.subarray(at, at + 3), filled);
+        const pixel = ((top + y) * width + left + x) * 4;
+        images.set(png.data.subarray(pixel, pixel + 3), filled);
         filled += 3;
       }
     }
@@ -51,9 +58,25 @@ export function cutSheet(
   return imageSet({ images, labels, classes: parts.map(({ name }) => name), shape: [tile, tile, 3] });
 }
 
-function classesOf({ groups }: Sheet, classes: SheetClasses): { name: string; count: number }[] {
-  if (classes === "kinds") return groups.flatMap(({ kinds }) => kinds);
-  return groups.map(({ name, kinds }) => ({ name, count: kinds.reduce((sum, { count }) => sum + count, 0) }));
+/** A class, the group that it is in, and where its tiles are. */
+interface Part {
+  readonly name: string;
+  readonly group: string;
+  readonly first: number;
+  readonly count: number;
+}
+
+function classesOf({ groups }: Sheet, classes: SheetClasses): Part[] {
+  const parts: Part[] = [];
+  let first = 0;
+  for (const { name: group, kinds } of groups) {
+    const whole = { name: group, count: kinds.reduce((sum, { count }) => sum + count, 0) };
+    for (const { name, count } of classes === "kinds" ? kinds : [whole]) {
+      parts.push({ name, group, first, count });
+      first += count;
+    }
+  }
+  return parts;
 }
 
 /** Every tenth image for testing, so that each group is in both parts. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -31,6 +31,25 @@ describe("the emoji", () => {
     expect(kinds.train.classes).toHaveLength(98);
     expect(kinds.train.labels.filter((label) => kinds.train.classes[label] === "country-flag")).toHaveLength(
       233,
+    );
+  });
+
+  it("are those of some groups if only these are asked for, and an unknown group is an error", () => {
+    const all = loadEmoji("kinds");
+    const { train, test } = loadEmoji("kinds", ["Animals & Nature", "Flags"]);
+    expect(train.labels.length + test.labels.length).toBe(159 + 270);
+    expect(train.classes.slice(0, 2)).toEqual(["animal-mammal", "animal-bird"]);
+    expect(train.classes.at(-1)).toBe("subdivision-flag");
+    const imagesOf = (set: typeof train, name: string) =>
+      set.labels.flatMap((label, i) =>
+        set.classes[label] === name ? [Buffer.from(set.images.subarray(i * 1728, (i + 1) * 1728))] : [],
+      );
+    const birds = imagesOf(all.train, "animal-bird").concat(imagesOf(all.test, "animal-bird"));
+    for (const bird of imagesOf(train, "animal-bird")) {
+      expect(birds.some((other) => other.equals(bird))).toBe(true);
+    }
+    expect(() => loadEmoji("kinds", ["Animals and Nature"])).toThrow(
+      /^groups: expected some of Smileys & Emotion, .*, got Animals and Nature \(did you mean Animals & Nature\?\)\.$/,
     );
   });
 
@@ -210,6 +229,21 @@ describe("the run's directory", () => {
     await expect(openDirectory(out, other, { resume: true, force: false })).rejects.toThrow(
       "holds a run with other settings: seed was 0 and is now 3.",
     );
+  });
+
+  it("holds nothing of a write that was killed once it is opened again", async () => {
+    const out = join(home, "killed");
+    await mkdir(out);
+    await writeFile(join(out, ".config.json.3.0.tmp"), "{");
+    await openDirectory(out, config, fresh); // killed before it was a run: it starts
+    await writeFile(join(out, "checkpoints", ".teacher.safetensors.3.5.tmp"), "half");
+    await openDirectory(out, config, { resume: true, force: false });
+    expect((await readdir(out, { recursive: true })).sort()).toEqual(["checkpoints", "config.json"]);
+    const foreign = join(home, "foreign");
+    await mkdir(foreign);
+    for (const name of [".thesis.1.2.tmp", "thesis"]) await writeFile(join(foreign, name), "theirs");
+    await expect(openDirectory(foreign, config, fresh)).rejects.toThrow("is not empty and holds no run");
+    expect(await readdir(foreign)).toHaveLength(2);
   });
 
   it("with force loses what a run wrote and nothing else", async () => {
