@@ -29,7 +29,7 @@ for (let step = 1; step <= 30; step++) {
 }
 const classifier = cfd.fromLayersModel(model, { logits: "logits", features: "features" });
 
-const pd2 = await loadCheckpoint("examples/browser/public/models/pd-2.safetensors");
+const pd2 = await loadCheckpoint("examples/assets/models/pd-2.safetensors");
 const params = cfd.cloneParams(pd2.params);
 const teacher = cfd.denoiser(pd2.network, pd2.params, pd2.predictionType);
 const student = cfd.denoiser(pd2.network, params, pd2.predictionType);

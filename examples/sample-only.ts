@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { imageGrid, loadGenerator, useBackend } from "cfd-distill";
 import { encodePng } from "./recipe/picture.js";
 
-const [file = "examples/browser/public/models/cfd-1.safetensors", picture = "samples.png"] =
+const [file = "examples/assets/models/cfd-1.safetensors", picture = "samples.png"] =
   process.argv.slice(2);
 
 await useBackend("wasm");

@@ -56,7 +56,7 @@ const MARKS = [
 ] as const;
 
 const read = (file: string) =>
-  readFile(new URL(`../examples/browser/public/models/${file}.safetensors`, import.meta.url));
+  readFile(new URL(`../examples/assets/models/${file}.safetensors`, import.meta.url));
 
 await useBackend("wasm");
 const source = decodeCheckpoint(await read("pd-2"));

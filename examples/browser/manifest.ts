@@ -1,4 +1,5 @@
 import type { Weighting } from "cfd-distill";
+import type { SheetClasses } from "../recipe/sheet.js";
 
 /** How a model came to be: trained from data, or distilled from a model of twice as many steps. */
 export type Method = "teacher" | "pd" | "cfd";
@@ -12,13 +13,17 @@ export interface ShippedModel {
   readonly file: string;
 }
 
-/** public/models/manifest.json: which models there are. Other models may take their place. */
+/** assets/models/manifest.json: which models there are. Other models may take their place. */
 export interface Manifest {
   readonly about: string;
   /** What made them. */
   readonly command: string;
+  /** Which of the emoji they were trained on. */
+  readonly dataset: { readonly classes: SheetClasses; readonly groups?: readonly string[] };
   /** Names of the labels 0, 1, ... */
   readonly classes: readonly string[];
+  /** Some of the classes: those to show where there is no room for all. */
+  readonly shown: readonly string[];
   readonly models: readonly ShippedModel[];
   /** Whose features CFD compares. */
   readonly classifier: string;

@@ -11,6 +11,7 @@ const isolation = {
 
 export default defineConfig({
   root: here("."),
+  publicDir: here("../assets"), // models/ and the emoji, with their licences
   base: "./", // so that the build can be put in any folder of any host
   resolve: {
     alias: [

@@ -13,7 +13,7 @@ const HERE = 20; // steps in this process
 const TOTAL = 60; // the rest is PyTorch's
 const PROCESSES = 2;
 const folder = process.argv[2] ?? "runs/scale";
-const models = new URL("../browser/public/models/", import.meta.url);
+const models = new URL("../assets/models/", import.meta.url);
 
 await cfd.useBackend("wasm");
 mkdirSync(folder, { recursive: true });

@@ -30,7 +30,7 @@ export interface Shipped {
   readonly images: ImageSet;
 }
 
-const folder = new URL("../../examples/browser/public/models/", import.meta.url);
+const folder = new URL("../../examples/assets/models/", import.meta.url);
 const read = (file: string) => readFile(new URL(file, folder));
 
 /** Loads the demo's models, which stay until the program ends. */

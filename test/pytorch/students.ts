@@ -25,7 +25,7 @@ export interface Student {
   readonly size: number;
 }
 
-const TRAINED = "../../examples/browser/public/models/cfd-2.safetensors";
+const TRAINED = "../../examples/assets/models/cfd-2.safetensors";
 
 /** The demo's student, with classes. */
 async function trained(): Promise<Student> {

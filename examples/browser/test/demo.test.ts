@@ -11,7 +11,7 @@ import { serve } from "./serve.js";
 import { drop, visit, waitForText, type Visit } from "./visit.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const model = (name: string) => readFileSync(here(`../public/models/${name}.safetensors`));
+const model = (name: string) => readFileSync(here(`../../assets/models/${name}.safetensors`));
 const isolation = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",

@@ -1,0 +1,88 @@
+// Takes the models of a finished run on emoji for examples/assets/models, in half precision, with the run's config,
+// log and report beside them. The quickstart, the demo in a page and the pictures of the docs use them.
+//   npm run quickstart -- --preset emoji && npm run models:ship -- runs/quickstart-emoji
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  disposeParams,
+  encodeCheckpoint,
+  useBackend,
+  type Checkpoint,
+  type NetworkCheckpoint,
+} from "cfd-distill";
+import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
+import type { Manifest, ShippedModel } from "../examples/browser/manifest.js";
+import type { Halving, RecipeConfig } from "../examples/recipe/config.js";
+import { loadEmoji } from "../examples/recipe/data.js";
+
+/** Students of more steps are on the way to those that ship. */
+const MOST_STEPS = 8;
+
+const run = process.argv[2] ?? "runs/quickstart-emoji";
+const target = fileURLToPath(new URL("../examples/assets/models/", import.meta.url));
+const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8")) as RecipeConfig;
+const checkpoint = (name: string) => join(run, "checkpoints", `${name}.safetensors`);
+
+/** Writes the weights alone, the averaged ones where there are some: without moments, a sixth of the size. */
+async function ship(name: string, loaded: Checkpoint | NetworkCheckpoint): Promise<string> {
+  const { network, params, ema } = loaded;
+  const weights = { network, params: ema ?? params };
+  const bytes = await encodeCheckpoint("schedule" in loaded ? { ...modelOf(loaded), ...weights } : weights, {
+    dtype: "F16",
+  });
+  disposeParams(params);
+  if (ema) disposeParams(ema);
+  const file = `${name}.safetensors`;
+  writeFileSync(join(target, file), bytes);
+  console.log(`${file}: ${Math.round(bytes.length / 1000)} kB`);
+  return file;
+}
+
+/** What a checkpoint says about its model, without what training left in it. */
+function modelOf({ schedule, predictionType, steps, imageShape }: Checkpoint) {
+  return { schedule, predictionType, steps, imageShape };
+}
+
+async function shipModel(id: string, method: ShippedModel["method"]): Promise<ShippedModel> {
+  const loaded = await loadCheckpoint(checkpoint(id));
+  return { id, method, steps: loaded.steps, file: await ship(id, loaded) };
+}
+
+/** The last halving by a method, which can be run again in the page. */
+function lastHalving<M extends Halving["method"]>(method: M): Extract<Halving, { method: M }> {
+  const found = config.halvings.filter((halving) => halving.method === method).at(-1);
+  if (found === undefined) throw new Error(`${run}: expected a run with a halving by ${method}.`);
+  return found as Extract<Halving, { method: M }>;
+}
+
+await useBackend("cpu");
+rmSync(target, { recursive: true, force: true });
+mkdirSync(join(target, "run"), { recursive: true });
+const models = [await shipModel("teacher", "teacher")];
+for (const { name, method, studentSteps } of config.halvings) {
+  if (studentSteps <= MOST_STEPS) models.push(await shipModel(name, method));
+}
+const { groups } = config;
+const classes = config.dataset === "emoji-kinds" ? "kinds" : "groups";
+const pd = lastHalving("pd");
+const manifest: Manifest = {
+  about: "Models trained on 24x24 Noto emoji; weights in half precision",
+  command: `npm run quickstart -- --preset ${config.preset} --out ${run} && npm run models:ship -- ${run}`,
+  dataset: { classes, ...(groups && { groups }) },
+  classes: loadEmoji(classes, groups).train.classes,
+  shown: config.shown ?? [],
+  models,
+  classifier: await ship("classifier", await loadNetworkCheckpoint(checkpoint("classifier"))),
+  distillation: {
+    teacher: pd.teacher,
+    batch: pd.batch,
+    rate: pd.rate,
+    weighting: pd.weighting,
+    temperature: lastHalving("cfd").temperature,
+  },
+};
+writeFileSync(join(target, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+for (const file of ["config.json", "log.jsonl", "report.json"]) {
+  copyFileSync(join(run, file), join(target, "run", file));
+}
