@@ -1,13 +1,21 @@
-// Trains a small diffusion model on 24x24 emoji, distils it by PD and CFD, and draws the samples side by side.
+// Draws emoji by a teacher and its distilled students, which ship, and distils a last halving before your eyes.
 //   npm run quickstart                    (minutes; --help for options, Ctrl-C and --resume at any time)
 import { parseArguments } from "./recipe/cli.js";
 import { loadEmoji } from "./recipe/data.js";
 import { main } from "./recipe/run.js";
 
 const argv = process.argv;
-const command = ["npm run quickstart --", ...argv.slice(2)];
+const choice = parseArguments("quickstart", argv);
 await main(
-  parseArguments("quickstart", argv),
+  choice,
   ({ dataset, groups }) => loadEmoji(dataset === "emoji-kinds" ? "kinds" : "groups", groups),
-  command,
+  ["npm run quickstart --", ...argv.slice(2)],
 );
+if (process.exitCode === undefined && !choice.dryRun && !choice.stages) {
+  console.log(`
+What to try next:
+  npx tsx examples/sample-only.ts ${choice.out}/student.safetensors more.png    # 64 more images of the student
+  npm run demo                                                   # the same in a page: drop the student onto it
+  npm run quickstart -- --preset scratch                         # the whole pipeline from the first weights on
+`);
+}

@@ -4,14 +4,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { imageGrid, loadGenerator, useBackend } from "cfd-distill";
 import { encodePng } from "./recipe/picture.js";
 
-const [file = "examples/assets/models/cfd-1.safetensors", picture = "samples.png"] =
-  process.argv.slice(2);
+const [file = "examples/assets/models/cfd-1.safetensors", picture = "samples.png"] = process.argv.slice(2);
 
 await useBackend("wasm");
 const generator = loadGenerator(await readFile(file));
-const seeds = Array.from({ length: 16 }, (_, i) => i); // the same seed is the same image, in any batch
-const images = await generator.sample({ seeds, labels: seeds.map(() => 8) }); // class 8 of these emoji: flags
-await writeFile(picture, encodePng(await imageGrid(images, { columns: 4, scale: 3, gap: 3 })));
+const { classes } = generator;
+const seeds = Array.from({ length: 64 }, (_, i) => i); // the same seed is the same image, in any batch
+const labels = seeds.map((seed) => (classes === undefined ? -1 : seed % classes)); // each class in turn
+const images = await generator.sample({ seeds, labels });
+await writeFile(picture, encodePng(await imageGrid(images, { columns: 8, scale: 3, gap: 3 })));
 console.log(`${picture}: ${images.shape[0]} images in ${generator.steps} step(s) each`);
 images.dispose();
 generator.dispose();

@@ -150,13 +150,13 @@ function addPlace(command: Command): void {
 
 const PRESETS = {
   quickstart:
-    "quickstart (default); emoji: the shipped networks, many hours; smoke: seconds, to try the machinery",
+    "quickstart (default): the networks that ship, and a last halving; scratch: everything from the first weights on, minutes; emoji: the networks that ship, hours; smoke: seconds, to try the machinery",
   "cifar10-cfd":
     "tiny (default): minutes; small: hours; paper: every number of the paper, weeks; smoke: seconds, to try the machinery",
 } as const;
 
 const DESCRIPTIONS = {
-  quickstart: "Trains a small diffusion model on emoji, distils it, and draws the samples side by side.",
+  quickstart: "Distils a diffusion model of emoji, and draws the samples of all methods side by side.",
   "cifar10-cfd":
     "The same pipeline on CIFAR-10: teacher, classifier, PD and CFD, samples, distances, picture.",
 } as const;

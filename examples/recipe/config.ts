@@ -139,11 +139,13 @@ function contradiction(config: RecipeConfig): string | undefined {
   const stages = new Map([["teacher", config.teacherSteps]]);
   for (const { name, teacher, studentSteps } of config.halvings) {
     const from = stages.get(teacher);
-    if (from === undefined) return `${name} learns from ${teacher}, which is no stage before it`;
-    if (from !== 2 * studentSteps) {
-      return `${name} of ${inSteps(studentSteps)} cannot halve ${teacher} of ${inSteps(from)}`;
-    }
     if (stages.has(name)) return `two stages are named ${name}`;
+    if (config.files[name] === undefined) {
+      if (from === undefined) return `${name} learns from ${teacher}, which is no stage before it`;
+      if (from !== 2 * studentSteps) {
+        return `${name} of ${inSteps(studentSteps)} cannot halve ${teacher} of ${inSteps(from)}`;
+      }
+    }
     stages.set(name, studentSteps);
   }
   const known = [...stages.keys(), "classifier"];

@@ -1,10 +1,13 @@
 // From the words of the command line to the config that the run keeps.
 import { readFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { disposeParams, useBackend } from "cfd-distill";
 import { SCALINGS, type CliChoice } from "./cli.js";
 import { checkConfig, didYouMean, type RecipeConfig } from "./config.js";
 import { fingerprint, readModel } from "./import.js";
-import { halvings, presets, scaleSteps, type Preset } from "./presets.js";
+import { halvings, liveHalvings, shippedHalvings } from "./halvings.js";
+import { presets, scaleSteps, type Preset } from "./presets.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */
 export async function configure(choice: CliChoice): Promise<RecipeConfig> {
@@ -41,21 +44,42 @@ async function saved(path: string): Promise<RecipeConfig> {
 
 async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
   const known: Readonly<Record<string, Preset>> = presets[choice.recipe];
-  const { plan, ...preset } = scaleSteps(
+  const { plan, live, ...preset } = scaleSteps(
     known[choice.preset ?? Object.keys(known)[0]!]!,
     choice.stepsScale ?? 1,
   );
+  const start = { recipe: choice.recipe, ...preset, engine: "wasm", seed: 0 } as const;
+  if (live) {
+    refuseOthers(choice, preset.preset);
+    const shipped = shippedHalvings(preset.teacherSteps, plan);
+    const names = ["teacher", "classifier", ...shipped.map(({ name }) => name)];
+    return { ...start, halvings: [...shipped, ...liveHalvings(live)], files: await shippedFiles(names) };
+  }
   const steps = choice.teacherSteps ?? (await stepsOf(choice.teacher)) ?? preset.teacherSteps;
   const teacherSteps = halvable(steps, choice.teacher ?? "the teacher");
-  return {
-    recipe: choice.recipe,
-    ...preset,
-    engine: "wasm",
-    seed: 0,
-    teacherSteps,
-    halvings: halvings(teacherSteps, plan),
-    files: {},
-  };
+  return { ...start, teacherSteps, halvings: halvings(teacherSteps, plan), files: {} };
+}
+
+/** Students that ship go with the teacher and the classifier that ship. */
+function refuseOthers({ teacher, teacherSteps, classifier }: CliChoice, preset: string): void {
+  const [flag] = Object.entries({ teacher, "teacher-steps": teacherSteps, classifier }).find(
+    ([, value]) => value !== undefined,
+  ) ?? [undefined];
+  if (flag === undefined) return;
+  throw new Error(
+    `--${flag}: the preset ${preset} goes on from students that ship, which have their teacher and classifier; ` +
+      "add another preset, such as --preset scratch.",
+  );
+}
+
+const MODELS = fileURLToPath(new URL("../assets/models/", import.meta.url));
+
+/** The networks of these stages that ship with the examples. */
+async function shippedFiles(names: readonly string[]): Promise<RecipeConfig["files"]> {
+  const path = (name: string) => join(relative(process.cwd(), MODELS), `${name}.safetensors`);
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await fingerprint(path(name))])),
+  ) as RecipeConfig["files"];
 }
 
 /** The steps of a teacher from elsewhere. */

@@ -19,11 +19,14 @@ const sheet = PNG.sync.read(readFileSync(new URL("letters.png", assets)));
 
 const INK: Colour = [32, 33, 36];
 const GREY: Colour = [112, 117, 122];
+const RULE: Colour = [218, 220, 224];
 
 /** One line of a figure: what made the images, a remark, and where its images stand. */
 export interface RowLabel {
   readonly label: string;
   readonly note?: string;
+  /** Whether a line above sets it off from the row before. */
+  readonly rule?: boolean;
 }
 
 /** A title, a label per row (left) and one per group of columns (above), around a grid of images. */
@@ -66,6 +69,7 @@ export function figure(grid: Picture, gap: number, text: FigureText): Picture {
   const step = (grid.height - gap) / text.rows.length;
   text.rows.forEach((row, i) => {
     const middle = top + gap / 2 + (i + 0.5) * step;
+    if (row.rule) drawRule(page, { y: Math.round(top + i * step + (gap - 1) / 2), margin });
     const y = row.note === undefined ? middle - 9 : middle - 18;
     write(page, row.label, { x: margin, y, face: "label" });
     if (row.note !== undefined) write(page, row.note, { x: margin, y: y + 19, face: "small", colour: GREY });
@@ -91,6 +95,10 @@ function paste(page: Picture, part: Picture, left: number, top: number): void {
   }
 }
 
+function drawRule(page: Picture, { y, margin }: { y: number; margin: number }): void {
+  for (let x = margin; x < page.width - margin; x++) page.data.set(RULE, (y * page.width + x) * 3);
+}
+
 /** A letter the sheet lacks is drawn as a question mark. */
 function glyph(character: string, face: Face): Glyph {
   const { glyphs } = letters.faces[face];
@@ -101,16 +109,16 @@ export function width(text: string | undefined, face: Face): number {
   return Array.from(text ?? "").reduce((sum, character) => sum + glyph(character, face)[2], 0);
 }
 
-/** Breaks between words where a line would be wider than `most` pixels. */
+/** Breaks after spaces and hyphens where a line would be wider than `most` pixels. */
 function wrap(text: string, most: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(" ")) {
+  for (const piece of text.split(/(?<=[ -])/)) {
     const last = lines.at(-1);
-    const longer = last === undefined ? word : `${last} ${word}`;
-    if (last !== undefined && width(longer, "small") > most) lines.push(word);
+    const longer = `${last ?? ""}${piece}`;
+    if (last !== undefined && width(longer.trimEnd(), "small") > most) lines.push(piece);
     else lines.splice(-1, 1, longer);
   }
-  return lines;
+  return lines.map((line) => line.trimEnd());
 }
 
 export function write(

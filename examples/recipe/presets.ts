@@ -1,60 +1,17 @@
 // The sizes a run comes in.
-import type { Halving, RecipeConfig, TrainingConfig } from "./config.js";
+import type { RecipeConfig, TrainingConfig } from "./config.js";
+import type { Methods, Plan } from "./halvings.js";
 
 /** A preset: everything but where to compute, from which seed, and the halvings, which follow from the teacher. */
 export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings" | "files"> & {
   readonly plan: Plan;
+  /** The networks of the plan are those that ship with the examples, but for one more halving by each method. */
+  readonly live?: Methods;
 };
 
-type Pd = Omit<Extract<Halving, { method: "pd" }>, "method" | "name" | "teacher" | "studentSteps">;
-type Cfd = Omit<Extract<Halving, { method: "cfd" }>, "method" | "name" | "teacher" | "studentSteps">;
-
-/** PD halves from the teacher's steps down to `pdTo`; CFD from PD's student of `cfdFrom` steps down to `cfdTo`. */
-export interface Plan {
-  readonly pd: Pd;
-  readonly cfd: Cfd;
-  readonly pdTo: number;
-  readonly cfdFrom: number;
-  readonly cfdTo: number;
-  /** Students of 2 steps and of 1 are trained so many times as long. */
-  readonly lastLonger: number;
-}
-
-/** The halvings of a teacher of so many steps; CFD starts from the teacher itself where it has few enough. */
-export function halvings(teacherSteps: number, plan: Plan): Halving[] {
-  const { pd, cfd, pdTo, cfdTo, lastLonger } = plan;
-  const longer = (steps: number, { steps: trained }: TrainingConfig) =>
-    trained * (steps <= 2 ? lastLonger : 1);
-  const cfdFrom = Math.min(plan.cfdFrom, teacherSteps);
-  const chain = <M extends "pd" | "cfd">(method: M, first: string, from: number, to: number) => {
-    const names: { method: M; name: string; teacher: string; studentSteps: number }[] = [];
-    for (let steps = from / 2; steps >= to; steps /= 2) {
-      names.push({
-        method,
-        name: `${method}-${steps}`,
-        teacher: names.at(-1)?.name ?? first,
-        studentSteps: steps,
-      });
-    }
-    return names;
-  };
-  const start = cfdFrom === teacherSteps ? "teacher" : `pd-${cfdFrom}`;
-  return [
-    ...chain("pd", "teacher", teacherSteps, pdTo).map((stage) => ({
-      ...stage,
-      ...pd,
-      steps: longer(stage.studentSteps, pd),
-    })),
-    ...chain("cfd", start, cfdFrom, cfdTo).map((stage) => ({
-      ...stage,
-      ...cfd,
-      steps: longer(stage.studentSteps, cfd),
-    })),
-  ];
-}
-
-const quickstart: Preset = {
-  preset: "quickstart",
+/** Everything from the first weights on, in minutes; its pictures are blurry. */
+const scratch: Preset = {
+  preset: "scratch",
   dataset: "emoji-groups",
   parallel: 2,
   teacherSteps: 16,
@@ -100,22 +57,22 @@ const quickstart: Preset = {
 
 /** Every stage in seconds, to see that it works; its pictures are noise. */
 const smoke: Preset = {
-  ...quickstart,
+  ...scratch,
   preset: "smoke",
   parallel: 1,
   teacherSteps: 8,
   unet: { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4 },
-  base: { ...quickstart.base, steps: 6, batch: 4, warmup: 2 },
+  base: { ...scratch.base, steps: 6, batch: 4, warmup: 2 },
   classifier: {
-    ...quickstart.classifier,
+    ...scratch.classifier,
     network: { type: "resnet", blocks: [1, 1], width: 4 },
     steps: 4,
     batch: 4,
   },
   plan: {
-    ...quickstart.plan,
-    pd: { ...quickstart.plan.pd, steps: 3, batch: 4 },
-    cfd: { ...quickstart.plan.cfd, steps: 3, batch: 4 },
+    ...scratch.plan,
+    pd: { ...scratch.plan.pd, steps: 3, batch: 4 },
+    cfd: { ...scratch.plan.cfd, steps: 3, batch: 4 },
     pdTo: 2,
     cfdTo: 2,
   },
@@ -127,14 +84,14 @@ const smoke: Preset = {
 
 /** What takes hours on two cores, whatever the images. */
 const hours: Preset = {
-  ...quickstart,
+  ...scratch,
   preset: "hours",
   dataset: "emoji-kinds",
   teacherSteps: 64,
   unet: { channels: 32, multipliers: [1, 1, 2], attention: [1, 2], blocks: 1, groups: 8 },
   flip: false,
   base: {
-    ...quickstart.base,
+    ...scratch.base,
     steps: 40_000,
     batch: 16,
     rate: 1e-3,
@@ -143,7 +100,7 @@ const hours: Preset = {
     weighting: { minSnr: 5 },
   },
   classifier: {
-    ...quickstart.classifier,
+    ...scratch.classifier,
     network: { type: "resnet", blocks: [2, 2, 2, 2], width: 16 },
     steps: 4000,
     batch: 32,
@@ -168,9 +125,14 @@ const emoji: Preset = {
   preset: "emoji",
   groups: ["Smileys & Emotion", "Animals & Nature", "Food & Drink", "Travel & Places", "Activities", "Flags"],
   base: { ...hours.base, steps: 24_000 },
+  plan: {
+    ...hours.plan,
+    pd: { ...hours.plan.pd, steps: 700, rate: 3e-4 },
+    cfd: { ...hours.plan.cfd, steps: 700, rate: 2e-4 },
+  },
   shown: [
     "face-smiling",
-    "face-concerned",
+    "face-tongue",
     "face-costume",
     "cat-face",
     "heart",
@@ -183,11 +145,24 @@ const emoji: Preset = {
     "food-sweet",
     "drink",
     "place-building",
-    "transport-ground",
+    "transport-air",
     "sky & weather",
     "sport",
     "country-flag",
   ],
+};
+
+/** The networks that ship, and the last halving once more, before one's eyes. */
+const quickstart: Preset = {
+  ...emoji,
+  preset: "quickstart",
+  live: {
+    pd: { ...emoji.plan.pd, steps: 150 },
+    cfd: { ...emoji.plan.cfd, steps: 150 },
+  },
+  measured: 150,
+  saveEvery: 50,
+  logEvery: 1,
 };
 
 /** CIFAR-10 in hours on a CPU: small networks, the paper's order of stages. */
@@ -250,11 +225,11 @@ const paper: Preset = {
   logEvery: 50,
 };
 
-const tiny: Preset = { ...quickstart, preset: "tiny", dataset: "cifar10", drawn: 20 };
+const tiny: Preset = { ...scratch, preset: "tiny", dataset: "cifar10", drawn: 20 };
 
 /** The presets of each program, its default first. */
 export const presets = {
-  quickstart: { quickstart, emoji, smoke },
+  quickstart: { quickstart, scratch, emoji, smoke },
   "cifar10-cfd": { tiny, small, paper, smoke: { ...smoke, dataset: "cifar10" } },
 } as const satisfies Record<RecipeConfig["recipe"], Record<string, Preset>>;
 
@@ -264,11 +239,13 @@ export function scaleSteps(preset: Preset, factor: number): Preset {
     ...stage,
     steps: Math.max(1, Math.round(stage.steps * factor)),
   });
-  const { base, classifier, plan } = preset;
+  const methods = <T extends Methods>(of: T): T => ({ ...of, pd: scaled(of.pd), cfd: scaled(of.cfd) });
+  const { base, classifier, plan, live } = preset;
   return {
     ...preset,
     base: scaled(base),
     classifier: scaled(classifier),
-    plan: { ...plan, pd: scaled(plan.pd), cfd: scaled(plan.cfd) },
+    plan: methods(plan),
+    ...(live && { live: methods(live) }),
   };
 }

@@ -91,10 +91,12 @@ async function draw(run: Run): Promise<Buffer> {
         : ""),
     rows: [
       { label: "Training images", note: "for comparison" },
-      ...methods.map(({ label }, i): RowLabel => {
+      ...methods.map(({ label, steps }, i): RowLabel => {
+        const rule = steps !== methods[i - 1]?.steps;
         const milliseconds = `${Number(drawn[i]!.millisecondsPerImage.toPrecision(2))} ms an image`;
         const row = measured?.rows.find(({ method }) => method === label);
-        return { label, note: row ? `${milliseconds} · distance ${row.frechet.toFixed(1)}` : milliseconds };
+        const note = row ? `${milliseconds} · distance ${row.frechet.toFixed(1)}` : milliseconds;
+        return { label, note, rule };
       }),
     ],
     columns: labels.filter((label, i) => label !== labels[i - 1]).map((label) => train.classes[label]!),

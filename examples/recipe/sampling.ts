@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { decodeSafetensors, disposeParams, encodeSafetensors, safetensorsMetadata } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
-import { inSteps, type RecipeConfig } from "./config.js";
+import { inSteps, type Halving, type RecipeConfig } from "./config.js";
 import { fingerprint } from "./import.js";
 import { loadModel } from "./models.js";
 import { progress } from "./progress.js";
@@ -27,24 +27,32 @@ export interface Drawn {
   readonly millisecondsPerImage: number;
 }
 
-/** The teacher at all its steps; then, for each number of steps that students have, plain DDIM, PD and CFD. */
-export function methodsOf({ teacherSteps, halvings }: RecipeConfig): Method[] {
-  const ofCfd = halvings.filter(({ method }) => method === "cfd");
-  const counts = (ofCfd.length > 0 ? ofCfd : halvings).map(({ studentSteps }) => studentSteps);
-  const few = counts.flatMap((steps): Method[] => [
-    { label: `Teacher (DDIM), ${inSteps(steps)}`, stage: "teacher", steps },
-    ...halvings
-      .filter(({ studentSteps }) => studentSteps === steps)
-      .map(({ method, name }) => ({
-        label: `${method.toUpperCase()}, ${inSteps(steps)}`,
-        stage: name,
-        steps,
-      })),
-  ]);
+/** Students of more steps are on the way to those that one wants. */
+const FEW = 8;
+
+/** The teacher at all its steps; then, for each small number of steps that students have, plain DDIM, PD and CFD. */
+export function methodsOf(config: RecipeConfig): Method[] {
+  const { teacherSteps, halvings } = config;
+  const counts = [...new Set(halvings.map(({ studentSteps }) => studentSteps))];
+  const few = counts
+    .filter((steps) => steps <= FEW)
+    .flatMap((steps): Method[] => [
+      { label: `Teacher (DDIM), ${inSteps(steps)}`, stage: "teacher", steps },
+      ...halvings
+        .filter(({ studentSteps }) => studentSteps === steps)
+        .map((halving) => ({ label: labelOf(config, halving), stage: halving.name, steps })),
+    ]);
   return [
     { label: `Teacher (DDIM), ${inSteps(teacherSteps)}`, stage: "teacher", steps: teacherSteps },
     ...few,
   ];
+}
+
+/** Of two students of one kind, one shipped and one trained by this run, each is called what it is. */
+function labelOf({ halvings, files }: RecipeConfig, { method, studentSteps, name }: Halving): string {
+  const alike = halvings.filter((other) => other.method === method && other.studentSteps === studentSteps);
+  const origin = alike.length === 1 ? "" : files[name] ? ", shipped" : ", live";
+  return `${method.toUpperCase()}, ${inSteps(studentSteps)}${origin}`;
 }
 
 /** Those methods whose networks are there already. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { useBackend } from "cfd-distill";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Manifest } from "../../examples/browser/manifest.js";
 import { parseArguments } from "../../examples/recipe/cli.js";
 import { checkConfig, type Halving } from "../../examples/recipe/config.js";
 import { checkDisk, freeBytes, planOf } from "../../examples/recipe/estimate.js";
@@ -13,7 +14,8 @@ import { loadEmoji } from "../../examples/recipe/data.js";
 import { openDirectory } from "../../examples/recipe/directory.js";
 import { chooseStages } from "../../examples/recipe/plan.js";
 import { encodePng, figure } from "../../examples/recipe/picture.js";
-import { halvings, presets, scaleSteps } from "../../examples/recipe/presets.js";
+import { halvings } from "../../examples/recipe/halvings.js";
+import { presets, scaleSteps } from "../../examples/recipe/presets.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { tableOf } from "../../examples/recipe/report.js";
 import { cutSheet, subset } from "../../examples/recipe/sheet.js";
@@ -275,11 +277,12 @@ describe("the command line", () => {
   });
 
   it("has defaults, and scales steps", async () => {
-    const choice = parse("--seed", "7", "--steps-scale", "0.5");
-    expect(choice).toMatchObject({ out: "runs/quickstart", resume: false, force: false, dryRun: false });
+    const choice = parse("--preset", "scratch", "--seed", "7", "--steps-scale", "0.5");
+    expect(choice).toMatchObject({ resume: false, force: false, dryRun: false });
     const chosen = await configure(choice);
-    expect(chosen).toMatchObject({ preset: "quickstart", seed: 7, engine: "wasm", parallel: 2 });
-    expect(chosen.base.steps).toBe(Math.round(presets.quickstart.quickstart.base.steps / 2));
+    expect(chosen).toMatchObject({ preset: "scratch", seed: 7, engine: "wasm", parallel: 2 });
+    expect(chosen.base.steps).toBe(Math.round(presets.quickstart.scratch.base.steps / 2));
+    expect(parse().out).toBe("runs/quickstart");
     expect(parse("--preset", "smoke").out).toBe("runs/quickstart-smoke");
     const cifar = parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--data", "DIR"]);
     expect([await configure(cifar), cifar.data]).toMatchObject([
@@ -293,7 +296,7 @@ describe("the command line", () => {
     expect(await configure(parse("--engine", "node"))).toMatchObject({ engine: "node", parallel: 1 });
     const changed = await configure(parse("--set", "base.rate=1e-4", "--set", "halvings.0.steps=7"));
     expect([changed.base.rate, changed.halvings[0]!.steps]).toEqual([1e-4, 7]);
-    await expect(configure(parse("--teacher-steps", "12"))).rejects.toThrow(
+    await expect(configure(parse("--preset", "scratch", "--teacher-steps", "12"))).rejects.toThrow(
       "the teacher: 12 steps cannot be halved down to 1; add --teacher-steps 8, or another power of two,",
     );
     await expect(configure(parse("--set", "base.rat=1"))).rejects.toThrow(
@@ -302,6 +305,29 @@ describe("the command line", () => {
     await expect(configure(parse("--set", "base.rate=fast"))).rejects.toThrow(
       "the options: base.rate: Invalid input",
     );
+  });
+
+  it("goes on from the networks that ship, with one more halving by each method", async () => {
+    const { files, halvings: stages, teacherSteps, groups, shown } = await configure(parse());
+    expect(stages.map(({ name }) => name)).toEqual([
+      ...["pd-8", "pd-4", "pd-2", "pd-1", "cfd-4", "cfd-2", "cfd-1"],
+      ...["pd-live", "cfd-live"],
+    ]);
+    const shipped = ["teacher", "classifier", ...stages.slice(0, -2).map(({ name }) => name)];
+    expect(Object.keys(files)).toEqual(shipped);
+    for (const stage of stages.slice(-2)) expect(stage.steps).toBeGreaterThanOrEqual(100);
+    const manifest = JSON.parse(await readFile("examples/assets/models/manifest.json", "utf8")) as Manifest;
+    expect(["teacher", ...stages.slice(0, -2).map(({ name }) => name)]).toEqual(
+      manifest.models.map(({ id }) => id),
+    );
+    expect(teacherSteps).toBe(manifest.models[0]!.steps);
+    const { train } = loadEmoji("kinds", groups);
+    expect(train.classes).toEqual(manifest.classes);
+    expect(train.classes).toEqual(expect.arrayContaining(shown!));
+    await expect(configure(parse("--teacher", "ckpt.pt"))).rejects.toThrow(
+      "--teacher: the preset quickstart goes on from students that ship",
+    );
+    await expect(configure(parse("--teacher-steps", "8"))).rejects.toThrow("--teacher-steps: the preset");
   });
 
   it("takes CIFAR-10, or a folder of pictures with their size", async () => {

@@ -125,6 +125,8 @@ async function checkResults(out: string): Promise<void> {
   };
   expect(report.rows.map(({ method }) => method)).toEqual([
     "Teacher (DDIM), 8 steps",
+    "Teacher (DDIM), 4 steps",
+    "PD, 4 steps",
     "Teacher (DDIM), 2 steps",
     "PD, 2 steps",
     "CFD, 2 steps",
