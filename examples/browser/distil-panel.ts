@@ -19,7 +19,7 @@ interface Surroundings {
 
 /** Brings the distilling part to life: one distillation at a time, which a reload of the page does not end. */
 export async function distilPanel({ manifest, engine, draw }: Surroundings): Promise<void> {
-  const fixed = { ...distilStarts(manifest.classes), dataset: manifest.dataset, base: document.baseURI };
+  const fixed = { ...distilStarts(manifest), dataset: manifest.dataset, base: document.baseURI };
   const view = distilView(manifest, (button) => void press(button).catch(fail));
   let saved = await claimSaved(view);
   let pause: (() => void) | undefined;
