@@ -32,6 +32,8 @@ export interface Manifest {
     /** A model's id; the student takes half as many steps. */
     readonly teacher: string;
     readonly batch: number;
+    /** Whether every second picture is mirrored. */
+    readonly flip: boolean;
     readonly rate: number;
     /** Of PD's loss. */
     readonly weighting: Weighting;
