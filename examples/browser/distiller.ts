@@ -39,8 +39,8 @@ export interface Listener {
 /** Over a wire, what returns nothing returns a promise. */
 type Told = void | Promise<void>;
 
-const DRAW_EVERY = 10;
-const SAVE_EVERY = 20;
+const DRAW_EVERY = 5;
+const SAVE_EVERY = 10;
 let pausing = false;
 
 /** Trains until the settings' steps are done or until `pause`. */

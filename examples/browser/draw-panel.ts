@@ -75,7 +75,8 @@ async function draw({ worker, manifest, models, isCurrent }: Drawing, wish: Wish
   byId("figures", HTMLElement).replaceChildren(...figures.map(({ element }) => element));
   try {
     for (const [i, one] of planned.entries()) await paintNoise(worker, one, figures[i]!, starts);
-    for (const [i, one] of planned.entries()) {
+    const quickestFirst = [...planned.entries()].sort(([, a], [, b]) => a.steps - b.steps);
+    for (const [i, one] of quickestFirst) {
       if (!isCurrent()) return;
       await drawFigure(worker, one, figures[i]!, starts);
     }
