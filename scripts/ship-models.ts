@@ -77,6 +77,7 @@ const manifest: Manifest = {
   distillation: {
     teacher: pd.teacher,
     batch: pd.batch,
+    flip: config.flip,
     rate: pd.rate,
     weighting: pd.weighting,
     temperature: lastHalving("cfd").temperature,

@@ -19,7 +19,7 @@ interface Surroundings {
 
 /** Brings the distilling part to life: one distillation at a time, which a reload of the page does not end. */
 export async function distilPanel({ manifest, engine, draw }: Surroundings): Promise<void> {
-  const starts = distilStarts(manifest.classes);
+  const fixed = { ...distilStarts(manifest), dataset: manifest.dataset, base: document.baseURI };
   const view = distilView(manifest, (button) => void press(button).catch(fail));
   let saved = await claimSaved(view);
   let pause: (() => void) | undefined;
@@ -45,7 +45,7 @@ export async function distilPanel({ manifest, engine, draw }: Surroundings): Pro
     };
     try {
       const halving = await ingredients(manifest);
-      const task: Task = { engine: saved?.engine ?? engine(), settings, halving, saved, ...starts };
+      const task: Task = { engine: saved?.engine ?? engine(), settings, halving, saved, ...fixed };
       saved = await watchWorker(worker)(remote.run(task, proxy(listener)));
     } catch (problem) {
       saved = (await loadSaved()) ?? saved;

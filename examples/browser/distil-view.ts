@@ -5,7 +5,7 @@ import { byId, showMessage } from "./dom.js";
 import { figure, type Figure } from "./figure.js";
 import type { Manifest } from "./manifest.js";
 import { startPace } from "./pace.js";
-import { inSteps, type Starts } from "./plan.js";
+import { inSteps, namesOf, startsOf, type Starts } from "./plan.js";
 import type { Images, Samples, Saved } from "./store.js";
 
 /** What the panel can be in, as far as it looks different; "elsewhere" while another tab distils or could. */
@@ -62,11 +62,13 @@ const ELSEWHERE =
 
 type Parts = ReturnType<typeof partsOf>;
 
-function partsOf({ classes, models, distillation }: Manifest) {
+function partsOf(manifest: Manifest) {
+  const { models, distillation } = manifest;
+  const names = namesOf(distilStarts(manifest), manifest);
   const { steps } = models.find(({ id }) => id === distillation.teacher)!;
   const figures = {
-    teacher: figure("Teacher", inSteps(steps), classes),
-    student: figure("Student", inSteps(steps / 2), classes),
+    teacher: figure("Teacher", inSteps(steps), names),
+    student: figure("Student", inSteps(steps / 2), names),
   };
   byId("distil-figures", HTMLElement).append(figures.teacher.element, figures.student.element);
   return {
@@ -131,8 +133,7 @@ function standing(saved: Saved | undefined, finished: boolean): string {
   return finished ? `Finished: ${what}.` : `Saved in this browser: ${what}.`;
 }
 
-/** The first images of each group, the same in every run. */
-export function distilStarts(classes: readonly string[]): Starts {
-  const labels = classes.map((_, label) => label);
-  return { seeds: labels.map((label) => label + 1), labels };
+/** What is drawn to be watched, the same in every run: the images that the page begins with. */
+export function distilStarts(manifest: Manifest): Starts {
+  return startsOf({ seed: 1, count: 9, kind: -1 }, manifest);
 }

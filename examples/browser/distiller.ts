@@ -5,6 +5,7 @@ import { draw, openDistillation, SHARES, type Compute, type Settings } from "./d
 import { loadEmoji } from "./emoji.js";
 import type { EngineName } from "./engines.js";
 import type { HalvingSetup, StepInput } from "./halving.js";
+import type { Manifest } from "./manifest.js";
 import { startEngine } from "./start-engine.js";
 import { save, type Samples, type Saved } from "./store.js";
 
@@ -13,6 +14,9 @@ export interface Task {
   readonly engine: EngineName;
   readonly settings: Settings;
   readonly halving: Omit<HalvingSetup, "images" | "method">;
+  /** The pictures to learn from, and the page's address, beside which they are: workers have only their own. */
+  readonly dataset: Manifest["dataset"];
+  readonly base: string;
   readonly saved: Saved | undefined;
   /** The images that are drawn now and then. */
   readonly seeds: readonly number[];
@@ -35,15 +39,19 @@ export interface Listener {
 /** Over a wire, what returns nothing returns a promise. */
 type Told = void | Promise<void>;
 
-const DRAW_EVERY = 10;
-const SAVE_EVERY = 20;
+const DRAW_EVERY = 5;
+const SAVE_EVERY = 10;
 let pausing = false;
 
 /** Trains until the settings' steps are done or until `pause`. */
 async function run(task: Task, listener: Listener): Promise<Saved> {
   const { engine, settings } = task;
   await startEngine(engine);
-  const setup = { ...task.halving, method: settings.method, images: await loadEmoji() };
+  const setup = {
+    ...task.halving,
+    method: settings.method,
+    images: await loadEmoji(task.dataset, task.base),
+  };
   const compute = engine === "wasm" && crossOriginIsolated ? await sideBySide(setup) : undefined;
   const distillation = openDistillation(setup, settings, task.saved?.checkpoint, compute);
   const losses = [...(task.saved?.losses ?? [])];

@@ -1,3 +1,4 @@
+import type { Sheet } from "../recipe/sheet.js";
 import { byId } from "./dom.js";
 import type { Manifest } from "./manifest.js";
 import type { Wish } from "./plan.js";
@@ -14,16 +15,14 @@ export interface DrawForm {
 }
 
 /** Brings the form's fields to life; `changed` hears of every change by the visitor. */
-export function drawForm(classes: Manifest["classes"], changed: () => void): DrawForm {
+export function drawForm(manifest: Manifest, sheet: Sheet, changed: () => void): DrawForm {
   const form = byId("draw-form", HTMLFormElement);
   const show = byId("show", HTMLSelectElement);
   const steps = byId("steps", HTMLInputElement);
   const seed = byId("seed", HTMLInputElement);
   const count = byId("count", HTMLSelectElement);
-  const group = byId("group", HTMLSelectElement);
-  classes.forEach((name, label) => {
-    group.add(new Option(name, String(label)));
-  });
+  const kind = byId("kind", HTMLSelectElement);
+  kind.append(...kindOptions(manifest, sheet));
   const showSteps = () => {
     byId("steps-value", HTMLOutputElement).textContent = steps.value;
   };
@@ -45,7 +44,7 @@ export function drawForm(classes: Manifest["classes"], changed: () => void): Dra
         steps: steps.valueAsNumber,
         seed: seed.valueAsNumber,
         count: Number(count.value),
-        group: Number(group.value),
+        kind: Number(kind.value),
       };
     },
     list(model) {
@@ -57,4 +56,17 @@ export function drawForm(classes: Manifest["classes"], changed: () => void): Dra
       showSteps();
     },
   };
+}
+
+/** The classes to choose from; kinds are listed under the groups of Unicode's that they are in. */
+function kindOptions({ classes, dataset }: Manifest, { groups }: Sheet): HTMLElement[] {
+  const option = (name: string) => new Option(name, String(classes.indexOf(name)));
+  if (dataset.classes === "groups") return classes.map(option);
+  const lists = groups.map(({ name, kinds }) => {
+    const list = document.createElement("optgroup");
+    list.label = name;
+    list.append(...kinds.filter((kind) => classes.includes(kind.name)).map((kind) => option(kind.name)));
+    return list;
+  });
+  return lists.filter(({ children }) => children.length > 0);
 }

@@ -1,9 +1,10 @@
 import { proxy } from "comlink";
+import type { Sheet } from "../recipe/sheet.js";
 import { byId, messageOf, showMessage } from "./dom.js";
 import { drawForm } from "./draw-form.js";
 import { figure, type Figure } from "./figure.js";
 import { loadFile, type Manifest } from "./manifest.js";
-import { plan, startsOf, titleOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
+import { namesOf, plan, startsOf, titleOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
 import type { Drawn } from "./sampler.js";
 import type { PageModel, SamplerClient } from "./sampler-client.js";
 
@@ -16,7 +17,7 @@ export interface DrawPanel {
 }
 
 /** Brings the drawing part to life. */
-export function drawPanel(manifest: Manifest): DrawPanel {
+export function drawPanel(manifest: Manifest, sheet: Sheet): DrawPanel {
   const models = new Map<string, PageModel>();
   let client: SamplerClient | undefined;
   let latest = 0;
@@ -31,7 +32,7 @@ export function drawPanel(manifest: Manifest): DrawPanel {
     const isCurrent = () => ticket === latest && !worker.ended.aborted;
     queue = queue.then(() => draw({ worker, manifest, models, isCurrent }, wish));
   };
-  const form = drawForm(manifest.classes, redraw);
+  const form = drawForm(manifest, sheet, redraw);
   const list = (model: PageModel) => {
     models.set(model.id, model);
     form.list(model);
@@ -67,14 +68,15 @@ async function draw({ worker, manifest, models, isCurrent }: Drawing, wish: Wish
   const [status, error] = [byId("draw-status", HTMLElement), byId("draw-error", HTMLElement)];
   showMessage(error, undefined);
   status.textContent = `Drawing on ${worker.engine} …`;
-  const starts = startsOf(wish, manifest.classes.length);
-  const names = starts.seeds.map((seed, i) => `${manifest.classes[starts.labels[i]!]!}, seed ${seed}`);
+  const starts = startsOf(wish, manifest);
+  const names = namesOf(starts, manifest);
   const planned = plan(wish, manifest, models);
   const figures = planned.map(({ title, note }) => figure(title, note, names));
   byId("figures", HTMLElement).replaceChildren(...figures.map(({ element }) => element));
   try {
     for (const [i, one] of planned.entries()) await paintNoise(worker, one, figures[i]!, starts);
-    for (const [i, one] of planned.entries()) {
+    const quickestFirst = [...planned.entries()].sort(([, a], [, b]) => a.steps - b.steps);
+    for (const [i, one] of quickestFirst) {
       if (!isCurrent()) return;
       await drawFigure(worker, one, figures[i]!, starts);
     }

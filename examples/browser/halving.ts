@@ -15,6 +15,7 @@ import {
   type ImageSet,
   type LossTerms,
   type Params,
+  type Rng,
   type RngState,
   type Share,
 } from "cfd-distill";
@@ -55,7 +56,7 @@ export function openHalving(setup: HalvingSetup, params: Params): Halving {
   const terms = (input: StepInput, share: Share): LossTerms => {
     const rng = restoreRng(input.rng);
     const times = drawTimes(rng, share.batch, studentSteps).slice(share.start, share.end);
-    const batch = { ...draw(images, rng, share), times, studentSteps };
+    const batch = { ...draw(images, rng, recipe.flip, share), times, studentSteps };
     const models = { student, teacher, schedule };
     return judge
       ? cfdLoss({ ...models, ...batch, classifier: judge.model, temperature: recipe.temperature })
@@ -74,8 +75,8 @@ function openClassifier(bytes: Uint8Array) {
 }
 
 /** A share of a batch with its noise and classes. The whole batch is drawn, so that it is the same for every share. */
-function draw(images: ImageSet, rng: ReturnType<typeof restoreRng>, { start, end, batch }: Share) {
-  const { x0, labels } = drawBatch(images, rng, { batch, flip: true });
+function draw(images: ImageSet, rng: Rng, flip: boolean, { start, end, batch }: Share) {
+  const { x0, labels } = drawBatch(images, rng, { batch, flip });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const part = (of: tf.Tensor4D) => tf.slice(of, start, end - start);
   return { x0: part(x0), eps: part(eps), labels: labels.slice(start, end) };

@@ -5,7 +5,7 @@ import { drawPanel } from "./draw-panel.js";
 import { enginePicker } from "./engine-picker.js";
 import { engineNames, type EngineName } from "./engines.js";
 import { acceptFiles } from "./files.js";
-import { loadManifest } from "./manifest.js";
+import { loadManifest, loadSheet } from "./manifest.js";
 
 /** Nothing fails in the console alone. */
 function showFailure(problem: unknown): void {
@@ -19,9 +19,9 @@ window.addEventListener("unhandledrejection", ({ reason }) => {
   showFailure(reason);
 });
 
-const manifest = await loadManifest();
+const [manifest, sheet] = await Promise.all([loadManifest(), loadSheet()]);
 byId("models-note", HTMLElement).textContent = manifest.about;
-const drawing = drawPanel(manifest);
+const drawing = drawPanel(manifest, sheet);
 acceptFiles(drawing.add);
 let engine: EngineName = engineNames[0];
 await Promise.all([

@@ -1,5 +1,5 @@
 import type { Weighting } from "cfd-distill";
-import type { SheetClasses } from "../recipe/sheet.js";
+import type { Sheet, SheetClasses } from "../recipe/sheet.js";
 
 /** How a model came to be: trained from data, or distilled from a model of twice as many steps. */
 export type Method = "teacher" | "pd" | "cfd";
@@ -32,6 +32,8 @@ export interface Manifest {
     /** A model's id; the student takes half as many steps. */
     readonly teacher: string;
     readonly batch: number;
+    /** Whether every second picture is mirrored. */
+    readonly flip: boolean;
     readonly rate: number;
     /** Of PD's loss. */
     readonly weighting: Weighting;
@@ -40,20 +42,23 @@ export interface Manifest {
   };
 }
 
-const folder = new URL("models/", document.baseURI);
-
 /** The list of models. */
 export async function loadManifest(): Promise<Manifest> {
-  return (await (await load("manifest.json")).json()) as Manifest;
+  return (await (await load("models/manifest.json")).json()) as Manifest;
+}
+
+/** How the picture with the emoji is laid out. */
+export async function loadSheet(): Promise<Sheet> {
+  return (await (await load("emoji-24.json")).json()) as Sheet;
 }
 
 /** One file of the list. */
 export async function loadFile(name: string): Promise<Uint8Array> {
-  return new Uint8Array(await (await load(name)).arrayBuffer());
+  return new Uint8Array(await (await load(`models/${name}`)).arrayBuffer());
 }
 
-async function load(name: string): Promise<Response> {
-  const url = new URL(name, folder);
+async function load(path: string): Promise<Response> {
+  const url = new URL(path, document.baseURI);
   const response = await fetch(url).catch((cause: unknown) => {
     throw new Error(`${url.pathname} could not be loaded: is the page still online?`, { cause });
   });

@@ -9,8 +9,8 @@ export interface Wish {
   readonly steps: number;
   readonly seed: number;
   readonly count: number;
-  /** A label, or -1 for one after the other. */
-  readonly group: number;
+  /** A label, or -1 for a mix. */
+  readonly kind: number;
 }
 
 /** One figure to draw. */
@@ -57,10 +57,20 @@ export function plan(
   ];
 }
 
-/** Seeds and labels of the images, the same for every figure. */
-export function startsOf({ seed, count, group }: Wish, classes: number): Starts {
+/** Seeds and labels of the images, the same for every figure. A mix is spread over the classes that are to be shown. */
+export function startsOf(
+  { seed, count, kind }: Pick<Wish, "seed" | "count" | "kind">,
+  { classes, shown }: Manifest,
+): Starts {
+  const mix = (shown.length > 0 ? shown : classes).map((name) => classes.indexOf(name));
+  const mixed = (i: number) => mix[Math.floor((i * mix.length) / Math.min(count, mix.length)) % mix.length]!;
   const each = <T>(of: (i: number) => T) => Array.from({ length: count }, (_, i) => of(i));
-  return { seeds: each((i) => seed + i), labels: each((i) => (group < 0 ? i % classes : group)) };
+  return { seeds: each((i) => seed + i), labels: each((i) => (kind < 0 ? mixed(i) : kind)) };
+}
+
+/** What each image is called. */
+export function namesOf({ seeds, labels }: Starts, { classes }: Manifest): string[] {
+  return seeds.map((seed, i) => `${classes[labels[i]!]!}, seed ${seed}`);
 }
 
 /** The name of a shipped model. */

@@ -6,12 +6,18 @@ import { encodeSafetensors, loadGenerator, useBackend } from "cfd-distill";
 import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Manifest } from "../manifest.js";
 import { findChromium, launchChromium } from "./chromium.js";
 import { serve } from "./serve.js";
 import { drop, visit, waitForText, type Visit } from "./visit.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const model = (name: string) => readFileSync(here(`../../assets/models/${name}.safetensors`));
+const manifest = JSON.parse(readFileSync(here("../../assets/models/manifest.json"), "utf8")) as Manifest;
+const labelOf = (kind: string) => manifest.classes.indexOf(kind);
+/** What one image of a mix is. */
+const firstShown = labelOf(manifest.shown[0]!);
+const teacherSteps = manifest.models.find(({ method }) => method === "teacher")!.steps;
 const isolation = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -20,11 +26,11 @@ const chromium = findChromium();
 if (!chromium)
   console.warn("\n!!! demo: SKIPPED, because there is no Chromium (set CHROMIUM to its path) !!!\n");
 
-/** A student's image of the first class, from this library in Node. */
-async function drawnByNode(name: string, seed: number): Promise<Float32Array> {
+/** A student's image, from this library in Node. */
+async function drawnByNode(name: string, seed: number, label: number): Promise<Float32Array> {
   await useBackend("wasm");
   const generator = loadGenerator(model(name));
-  const images = await generator.sample({ seeds: [seed], labels: [0] });
+  const images = await generator.sample({ seeds: [seed], labels: [label] });
   const values = await images.data<"float32">();
   images.dispose();
   generator.dispose();
@@ -69,6 +75,15 @@ describe.skipIf(!chromium)("the demo", () => {
     visits.push(opened);
     return opened;
   };
+  /** With a single student to look at, which is quick. */
+  const openQuick = async (...more: Parameters<typeof open>): Promise<Visit> => {
+    const opened = await open(...more);
+    await waitForText(opened.page, "#draw-status", /^Draw(ing|n) on wasm/);
+    await opened.page.selectOption("#show", "cfd-1");
+    await waitForText(opened.page, "#figures figure:only-child figcaption", /ms an image$/);
+    return opened;
+  };
+  /** With teacher, DDIM, PD and CFD. */
   const openDrawn = async (...more: Parameters<typeof open>): Promise<Visit> => {
     const opened = await open(...more);
     await waitForText(opened.page, "#draw-status", /^Drawn on wasm/);
@@ -78,9 +93,8 @@ describe.skipIf(!chromium)("the demo", () => {
   it.each(["wasm", "webgl", "webgpu"] as const)(
     "draws a dropped student on %s as Node draws it",
     async (engine) => {
-      const { page, shown } = await openDrawn();
+      const { page, shown } = await openQuick();
       await page.selectOption("#count", "1");
-      await page.selectOption("#show", "cfd-1");
       await page.check(`input[value=${engine}]`);
       await waitForText(page, "#draw-status", new RegExp(`^Drawn on ${engine}`));
       await page.fill("#seed", "5");
@@ -88,7 +102,7 @@ describe.skipIf(!chromium)("the demo", () => {
       await waitForText(page, "#file-note", /^student\.safetensors is loaded/);
       await waitForText(page, "figcaption", /ms an image$/);
       const got = (await shown()).at(-1)!;
-      const wanted = await drawnByNode("cfd-2", 5);
+      const wanted = await drawnByNode("cfd-2", 5, firstShown);
       expect([got.step, got.steps]).toEqual([2, 2]);
       expect(got.pixels.length).toBe(24 * 24 * 3);
       expect(Math.max(...wanted.map((value, i) => Math.abs(value - got.pixels[i]!)))).toBeLessThan(1e-3);
@@ -100,7 +114,7 @@ describe.skipIf(!chromium)("the demo", () => {
   it("changes the engine in the middle of a drawing", async () => {
     const { page } = await openDrawn();
     await page.selectOption("#count", "16");
-    await waitForText(page, "figcaption", /^Step [1-9] of 16/);
+    await waitForText(page, "figcaption", new RegExp(`^Step \\d of ${teacherSteps}`)); // the teacher's, drawn last
     await page.evaluate(() => {
       document.querySelector<HTMLSelectElement>("#count")!.value = "1";
       document.querySelector<HTMLSelectElement>("#show")!.value = "cfd-1";
@@ -118,8 +132,35 @@ describe.skipIf(!chromium)("the demo", () => {
     const captions = await page.locator("#figures figcaption").allTextContents();
     expect(captions).toEqual(Array(4).fill(expect.stringMatching(/^\d+(\.\d)? ms an image$/)));
     const steps = (await shown()).map(({ step, steps }) => `${step}/${steps}`);
-    expect(steps).toEqual([...Array.from({ length: 16 }, (_, i) => `${i + 1}/16`), "1/1", "1/1", "1/1"]);
+    const teachers = Array.from({ length: teacherSteps }, (_, i) => `${i + 1}/${teacherSteps}`);
+    expect(steps).toEqual(["1/1", "1/1", "1/1", ...teachers]);
     expect(await longestTask()).toBeLessThan(200);
+  });
+
+  it("draws more steps than a student was trained for, and says so", async () => {
+    const { page } = await openDrawn();
+    await page.fill("#steps", "8");
+    await waitForText(page, "#figures figure:last-child p", /^student, 8 steps/);
+    expect(await page.locator("#figures .figure-head p").allTextContents()).toEqual([
+      `DDIM, all its ${teacherSteps} steps`,
+      "teacher, cut to 8 steps",
+      "student, 8 steps",
+      "student, 8 steps, trained for 4",
+    ]);
+  });
+
+  it("lists the kinds under Unicode's groups, and draws the one that is chosen", async () => {
+    const { page } = await openQuick();
+    const groups = await page
+      .locator("#kind optgroup")
+      .evaluateAll((lists) => lists.map((list) => (list as HTMLOptGroupElement).label));
+    expect(groups).toEqual(manifest.dataset.groups);
+    expect(await page.locator("#kind option").allTextContents()).toEqual(["A mix", ...manifest.classes]);
+    await page.selectOption("#count", "1");
+    await page.selectOption("#kind", "country-flag");
+    await page.waitForSelector('.tile[title="country-flag, seed 1"]');
+    await waitForText(page, "#figures figcaption", /ms an image$/);
+    await expectPainted(page, ".tile", await drawnByNode("cfd-1", 1, labelOf("country-flag")));
   });
 
   it("greys an engine that cannot run, with the reason", async () => {
@@ -135,7 +176,7 @@ describe.skipIf(!chromium)("the demo", () => {
   });
 
   it("says what is wrong with a file", async () => {
-    const { page } = await openDrawn();
+    const { page } = await openQuick();
     const after = async (files: Parameters<typeof drop>[1]) => {
       await drop(page, files);
       await page.waitForSelector("#file-error:not([hidden])");
@@ -151,45 +192,45 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(await after([{ name: "c", bytes: model("classifier") }])).toContain("of a diffusion network");
     const two = [student, student].map((bytes, i) => ({ name: String(i), bytes }));
     expect(await after(two)).toBe("Expected one checkpoint, got 2 files.");
-    expect(await page.locator("#show option").count()).toBe(6);
-    await page.setInputFiles("#file", here("../public/models/cfd-1.safetensors"));
+    expect(await page.locator("#show option").count()).toBe(1 + manifest.models.length);
+    await page.setInputFiles("#file", here("../../assets/models/cfd-1.safetensors"));
     await waitForText(page, "#file-note", /^cfd-1\.safetensors is loaded/);
     expect(await page.isHidden("#file-error")).toBe(true);
   });
 
   it("distils, pauses, survives a reload and ends with the bits of a run in two workers", async () => {
-    const { page } = await openDrawn();
-    await page.selectOption("#distil-steps", "60");
+    const { page } = await openQuick();
+    await page.selectOption("#distil-steps", "30");
     await page.click("#distil-go");
-    await waitForText(page, "#distil-status", /^Step (2[2-9]|[3-5]\d) of 60, .* steps\/s on wasm,/); // past the save at 20
+    await waitForText(page, "#distil-status", /^Step (1[2-9]|2\d) of 30, .* steps\/s on wasm,/); // past the save at 10
     await page.click("#distil-go");
-    await waitForText(page, "#distil-status", /^Saved in this browser: CFD student, step \d+ of 60/);
+    await waitForText(page, "#distil-status", /^Saved in this browser: CFD student, step \d+ of 30/);
     const curve = await page.getAttribute("#distil-chart", "aria-label");
-    expect(curve).toMatch(/^Loss curve: (2[2-9]|[3-5]\d) steps, last 0\.\d+$/);
+    expect(curve).toMatch(/^Loss curve: (1[2-9]|2\d) steps, last 0\.\d+$/);
     await page.reload();
     await waitForText(page, "#distil-go", /^Resume$/);
     await page.waitForSelector(`#distil-chart[aria-label="${curve}"]`);
     await page.click("#distil-go");
     const whole = await finish(page);
 
-    const beside = await openDrawn(isolated.url);
-    await beside.page.selectOption("#distil-steps", "60");
+    const beside = await openQuick(isolated.url);
+    await beside.page.selectOption("#distil-steps", "30");
     await beside.page.click("#distil-go");
     await waitForText(beside.page, "#distil-status", /steps\/s on wasm in 2 workers/);
     expect(Buffer.compare(whole, await finish(beside.page))).toBe(0);
 
     await page.click("#distil-use");
-    await waitForText(page, "#figures h3", /^Your CFD student, step 60$/);
+    await waitForText(page, "#figures h3", /^Your CFD student, step 30$/);
     await waitForText(page, "#figures figcaption", /ms an image$/);
     await page.click("#distil-over");
     await waitForText(page, "#distil-status", /^Not started/);
   });
 
   it("leaves distilling to the tab that was first, until that is closed", async () => {
-    const { page: first } = await openDrawn();
-    await first.selectOption("#distil-steps", "60");
+    const { page: first } = await openQuick();
+    await first.selectOption("#distil-steps", "30");
     await first.click("#distil-go");
-    await waitForText(first, "#distil-status", /^Step 2[1-9] of 60/); // past the save at 20
+    await waitForText(first, "#distil-status", /^Step 1[1-9] of 30/); // past the save at 10
     const second = await first.context().newPage();
     await second.goto(site.url);
     await waitForText(second, "#distil-status", /^Distilling belongs to another tab/);
@@ -197,15 +238,15 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(await second.isDisabled("#distil-method")).toBe(true);
     await waitForText(second, "#draw-status", /^Drawn on wasm/); // the rest of the page is free
     await first.close();
-    await waitForText(second, "#distil-status", /^Saved in this browser: CFD student, step \d+ of 60/);
+    await waitForText(second, "#distil-status", /^Saved in this browser: CFD student, step \d+ of 30/);
     await second.click("#distil-go");
     await finish(second);
   });
 
   async function finish(page: Page): Promise<Buffer> {
-    await waitForText(page, "#distil-status", /^Finished: CFD student, step 60 of 60/);
+    await waitForText(page, "#distil-status", /^Finished: CFD student, step 30 of 30/);
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#distil-download")]);
-    expect(download.suggestedFilename()).toBe("cfd-student-step-60.safetensors");
+    expect(download.suggestedFilename()).toBe("cfd-student-step-30.safetensors");
     return readFileSync(await download.path());
   }
 
@@ -258,7 +299,7 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(readFileSync(here("../../../docs/browser.md"), "utf8")).toContain(text);
     const { page } = await open(`${site.url}minimal.html`);
     await page.waitForFunction(() => document.querySelector("canvas")!.toDataURL().length > 1000); // not empty
-    await expectPainted(page, "canvas", await drawnByNode("cfd-1", 7));
+    await expectPainted(page, "canvas", await drawnByNode("cfd-1", 7, 0));
   });
 
   it("says in the page what could not be loaded", async () => {

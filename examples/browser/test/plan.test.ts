@@ -1,0 +1,47 @@
+// What the page decides to draw.
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { nearestModel, type Manifest } from "../manifest.js";
+import { namesOf, startsOf } from "../plan.js";
+
+const file = new URL("../../assets/models/manifest.json", import.meta.url);
+const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
+const letters = { ...manifest, classes: ["a", "b", "c", "d", "e"], shown: ["b", "c", "e"] };
+
+describe("what an image starts from", () => {
+  const labels = (count: number, of: Manifest = letters, kind = -1) =>
+    startsOf({ seed: 7, count, kind }, of).labels;
+
+  it("is a seed each, and of a mix the classes to show, spread over them or over and over", () => {
+    expect(startsOf({ seed: 7, count: 2, kind: -1 }, letters)).toEqual({ seeds: [7, 8], labels: [1, 2] });
+    expect(labels(3)).toEqual([1, 2, 4]);
+    expect(labels(5)).toEqual([1, 2, 4, 1, 2]);
+    expect(labels(1)).toEqual([1]);
+  });
+
+  it("is of a mix of all classes where none is named", () => {
+    expect(labels(2, { ...letters, shown: [] })).toEqual([0, 2]);
+    expect(labels(6, { ...letters, shown: [] })).toEqual([0, 1, 2, 3, 4, 0]);
+  });
+
+  it("is of the chosen class", () => {
+    expect(labels(3, letters, 3)).toEqual([3, 3, 3]);
+    expect(namesOf({ seeds: [4, 5], labels: [0, 3] }, letters)).toEqual(["a, seed 4", "d, seed 5"]);
+  });
+
+  it("is known of every class that is to be shown", () => {
+    expect(labels(manifest.shown.length, manifest)).not.toContain(-1);
+    expect(new Set(labels(9, manifest)).size).toBe(9);
+  });
+});
+
+describe("the model for a number of steps", () => {
+  const nearest = (method: "teacher" | "pd" | "cfd") =>
+    Array.from({ length: 8 }, (_, i) => nearestModel(manifest.models, method, i + 1).id);
+
+  it("is the one trained for the nearest number, by its ratio", () => {
+    expect(nearest("pd")).toEqual(["pd-1", "pd-2", "pd-4", "pd-4", "pd-4", "pd-8", "pd-8", "pd-8"]);
+    expect(nearest("cfd")).toEqual(["cfd-1", "cfd-2", ...Array<string>(6).fill("cfd-4")]);
+    expect(new Set(nearest("teacher"))).toEqual(new Set(["teacher"]));
+  });
+});
