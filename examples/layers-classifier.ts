@@ -3,11 +3,11 @@
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
 import { loadCheckpoint } from "cfd-distill/node";
-import { loadEmoji } from "./recipe/data.js";
+import { loadShippedEmoji } from "./recipe/shipped.js";
 
 await cfd.useBackend("wasm");
 const rng = cfd.createRng(0);
-const { train } = loadEmoji();
+const { train } = loadShippedEmoji();
 
 // Yours may come from tf.loadLayersModel(url). `features` names the layer whose output is compared.
 const model = tf.sequential();

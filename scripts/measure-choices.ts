@@ -26,7 +26,7 @@ import {
   valueAndGrads,
   type ClassifierNetwork,
 } from "cfd-distill";
-import { loadEmoji } from "../examples/recipe/data.js";
+import { loadShippedEmoji, MODELS } from "../examples/recipe/shipped.js";
 
 /** One halving; without a temperature it is PD's. */
 interface Choice {
@@ -55,8 +55,7 @@ const MARKS = [
   "<!-- end of choices -->",
 ] as const;
 
-const read = (file: string) =>
-  readFile(new URL(`../examples/assets/models/${file}.safetensors`, import.meta.url));
+const read = (file: string) => readFile(new URL(`${file}.safetensors`, MODELS));
 
 await useBackend("wasm");
 const source = decodeCheckpoint(await read("pd-2"));
@@ -64,7 +63,7 @@ const judgeFile = decodeNetworkCheckpoint(await read("classifier"));
 const judge = classifier(judgeFile.network as ClassifierNetwork, judgeFile.params);
 const teacher = denoiser(source.network, source.params, source.predictionType);
 const { schedule } = source;
-const images = loadEmoji().train;
+const images = loadShippedEmoji().train;
 
 /** A student of one step, trained as chosen. */
 function halve({ temperature, beta, gamma, batch, steps }: Choice, seed: number) {
@@ -73,7 +72,7 @@ function halve({ temperature, beta, gamma, batch, steps }: Choice, seed: number)
   const student = denoiser(source.network, params, source.predictionType);
   const optimizer = adam({ learningRate: cosineAnnealing({ rate: 3e-4, steps }) });
   for (let step = 0; step < steps; step++) {
-    const drawn = drawBatch(images, rng, { batch, flip: true });
+    const drawn = drawBatch(images, rng, { batch });
     const eps = tf.tensor4d(rng.normals(drawn.x0.size), drawn.x0.shape);
     const given = {
       ...drawn,

@@ -12,7 +12,7 @@ import {
   type NetworkCheckpoint,
 } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import type { Manifest, ShippedModel } from "../examples/browser/manifest.js";
+import { MODELS, type Manifest, type ShippedModel } from "../examples/recipe/shipped.js";
 import type { Halving, RecipeConfig } from "../examples/recipe/config.js";
 import { loadEmoji } from "../examples/recipe/data.js";
 
@@ -20,7 +20,7 @@ import { loadEmoji } from "../examples/recipe/data.js";
 const MOST_STEPS = 8;
 
 const run = process.argv[2] ?? "runs/quickstart-emoji";
-const target = fileURLToPath(new URL("../examples/assets/models/", import.meta.url));
+const target = fileURLToPath(MODELS);
 const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8")) as RecipeConfig;
 const checkpoint = (name: string) => join(run, "checkpoints", `${name}.safetensors`);
 

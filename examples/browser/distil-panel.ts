@@ -4,7 +4,8 @@ import type { Settings } from "./distillation.js";
 import type { Distiller, Task } from "./distiller.js";
 import { messageOf } from "./dom.js";
 import type { EngineName } from "./engines.js";
-import { loadFile, type Manifest } from "./manifest.js";
+import { loadFile } from "./manifest.js";
+import type { Manifest } from "../recipe/shipped.js";
 import { watchWorker, type PageModel } from "./sampler-client.js";
 import { claim, discard, loadSaved, type Saved } from "./store.js";
 

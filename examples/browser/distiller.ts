@@ -5,7 +5,7 @@ import { draw, openDistillation, SHARES, type Compute, type Settings } from "./d
 import { loadEmoji } from "./emoji.js";
 import type { EngineName } from "./engines.js";
 import type { HalvingSetup, StepInput } from "./halving.js";
-import type { Manifest } from "./manifest.js";
+import type { Manifest } from "../recipe/shipped.js";
 import { startEngine } from "./start-engine.js";
 import { save, type Samples, type Saved } from "./store.js";
 

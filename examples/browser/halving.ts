@@ -19,7 +19,7 @@ import {
   type RngState,
   type Share,
 } from "cfd-distill";
-import type { Manifest } from "./manifest.js";
+import type { Manifest } from "../recipe/shipped.js";
 
 /** Everything that decides what is computed, as plain data. */
 export interface HalvingSetup {

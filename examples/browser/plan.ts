@@ -1,5 +1,6 @@
 import type { Job } from "./sampler.js";
-import { nearestModel, type Manifest, type ShippedModel } from "./manifest.js";
+import type { Manifest, ShippedModel } from "../recipe/shipped.js";
+import { nearestModel } from "./manifest.js";
 import type { PageModel } from "./sampler-client.js";
 
 /** What the form asks for. */

@@ -8,6 +8,7 @@ import { checkConfig, didYouMean, type RecipeConfig } from "./config.js";
 import { fingerprint, readModel } from "./import.js";
 import { halvings, liveHalvings, shippedHalvings } from "./halvings.js";
 import { presets, scaleSteps, type Preset } from "./presets.js";
+import { MODELS } from "./shipped.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */
 export async function configure(choice: CliChoice): Promise<RecipeConfig> {
@@ -72,11 +73,9 @@ function refuseOthers({ teacher, teacherSteps, classifier }: CliChoice, preset: 
   );
 }
 
-const MODELS = fileURLToPath(new URL("../assets/models/", import.meta.url));
-
 /** The networks of these stages that ship with the examples. */
 async function shippedFiles(names: readonly string[]): Promise<RecipeConfig["files"]> {
-  const path = (name: string) => join(relative(process.cwd(), MODELS), `${name}.safetensors`);
+  const path = (name: string) => join(relative(process.cwd(), fileURLToPath(MODELS)), `${name}.safetensors`);
   return Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, await fingerprint(path(name))])),
   ) as RecipeConfig["files"];

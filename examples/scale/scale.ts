@@ -7,13 +7,12 @@ import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
 import { loadCheckpoint } from "cfd-distill/node";
-import { loadEmoji } from "../recipe/data.js";
+import { loadShippedEmoji, MODELS } from "../recipe/shipped.js";
 
 const HERE = 20; // steps in this process
 const TOTAL = 60; // the rest is PyTorch's
 const PROCESSES = 2;
 const folder = process.argv[2] ?? "runs/scale";
-const models = new URL("../assets/models/", import.meta.url);
 
 await cfd.useBackend("wasm");
 mkdirSync(folder, { recursive: true });
@@ -22,7 +21,7 @@ const {
   params: teacherParams,
   schedule,
   predictionType,
-} = await loadCheckpoint(fileURLToPath(new URL("pd-2.safetensors", models)));
+} = await loadCheckpoint(fileURLToPath(new URL("pd-2.safetensors", MODELS)));
 const plan = {
   network: network.config,
   predictionType,
@@ -34,7 +33,7 @@ const plan = {
   done: HERE,
   total: TOTAL,
 } as const;
-const { train } = loadEmoji();
+const { train } = loadShippedEmoji();
 const params = cfd.cloneParams(teacherParams);
 const teacher = cfd.denoiser(network, teacherParams, predictionType);
 const student = cfd.denoiser(network, params, predictionType);

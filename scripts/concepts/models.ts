@@ -11,8 +11,13 @@ import {
   type ImageSet,
   type NoiseSchedule,
 } from "cfd-distill";
-import type { Manifest, Method } from "../../examples/browser/manifest.js";
-import { loadEmoji } from "../../examples/recipe/data.js";
+import {
+  loadShippedEmoji,
+  MODELS,
+  readManifest,
+  type Manifest,
+  type Method,
+} from "../../examples/recipe/shipped.js";
 
 /** A student of one step, and the model of two steps that taught it. */
 export interface Pair {
@@ -20,7 +25,7 @@ export interface Pair {
   readonly student: Denoiser;
 }
 
-/** What the pictures are drawn with: the demo's last halvings, their classifier, and emoji. */
+/** What the pictures are drawn with: the shipped last halvings, their classifier, and emoji. */
 export interface Shipped {
   readonly schedule: NoiseSchedule;
   readonly pd: Pair;
@@ -30,19 +35,18 @@ export interface Shipped {
   readonly images: ImageSet;
 }
 
-const folder = new URL("../../examples/assets/models/", import.meta.url);
-const read = (file: string) => readFile(new URL(file, folder));
+const read = (file: string) => readFile(new URL(file, MODELS));
 
-/** Loads the demo's models, which stay until the program ends. */
+/** Loads the shipped models, which stay until the program ends. */
 export async function loadShipped(): Promise<Shipped> {
-  const manifest = JSON.parse(String(await read("manifest.json"))) as Manifest;
+  const manifest = readManifest();
   const judge = decodeNetworkCheckpoint(await read(manifest.classifier));
   return {
     schedule: (await loadModel(manifest, "pd", 2)).schedule,
     pd: await loadPair(manifest, "pd"),
     cfd: await loadPair(manifest, "cfd"),
     judge: classifier(judge.network as ClassifierNetwork, judge.params),
-    images: loadEmoji().test,
+    images: loadShippedEmoji().test,
   };
 }
 

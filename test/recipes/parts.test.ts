@@ -5,7 +5,6 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { useBackend } from "cfd-distill";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { Manifest } from "../../examples/browser/manifest.js";
 import { parseArguments } from "../../examples/recipe/cli.js";
 import { checkConfig, type Halving } from "../../examples/recipe/config.js";
 import { checkDisk, freeBytes, planOf } from "../../examples/recipe/estimate.js";
@@ -18,6 +17,7 @@ import { halvings } from "../../examples/recipe/halvings.js";
 import { presets, scaleSteps } from "../../examples/recipe/presets.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { tableOf } from "../../examples/recipe/report.js";
+import { readManifest } from "../../examples/recipe/shipped.js";
 import { cutSheet, subset } from "../../examples/recipe/sheet.js";
 
 const config = await configure(parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke"]));
@@ -316,7 +316,7 @@ describe("the command line", () => {
     const shipped = ["teacher", "classifier", ...stages.slice(0, -2).map(({ name }) => name)];
     expect(Object.keys(files)).toEqual(shipped);
     for (const stage of stages.slice(-2)) expect(stage.steps).toBeGreaterThanOrEqual(100);
-    const manifest = JSON.parse(await readFile("examples/assets/models/manifest.json", "utf8")) as Manifest;
+    const manifest = readManifest();
     expect(["teacher", ...stages.slice(0, -2).map(({ name }) => name)]).toEqual(
       manifest.models.map(({ id }) => id),
     );

@@ -6,7 +6,7 @@ import { encodeSafetensors, loadGenerator, useBackend } from "cfd-distill";
 import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Manifest } from "../manifest.js";
+import type { Manifest } from "../../recipe/shipped.js";
 import { findChromium, launchChromium } from "./chromium.js";
 import { serve } from "./serve.js";
 import { drop, visit, waitForText, type Visit } from "./visit.js";

@@ -1,7 +1,8 @@
 // What the page decides to draw.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { nearestModel, type Manifest } from "../manifest.js";
+import { nearestModel } from "../manifest.js";
+import type { Manifest } from "../../recipe/shipped.js";
 import { namesOf, startsOf } from "../plan.js";
 
 const file = new URL("../../assets/models/manifest.json", import.meta.url);
