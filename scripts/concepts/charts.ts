@@ -5,6 +5,8 @@ import type { Pair, Shipped } from "./models.js";
 
 const TEMPERATURES = [1, 0.95, 0.9, 0.5];
 const NOISES = 90;
+/** The class whose curves are drawn. */
+const CURVES = "country-flag";
 const STYLE = {
   $schema: "https://vega.github.io/schema/vega-lite/v6.json",
   background: "white",
@@ -54,7 +56,10 @@ export async function drawDistributions(shipped: Shipped): Promise<string> {
 async function distributionsOf(method: string, pair: Pair, { schedule, judge, images }: Shipped) {
   // The curves' noise and class first, then the others that the mean is taken of.
   const seeds = [7, ...Array.from({ length: NOISES - 1 }, (_, i) => 100 + i)];
-  const labels = [8, ...seeds.slice(1).map((seed) => seed % images.classes.length)];
+  const labels = [
+    images.classes.indexOf(CURVES),
+    ...seeds.slice(1).map((seed) => seed % images.classes.length),
+  ];
   const times = seeds.map(() => 1);
   const zT = noise(seeds, images.shape);
   const target = progressiveTarget(pair.teacher, schedule, zT, times, { studentSteps: 1, labels }).x0;
@@ -76,7 +81,9 @@ async function distributionsOf(method: string, pair: Pair, { schedule, judge, im
 
 /** softmax(f / temperature) of one image's features, with its entropy. */
 export async function drawTemperatures({ judge, images }: Shipped): Promise<string> {
-  const { features } = judge(imageBatch(images, [images.labels.lastIndexOf(8)]).x0);
+  const { features } = judge(
+    imageBatch(images, [images.labels.lastIndexOf(images.classes.indexOf(CURVES))]).x0,
+  );
   const order = descending(await softmax(features));
   const names: string[] = [];
   const values: Point[] = [];

@@ -5,9 +5,9 @@ import type { Pair, Shipped } from "./models.js";
 
 /** Starting noises, and the class of what is drawn from them. */
 const STARTS = [
-  { name: "face", seed: 3, of: 0 },
-  { name: "food", seed: 8, of: 3 },
-  { name: "flag", seed: 7, of: 8 },
+  { name: "face", seed: 3, of: "face-smiling" },
+  { name: "food", seed: 8, of: "food-fruit" },
+  { name: "flag", seed: 7, of: "country-flag" },
 ];
 const COLUMNS = [
   "z at t = 1: noise",
@@ -23,7 +23,7 @@ const COLUMNS = [
 export async function drawHalving({ schedule, images, ...models }: Shipped): Promise<Buffer> {
   const methods = { PD: models.pd, CFD: models.cfd };
   const pairs = Object.values(methods);
-  const strip = tf.tidy(() => tf.concat(pairs.map((pair) => stripOf(pair, schedule, images.shape))));
+  const strip = tf.tidy(() => tf.concat(pairs.map((pair) => stripOf(pair, schedule, images))));
   const gap = 8;
   const grid = await imageGrid(strip, { columns: COLUMNS.length, scale: scaleOf(images.shape), gap });
   strip.dispose();
@@ -45,9 +45,9 @@ export async function drawHalving({ schedule, images, ...models }: Shipped): Pro
 function stripOf(
   { teacher, student }: Pair,
   schedule: NoiseSchedule,
-  shape: readonly [number, number, number],
+  { shape, classes }: Shipped["images"],
 ): tf.Tensor4D {
-  const labels = STARTS.map(({ of }) => of);
+  const labels = STARTS.map(({ of }) => classes.indexOf(of));
   const at = (t: number) => labels.map(() => t);
   const zT = noise(STARTS.map(({ seed }) => seed), shape); // prettier-ignore
   const first = predict(teacher, schedule, zT, at(1), { labels });

@@ -5,8 +5,8 @@ import { scaleOf } from "./halving.js";
 import type { Shipped } from "./models.js";
 
 const STEPS = 400;
-/** Indices of emoji, one of four classes each. */
-const SHOWN = [2, 42, 66, 170];
+/** The classes of the emoji that are sought. */
+const SHOWN = ["face-smiling", "heart", "food-fruit", "country-flag"];
 
 interface Row {
   readonly label: string;
@@ -16,7 +16,8 @@ interface Row {
 
 /** Other pixels, same features: images are changed until the classifier takes each for the emoji on top. */
 export async function drawSameFeatures({ judge, images }: Shipped): Promise<Buffer> {
-  const sought = imageBatch(images, SHOWN).x0;
+  const first = (name: string) => images.labels.indexOf(images.classes.indexOf(name));
+  const sought = imageBatch(images, SHOWN.map(first)).x0;
   const [count] = sought.shape;
   const starts: [string, tf.Tensor4D][] = [
     ["noise", tf.mul(noise(range(count), images.shape), 0.3)],
@@ -36,7 +37,7 @@ export async function drawSameFeatures({ judge, images }: Shipped): Promise<Buff
       title: "Other pixels, the same features",
       subtitle: "The pixels are trained until the classifier's features match; no weight changes.",
       rows,
-      columns: SHOWN.map((index) => images.classes[images.labels[index]!]!),
+      columns: SHOWN,
     }),
   );
 }
