@@ -50,9 +50,10 @@ export interface Stage {
   readonly training: TrainingConfig;
 }
 
-/** One line of the run's log. */
+/** One line of the run's log, with the time at which it is written. */
 export function log(run: Run, entry: Readonly<Record<string, unknown>>): void {
-  appendFileSync(join(run.out, "log.jsonl"), `${JSON.stringify(entry)}\n`);
+  const at = new Date().toISOString();
+  appendFileSync(join(run.out, "log.jsonl"), `${JSON.stringify({ ...entry, at })}\n`);
 }
 
 /**
