@@ -19,6 +19,8 @@ export interface CliChoice {
   readonly teacherSteps?: number;
   readonly classifier?: string;
   readonly classifierScaling?: keyof typeof SCALINGS;
+  /** Classifiers that only measure. */
+  readonly extractor: readonly Extractor[];
   readonly out: string;
   readonly resume: boolean;
   readonly force: boolean;
@@ -40,6 +42,12 @@ export const SCALINGS = {
   imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
 } as const;
 
+/** A classifier's file, and what its images are scaled by. */
+export interface Extractor {
+  readonly path: string;
+  readonly scaling: keyof typeof SCALINGS;
+}
+
 /** Reads the arguments of a recipe; commander prints usage, and refuses what it does not know with a suggestion. */
 export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly string[]): CliChoice {
   const names = Object.keys(presets[recipe]);
@@ -48,10 +56,11 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
     .addOption(new Option("--preset <size>", PRESETS[recipe]).choices(names));
   addSettings(command);
   addModels(command);
+  addExtractors(command);
   addPlace(command);
   if (recipe === "cifar10-cfd") addData(command);
   command.showHelpAfterError("(add --help for the options)");
-  const flags = command.parse(argv).opts<Partial<CliChoice> & { set: string[] }>();
+  const flags = command.parse(argv).opts<Partial<CliChoice> & { set: string[]; extractor: Extractor[] }>();
   const name = flags.preset ?? (flags.config === undefined ? names[0]! : "config");
   return {
     recipe,
@@ -130,6 +139,17 @@ function addModels(command: Command): void {
     );
 }
 
+function addExtractors(command: Command): void {
+  command.addOption(
+    new Option(
+      "--extractor <file[:scaling]>",
+      "measure the samples on this classifier's features as well; repeatable",
+    )
+      .argParser(extractor)
+      .default([]),
+  );
+}
+
 /** Where a run is kept, and how much of it is done now. */
 function addPlace(command: Command): void {
   command
@@ -163,6 +183,14 @@ const DESCRIPTIONS = {
 
 function collect(text: string, before: readonly string[]): string[] {
   return [...before, text];
+}
+
+function extractor(text: string, before: readonly Extractor[]): Extractor[] {
+  const [, path, scaling] = /^(.+):([a-z0-9]+)$/.exec(text) ?? [undefined, text, "none"];
+  if (!Object.hasOwn(SCALINGS, scaling!)) {
+    throw new InvalidArgumentError(`After the colon one of ${Object.keys(SCALINGS).join(", ")} must stand.`);
+  }
+  return [...before, { path: path!, scaling: scaling as Extractor["scaling"] }];
 }
 
 function words(text: string): string[] {

@@ -17,24 +17,25 @@ const training = z.strictObject({
   rate: positive.describe("learning rate; halvings and classifier anneal it to 0 by a cosine"),
 });
 
-const halving = z.discriminatedUnion("method", [
-  training.extend({
-    method: z.literal("pd"),
-    name: z.string(),
-    teacher: z.string().describe("the stage whose network teaches"),
-    studentSteps: count,
-    weighting,
-  }),
-  training.extend({
-    method: z.literal("cfd"),
-    name: z.string(),
-    teacher: z.string(),
-    studentSteps: count,
-    temperature: positive,
-    beta: z.number().min(0).describe("weight of the dataset-oriented loss"),
-    gamma: unit.describe("entropy against diversity"),
-  }),
-]);
+const student = training.extend({
+  name: z.string(),
+  teacher: z.string().describe("the stage whose network teaches"),
+  studentSteps: count,
+  emaDecay: unit.optional().describe("the student is its weights' average; without it the last weights"),
+});
+
+const byPd = student.extend({ method: z.literal("pd"), weighting });
+
+const byCfd = student.extend({
+  method: z.literal("cfd"),
+  temperature: positive,
+  beta: z.number().min(0).describe("weight of the dataset-oriented loss"),
+  gamma: unit.describe("entropy against diversity"),
+  pixels: z.number().min(0).optional().describe("weight of PD's loss beside CFD's; without it 0"),
+});
+
+const halving = z.discriminatedUnion("method", [byPd, byCfd]);
+const halvingShapes = { pd: byPd.shape, cfd: byCfd.shape };
 
 const file = z.strictObject({ path: z.string(), sha256: z.string() });
 
@@ -95,6 +96,12 @@ const recipe = z.strictObject({
   files: z
     .record(z.string(), file)
     .describe("networks from elsewhere, by the name of the stage that need not train its own"),
+  extractors: z
+    .array(z.strictObject({ name: z.string(), file, scaling: scaling.optional() }))
+    .optional()
+    .describe(
+      "classifiers from elsewhere that no method is trained with, whose features measure the samples",
+    ),
   measured: count.describe("samples for the measured distances; every method draws them from the same noise"),
   reference: count.describe("at most so many training images, and as many test images, stand for the data"),
   drawn: count.describe("columns in the picture of samples"),
@@ -134,6 +141,22 @@ export function didYouMean(word: string, known: readonly string[]): string {
   return best !== undefined && distance(word, best) <= 2 + word.length / 4 ? ` (did you mean ${best}?)` : "";
 }
 
+/** The settings of a config, and those that it may have besides: "base.rate", "halvings.0.emaDecay" and so on. */
+export function settingsOf(config: RecipeConfig): string[] {
+  const optional = config.halvings.flatMap(({ method }, i) =>
+    Object.keys(halvingShapes[method]).map((key) => `halvings.${i}.${key}`),
+  );
+  return [...new Set([...pathsOf(config), ...Object.keys(recipe.shape), ...optional])];
+}
+
+function pathsOf(value: unknown, prefix = ""): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [
+    `${prefix}${key}`,
+    ...pathsOf(inner, `${prefix}${key}.`),
+  ]);
+}
+
 /** What no single setting has wrong. */
 function contradiction(config: RecipeConfig): string | undefined {
   const stages = new Map([["teacher", config.teacherSteps]]);
@@ -151,6 +174,10 @@ function contradiction(config: RecipeConfig): string | undefined {
   const known = [...stages.keys(), "classifier"];
   const stray = Object.keys(config.files).find((name) => !known.includes(name));
   if (stray !== undefined) return `files.${stray} is no stage${didYouMean(stray, known)}`;
+  const twice = config.extractors?.find(
+    ({ name }, i, all) => all.findIndex((one) => one.name === name) !== i,
+  );
+  if (twice) return `two extractors are named ${twice.name}`;
   for (const [name, { batch, microBatches }] of Object.entries({
     base: config.base,
     classifier: config.classifier,

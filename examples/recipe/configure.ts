@@ -1,10 +1,10 @@
 // From the words of the command line to the config that the run keeps.
 import { readFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { disposeParams, useBackend } from "cfd-distill";
 import { SCALINGS, type CliChoice } from "./cli.js";
-import { checkConfig, didYouMean, type RecipeConfig } from "./config.js";
+import { checkConfig, didYouMean, settingsOf, type RecipeConfig } from "./config.js";
 import { fingerprint, readModel } from "./import.js";
 import { halvings, liveHalvings, shippedHalvings } from "./halvings.js";
 import { presets, scaleSteps, type Preset } from "./presets.js";
@@ -18,7 +18,17 @@ export async function configure(choice: CliChoice): Promise<RecipeConfig> {
   const scaling = choice.classifierScaling && copy(SCALINGS[choice.classifierScaling]);
   const said = { seed, engine, parallel: parallel ?? alone(choice, start), classifierScaling: scaling };
   const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...picturesOf(choice, start) });
-  return checkConfig(await withFiles(changed, choice), from);
+  return checkConfig(await withExtractors(await withFiles(changed, choice), choice), from);
+}
+
+/** The extractors that are named, beside those of a saved config. */
+async function withExtractors(config: RecipeConfig, { extractor }: CliChoice): Promise<RecipeConfig> {
+  if (extractor.length === 0) return config;
+  const named = extractor.map(async ({ path, scaling: name }) => {
+    const scaling = copy(SCALINGS[name]);
+    return { name: parse(path).name, file: await fingerprint(path), ...(scaling && { scaling }) };
+  });
+  return { ...config, extractors: [...(config.extractors ?? []), ...(await Promise.all(named))] };
 }
 
 /** A folder's pictures need a size; CIFAR-10's have theirs. */
@@ -121,7 +131,7 @@ function onlyDefined<T extends object>(values: T): Defined<T> {
 function setOne(config: RecipeConfig, assignment: string): RecipeConfig {
   const at = assignment.indexOf("=");
   const path = assignment.slice(0, Math.max(0, at));
-  const known = pathsOf(config);
+  const known = settingsOf(config);
   if (at < 1 || !known.includes(path)) {
     throw new Error(
       `--set ${assignment}: expected path=value with a setting of the config${didYouMean(path, known)}.`,
@@ -133,15 +143,6 @@ function setOne(config: RecipeConfig, assignment: string): RecipeConfig {
   const holder = keys.reduce((inner, key) => inner[key] as Record<string, unknown>, changed);
   holder[last] = jsonOrText(assignment.slice(at + 1));
   return changed as unknown as RecipeConfig;
-}
-
-/** "base", "base.rate", "halvings.0.steps" and so on. */
-function pathsOf(value: unknown, prefix = ""): string[] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) => [
-    `${prefix}${key}`,
-    ...pathsOf(inner, `${prefix}${key}.`),
-  ]);
 }
 
 function jsonOrText(text: string): unknown {

@@ -1,11 +1,17 @@
 // The stage that measures: how far the drawn images are from real ones, and from the teacher's.
-import * as tf from "@tensorflow/tfjs";
-import { disposeParams, frechetDistance, statistics, type ImageSet, type Params } from "cfd-distill";
-import type { Job } from "./crew.js";
-import { loadClassifier } from "./models.js";
-import { batches, imageSize, readSamples, readyMethods, shownClasses } from "./sampling.js";
+import {
+  frechetDistance,
+  gatherFeatures,
+  kernelDistance,
+  precisionRecall,
+  statistics,
+  type Features,
+  type FeatureStatistics,
+  type ImageSet,
+} from "cfd-distill";
+import { accuracy, closeJudge, featuresOf, featuresOfImages, openJudge, type Judge } from "./judge.js";
+import { imageSize, readSamples, readyMethods, shownClasses, type Method } from "./sampling.js";
 import type { Run } from "./stage.js";
-import type { JudgeInput } from "./tasks.js";
 
 /** What was measured of one method. */
 export interface Row {
@@ -19,6 +25,30 @@ export interface Row {
   readonly toTeacher: number;
 }
 
+/** How far a set of images is from the training images. */
+export interface Distances {
+  readonly frechet: number;
+  /** With its standard error. */
+  readonly kernel: { readonly mean: number; readonly standardError: number | undefined };
+  readonly precision: number;
+  readonly recall: number;
+}
+
+/** What a classifier that no method was trained with makes of the same images. */
+export interface Judgement {
+  /** Its name in the config, which has its file's hash and the scaling of its images. Images keep their size. */
+  readonly extractor: string;
+  readonly sha256: string;
+  /** The numbers in a feature vector. */
+  readonly width: number;
+  /** On the test images, where it knows the data's classes. */
+  readonly accuracy?: number;
+  /** Of the test images themselves. */
+  readonly testImages: Distances;
+  /** Of the methods, in the order of the rows. */
+  readonly methods: readonly (Distances & { readonly method: string })[];
+}
+
 /** Everything measured, with the counts that the numbers depend on. */
 export interface Measurements {
   readonly classifierAccuracy: number;
@@ -28,44 +58,42 @@ export interface Measurements {
   /** The distance of the test images to the training images: what perfect samples would come near to. */
   readonly frechetOfTestImages: number;
   readonly rows: readonly Row[];
+  readonly extractors: readonly Judgement[];
+}
+
+/** The images that are compared: real ones by their indices, and each method's on which the picture is not. */
+interface Material {
+  readonly train: readonly number[];
+  readonly test: readonly number[];
+  readonly drawn: readonly Drawn[];
+}
+
+interface Drawn {
+  readonly method: Method;
+  readonly images: Uint8Array;
+  readonly millisecondsPerImage: number;
 }
 
 /** Measures every method that was drawn, on those images that the picture does not show. */
 export async function measure(run: Run): Promise<Measurements> {
-  const { train, test } = run.data;
-  const { params } = await loadClassifier(run);
-  const judge: Judge = { run, params, job: await run.crew.open({ kind: "judge" }, params) };
-  try {
-    const [shown, held] = [evenly(train, run.config.reference), evenly(test, run.config.reference)];
-    const real = await statistics(featuresOf(judge, "train", shown));
-    const fresh = await statistics(featuresOf(judge, "test", held));
-    const skipped = shownClasses(run).length * imageSize(run);
-    const rows: Row[] = [];
-    let teachers: Uint8Array | undefined;
-    for (const method of readyMethods(run)) {
-      const { images, millisecondsPerImage } = await readSamples(run, method);
-      const measured = images.subarray(skipped);
-      teachers ??= measured;
-      rows.push({
-        method: method.label,
-        networkCalls: method.steps,
-        millisecondsPerImage,
-        frechet: frechetDistance(await statistics(featuresOfImages(judge, measured)), real),
-        toTeacher: meanAbsoluteDifference(measured, teachers),
-      });
-    }
-    return {
-      classifierAccuracy: await accuracy(judge, test, held),
-      trainingImages: real.count,
-      testImages: fresh.count,
-      samplesPerMethod: run.config.measured,
-      frechetOfTestImages: frechetDistance(fresh, real),
-      rows,
-    };
-  } finally {
-    await judge.job.close();
-    disposeParams(params);
+  const material = await gather(run);
+  const extractors: Judgement[] = [];
+  const own = await withJudge(run, undefined, async (judge) => byOwnClassifier(judge, material));
+  for (const { name } of run.config.extractors ?? []) {
+    extractors.push(await withJudge(run, name, async (judge) => byExtractor(judge, name, material)));
   }
+  return { ...own, extractors };
+}
+
+async function gather(run: Run): Promise<Material> {
+  const { data, config } = run;
+  const skipped = shownClasses(run).length * imageSize(run);
+  const drawn: Drawn[] = [];
+  for (const method of readyMethods(run)) {
+    const { images, millisecondsPerImage } = await readSamples(run, method);
+    drawn.push({ method, images: images.subarray(skipped), millisecondsPerImage });
+  }
+  return { train: evenly(data.train, config.reference), test: evenly(data.test, config.reference), drawn };
 }
 
 /** Up to `most` indices, evenly spread, so that every class is among them however the set is sorted. */
@@ -74,59 +102,93 @@ function evenly(set: ImageSet, most: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((i * set.labels.length) / count));
 }
 
-/** The run's classifier at work. */
-interface Judge {
-  readonly run: Run;
-  readonly params: Params;
-  readonly job: Job<JudgeInput>;
-}
-
-/** Features and logits of `count` images, a batch at a time; each is freed when the next is asked for. */
-async function* judged(
-  { run, params, job }: Judge,
-  count: number,
-  inputOf: (from: number, to: number) => JudgeInput,
-): AsyncGenerator<{ features: tf.Tensor2D; logits: tf.Tensor2D }> {
-  const classes = run.data.train.classes.length;
-  for (const { from, to } of batches(run, count)) {
-    run.signal.throwIfAborted();
-    const rows = (await job.outputs(params, inputOf(from, to), to - from)) as tf.Tensor2D;
-    const [features, logits] = tf.split(rows, [rows.shape[1] - classes, classes], 1) as [
-      tf.Tensor2D,
-      tf.Tensor2D,
-    ];
-    rows.dispose();
-    try {
-      yield { features, logits };
-    } finally {
-      tf.dispose([features, logits]);
-    }
+async function withJudge<T>(
+  run: Run,
+  extractor: string | undefined,
+  use: (judge: Judge) => Promise<T>,
+): Promise<T> {
+  const judge = await openJudge(run, extractor);
+  try {
+    return await use(judge);
+  } finally {
+    await closeJudge(judge);
   }
 }
 
-async function* featuresOf(judge: Judge, split: "train" | "test", indices: readonly number[]) {
-  const input = (from: number, to: number) => ({ split, indices: indices.slice(from, to) });
-  for await (const { features } of judged(judge, indices.length, input)) yield features;
+async function byOwnClassifier(
+  judge: Judge,
+  { train, test, drawn }: Material,
+): Promise<Omit<Measurements, "extractors">> {
+  const real = await statistics(featuresOf(judge, "train", train));
+  const fresh = await statistics(featuresOf(judge, "test", test));
+  const rows: Row[] = [];
+  for (const { method, images, millisecondsPerImage } of drawn) {
+    rows.push({
+      method: method.label,
+      networkCalls: method.steps,
+      millisecondsPerImage,
+      frechet: frechetDistance(await statistics(featuresOfImages(judge, images)), real),
+      toTeacher: meanAbsoluteDifference(images, drawn[0]!.images),
+    });
+  }
+  return {
+    classifierAccuracy: await accuracy(judge, judge.run.data.test, test),
+    trainingImages: real.count,
+    testImages: fresh.count,
+    samplesPerMethod: judge.run.config.measured,
+    frechetOfTestImages: frechetDistance(fresh, real),
+    rows,
+  };
 }
 
-async function* featuresOfImages(judge: Judge, images: Uint8Array) {
-  const size = imageSize(judge.run);
-  const input = (from: number, to: number) => ({
-    images: Float32Array.from(images.subarray(from * size, to * size), (byte) => byte / 127.5 - 1),
+async function byExtractor(judge: Judge, name: string, { train, test, drawn }: Material): Promise<Judgement> {
+  const { data, config } = judge.run;
+  const features = await gatherFeatures(featuresOf(judge, "train", train));
+  const real = { features, statistics: await statistics(features) };
+  const methods: Judgement["methods"][number][] = [];
+  for (const { method, images } of drawn) {
+    const distances = await distancesTo(real, await gatherFeatures(featuresOfImages(judge, images)));
+    methods.push({ method: method.label, ...distances });
+  }
+  const knowsClasses = judge.classes === data.train.classes.length;
+  return {
+    extractor: name,
+    sha256: config.extractors!.find((one) => one.name === name)!.file.sha256,
+    width: features.width,
+    ...(knowsClasses && { accuracy: await accuracy(judge, data.test, test) }),
+    testImages: await distancesTo(real, await gatherFeatures(featuresOf(judge, "test", test))),
+    methods,
+  };
+}
+
+/** Vectors in each of 50 subsets of the kernel distance, and at most so many for precision and recall: they cost their square. */
+const SUBSET = 500;
+const NEIGHBOURS = 2000;
+
+async function distancesTo(
+  real: { readonly features: Features; readonly statistics: FeatureStatistics },
+  features: Features,
+): Promise<Distances> {
+  const smaller = Math.min(...[real.features, features].map(({ values, width }) => values.length / width));
+  const { mean, standardError } = kernelDistance(real.features, features, {
+    subsets: 50,
+    subsetSize: Math.min(SUBSET, smaller),
   });
-  for await (const { features } of judged(judge, images.length / size, input)) yield features;
+  const { precision, recall } = precisionRecall(spread(real.features), spread(features));
+  const frechet = frechetDistance(await statistics(features), real.statistics);
+  return { frechet, kernel: { mean, standardError }, precision, recall };
 }
 
-async function accuracy(judge: Judge, test: ImageSet, indices: readonly number[]): Promise<number> {
-  const input = (from: number, to: number) => ({ split: "test", indices: indices.slice(from, to) }) as const;
-  const guesses: number[] = [];
-  for await (const { logits } of judged(judge, indices.length, input)) {
-    const best = tf.argMax(logits, -1);
-    guesses.push(...(await best.data()));
-    best.dispose();
+/** Up to {@link NEIGHBOURS} of the vectors, evenly spread. */
+function spread({ values, width }: Features): Features {
+  const count = values.length / width;
+  if (count <= NEIGHBOURS) return { values, width };
+  const chosen = new Float32Array(NEIGHBOURS * width);
+  for (let i = 0; i < NEIGHBOURS; i++) {
+    const at = Math.floor((i * count) / NEIGHBOURS) * width;
+    chosen.set(values.subarray(at, at + width), i * width);
   }
-  const right = guesses.filter((guess, i) => guess === test.labels[indices[i]!]).length;
-  return right / indices.length;
+  return { values: chosen, width };
 }
 
 /** Of pixels in [-1, 1], given as bytes. */

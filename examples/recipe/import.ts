@@ -4,6 +4,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  classifier,
   classifierFromTorch,
   decodeCheckpoint,
   decodeNetworkCheckpoint,
@@ -12,6 +13,8 @@ import {
   readTorchCheckpoint,
   unetFromTorch,
   type Checkpoint,
+  type Classifier,
+  type Params,
   type StateDict,
   type TorchValue,
 } from "cfd-distill";
@@ -141,6 +144,24 @@ async function classifierAt(path: string): Promise<ClassifierModel> {
   if (!isUnet(network)) return { network, params };
   disposeParams(params);
   throw new Error(`${path}: expected a classifier, got a U-Net.`);
+}
+
+/** The run's own classifier, or the extractor of this name. The caller disposes its `params`. */
+export async function anyClassifierOf(place: Workplace, extractor?: string): Promise<ClassifierModel> {
+  const path = extractor === undefined ? checkpointPath(place, "classifier") : fileOf(place, extractor).path;
+  return readClassifier(path);
+}
+
+/** An extractor as a function of images in [-1, 1]. */
+export async function loadExtractor(place: Workplace, name: string, weights: Params): Promise<Classifier> {
+  const { network, params } = await anyClassifierOf(place, name);
+  disposeParams(params);
+  const { scaling } = place.config.extractors!.find((one) => one.name === name)!;
+  return classifier(network, weights, scaling ?? {});
+}
+
+function fileOf({ config }: Workplace, extractor: string): RecipeConfig["files"][string] {
+  return config.extractors!.find(({ name }) => name === extractor)!.file;
 }
 
 async function importClassifier(place: Workplace, path: string): Promise<void> {

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
-import { measure, type Measurements } from "./evaluate.js";
+import { measure, type Distances, type Judgement, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
 import { lossPlot } from "./plot.js";
 import { imageSize, readSamples, readyMethods, shownClasses } from "./sampling.js";
 import type { Run } from "./stage.js";
+import { textTable } from "./table.js";
 import { checkpointPath } from "./workplace.js";
 
 const GAP = 6;
@@ -20,7 +21,7 @@ export async function evaluate(run: Run): Promise<void> {
     join(run.out, "report.json"),
     Buffer.from(`${JSON.stringify(measurements, null, 2)}\n`),
   );
-  console.log(`\n${tableOf(measurements)}\n`);
+  console.log(`\n${[tableOf(measurements), ...measurements.extractors.map(judgementTable)].join("\n\n")}\n`);
 }
 
 /** The picture of all methods, the losses, and the last student where `loadGenerator` finds it. */
@@ -60,6 +61,27 @@ export function tableOf(measured: Measurements): string {
     `*  ${samplesPerMethod} samples against ${trainingImages} training images, on the features of this run's own classifier`,
     `   (right on ${percent} % of ${testImages} test images). Those test images themselves: ${frechetOfTestImages.toFixed(2)}. Not an FID.`,
     "** mean absolute pixel difference (pixels in [-1, 1]) to the teacher's samples at all its steps, same noise",
+  ].join("\n");
+}
+
+/** What one extractor measured, as text. */
+export function judgementTable(judgement: Judgement): string {
+  const { extractor, width, accuracy } = judgement;
+  const cells = ({ frechet, kernel: { mean, standardError }, precision, recall }: Distances) => [
+    frechet.toFixed(3),
+    `${mean.toFixed(4)} +- ${(standardError ?? NaN).toFixed(4)}`,
+    precision.toFixed(3),
+    recall.toFixed(3),
+  ];
+  const known =
+    accuracy === undefined ? "" : `, right on ${(100 * accuracy).toFixed(0)} % of the test images`;
+  return [
+    `On the ${width} features of ${extractor}${known}, which no method was trained with; not an FID, not a KID:`,
+    textTable([
+      ["", "Frechet distance", "kernel distance", "precision", "recall"],
+      ...judgement.methods.map((row) => [row.method, ...cells(row)]),
+      ["test images", ...cells(judgement.testImages)],
+    ]),
   ].join("\n");
 }
 

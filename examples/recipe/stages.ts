@@ -59,18 +59,21 @@ function rateOf({ schedule, rate, steps }: RecipeConfig["classifier"]): (step: n
 export async function halve(run: Run, halving: Halving): Promise<void> {
   const { method, studentSteps, name } = halving;
   const { params, ...teacher } = await loadModel(run, halving.teacher);
+  const ema = halving.emaDecay === undefined ? undefined : cloneParams(params);
   const optimizer = adam({ learningRate: cosineAnnealing(halving) });
   await train(run, {
     name,
     title: `${method.toUpperCase()} to ${inSteps(studentSteps)}`,
     describe: { ...teacher, steps: studentSteps, imageShape: run.data.train.shape },
     params,
+    ...(ema && { ema: { params: ema, decay: emaDecay(halving.emaDecay!) } }),
     optimizer,
     maxNorm: 1,
     task: { kind: "halving", halving },
     training: halving,
   }).finally(() => {
     disposeParams(params);
+    if (ema) disposeParams(ema);
     optimizer.dispose();
   });
 }

@@ -1,6 +1,7 @@
 // What a run computes, as functions of weights and of an input: the same in this thread and in workers.
 import * as tf from "@tensorflow/tfjs";
 import {
+  addNoise,
   cfdLoss,
   createRng,
   denoisingLoss,
@@ -10,8 +11,12 @@ import {
   imageBatch,
   noise,
   progressiveLoss,
+  progressiveTarget,
   restoreRng,
   sampleDdim,
+  type Classifier,
+  type Denoiser,
+  type DistillationInput,
   type LossTerms,
   type Params,
   type Rng,
@@ -20,6 +25,7 @@ import {
 } from "cfd-distill";
 import { drawAugmented } from "./augment/augment.js";
 import type { Halving, RecipeConfig } from "./config.js";
+import { anyClassifierOf, loadExtractor } from "./import.js";
 import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf } from "./models.js";
 import type { Workplace } from "./workplace.js";
 
@@ -29,7 +35,7 @@ export type Task =
   | { readonly kind: "classifier" }
   | { readonly kind: "halving"; readonly halving: Halving }
   | { readonly kind: "sampler"; readonly stage: string }
-  | { readonly kind: "judge" };
+  | { readonly kind: "judge"; readonly extractor?: string };
 
 /** Of a training step: the stream that the whole batch is drawn from, whoever computes how much of it. */
 export interface StepInput {
@@ -58,6 +64,9 @@ export interface Inputs {
   readonly judge: JudgeInput;
 }
 
+/** What a distillation loss needs, from a teacher that answers when it is asked. */
+type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & { readonly teacher: Denoiser };
+
 /** A task with its networks, ready to compute with the weights it was opened for. */
 export interface Computation<Input> {
   readonly terms?: (input: Input, share: Share) => LossTerms;
@@ -78,7 +87,7 @@ export async function anyParams(place: Workplace, task: Task): Promise<Params> {
     case "sampler":
       return (await loadModel(place, task.stage)).params;
     case "judge":
-      return (await loadClassifier(place)).params;
+      return (await anyClassifierOf(place, task.extractor)).params;
     default:
       return task satisfies never;
   }
@@ -100,7 +109,7 @@ export async function openTask(
     case "sampler":
       return samplerTask(place, task.stage, params);
     case "judge":
-      return judgeTask(place, params);
+      return judgeTask(place, task.extractor, params);
     default:
       return task satisfies never;
   }
@@ -192,14 +201,28 @@ async function halvingTask(
     const times = drawTimes(rng, input.batch, studentSteps).slice(...rows);
     const batch = { ...models, ...draw(place, rng, input.batch, rows), times, studentSteps };
     if (halving.method === "pd") return progressiveLoss({ ...batch, weighting: halving.weighting });
-    const { temperature, beta, gamma } = halving;
-    return cfdLoss({ ...batch, classifier: judge!.model, temperature, beta, gamma });
+    return featureTerms({ ...batch, classifier: judge!.model }, halving);
   };
   const dispose = () => {
     disposeParams(loaded.params);
     if (judge) disposeParams(judge.params);
   };
   return { terms, dispose };
+}
+
+/** CFD's loss, with PD's added to it where the halving asks for both; they share the target. */
+function featureTerms(
+  { teacher, ...batch }: DistillationBatch & { readonly classifier: Classifier },
+  { temperature, beta, gamma, pixels = 0 }: Extract<Halving, { method: "cfd" }>,
+): LossTerms {
+  if (pixels === 0) return cfdLoss({ ...batch, teacher, temperature, beta, gamma });
+  return tf.tidy(() => {
+    const { schedule, x0, eps, times } = batch;
+    const target = progressiveTarget(teacher, schedule, addNoise(schedule, x0, eps, times), times, batch);
+    const features = cfdLoss({ ...batch, target, temperature, beta, gamma });
+    const { loss: error } = progressiveLoss({ ...batch, target });
+    return { ...features, pixels: error, loss: tf.add(features.loss, tf.mul(pixels, error)).asScalar() };
+  });
 }
 
 async function samplerTask(
@@ -221,8 +244,13 @@ async function samplerTask(
   return { outputs, dispose: nothing };
 }
 
-async function judgeTask(place: Workplace, params: Params): Promise<Computation<JudgeInput>> {
-  const judge = await loadClassifier(place, params);
+async function judgeTask(
+  place: Workplace,
+  extractor: string | undefined,
+  params: Params,
+): Promise<Computation<JudgeInput>> {
+  const own = async () => (await loadClassifier(place, params)).model;
+  const judge = await (extractor === undefined ? own() : loadExtractor(place, extractor, params));
   const { train } = place.data;
   const pick = (input: JudgeInput, { start, end, batch }: Share): tf.Tensor4D => {
     if ("indices" in input) return imageBatch(place.data[input.split], input.indices.slice(start, end)).x0;
@@ -231,7 +259,7 @@ async function judgeTask(place: Workplace, params: Params): Promise<Computation<
   };
   const outputs = (input: JudgeInput, share: Share) =>
     tf.tidy(() => {
-      const { features, logits } = judge.model(pick(input, share));
+      const { features, logits } = judge(pick(input, share));
       return tf.concat([features, logits], 1);
     });
   return { outputs, dispose: nothing };

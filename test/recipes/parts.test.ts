@@ -401,7 +401,13 @@ describe("what a run shows", () => {
       toTeacher: 0.1234,
     };
     const counts = { trainingImages: 90, testImages: 10, samplesPerMethod: 20 };
-    const text = tableOf({ ...counts, classifierAccuracy: 0.5, frechetOfTestImages: 0.25, rows: [row] });
+    const text = tableOf({
+      ...counts,
+      extractors: [],
+      classifierAccuracy: 0.5,
+      frechetOfTestImages: 0.25,
+      rows: [row],
+    });
     expect(text).toContain("PD, 2 steps");
     expect(text).toContain("3.50");
     expect(text).toContain(

@@ -3,9 +3,11 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { loadGenerator } from "cfd-distill";
+import { disposeParams, loadGenerator } from "cfd-distill";
+import { loadCheckpoint } from "cfd-distill/node";
 import { PNG } from "pngjs";
 import { afterAll, describe, expect, it } from "vitest";
+import type { Measurements } from "../../examples/recipe/evaluate.js";
 
 const home = mkdtempSync(join(tmpdir(), "recipe-run-"));
 afterAll(() => {
@@ -53,15 +55,25 @@ function expectSame(a: string, b: string): void {
 }
 
 /** What the log says of each step of a stage. */
-function lossesOf(out: string, stage: string): number[] {
+function logOf(out: string, stage: string): Record<string, number>[] {
   const lines = readFileSync(join(out, "log.jsonl"), "utf8").trim().split("\n");
   const entries = lines.map((line) => JSON.parse(line) as { stage?: string; loss?: number });
-  return entries.flatMap((entry) => (entry.stage === stage && entry.loss !== undefined ? [entry.loss] : []));
+  return entries.filter((entry) => entry.stage === stage && entry.loss !== undefined) as Record<
+    string,
+    number
+  >[];
+}
+
+function lossesOf(out: string, stage: string): number[] {
+  return logOf(out, stage).map(({ loss }) => loss!);
 }
 
 describe("the quickstart at smoke size, on wasm", () => {
   const [whole, pair] = [join(home, "whole"), join(home, "pair")];
-  const two = ["--parallel", "2", "--set", "classifier.augment=paper"];
+  const two = ["--parallel", "2", "--set", "classifier.augment=paper"].concat([
+    "--extractor",
+    "test/fixtures/authors/resnet.pt:cifar10",
+  ]);
 
   it("stopped and resumed gives the bits of a run that went through", { timeout: 120_000 }, async () => {
     const broken = join(home, "broken");
@@ -87,6 +99,15 @@ describe("the quickstart at smoke size, on wasm", () => {
     expect(through).toMatchObject({ code: 0 });
     expect(through.output).toContain("in 2 threads");
     await checkResults(pair);
+    expect(through.output).toContain("features of resnet, which no method was trained with; not an FID");
+    const { extractors } = JSON.parse(readFileSync(join(pair, "report.json"), "utf8")) as Measurements;
+    expect(extractors.map(({ extractor, methods }) => [extractor, methods.length])).toEqual([["resnet", 6]]);
+    const { testImages, methods } = extractors[0]!;
+    for (const { frechet, kernel, precision, recall } of [testImages, ...methods]) {
+      expect(frechet).toBeGreaterThan(0);
+      expect(kernel.standardError).toBeGreaterThanOrEqual(0);
+      for (const share of [precision, recall]) expect(share).toBeGreaterThanOrEqual(0);
+    }
 
     const alone = await quickstart(pair, ["--resume"]);
     expect(alone.output).toContain("parallel was 2 and is now 1");
@@ -94,12 +115,24 @@ describe("the quickstart at smoke size, on wasm", () => {
 
   it("runs stages alone, and a batch in micro-batches", { timeout: 60_000 }, async () => {
     const parts = join(home, "parts");
-    const words = ["--set", "base.microBatches=2"];
+    const words = ["base.microBatches=2", "halvings.2.pixels=0.5", "halvings.2.emaDecay=0.9"].flatMap(
+      (setting) => ["--set", setting],
+    );
     expect(await quickstart(parts, [...words, "--stages", "teacher"])).toMatchObject({ code: 0 });
     expect(readdirSync(join(parts, "checkpoints"))).toEqual(["teacher.safetensors"]);
     const early = await quickstart(parts, [...words, "--resume", "--stages", "cfd"]);
     expect(early).toMatchObject({ code: 1 });
     expect(early.output).toContain("cfd-2 needs the stage pd-4 first");
+    const rest = await quickstart(parts, [...words, "--resume", "--stages", "classifier,pd,cfd"]);
+    expect(rest).toMatchObject({ code: 0 });
+    const { pixels, feature, loss } = logOf(parts, "cfd-2").at(-1)!;
+    expect(pixels).toBeGreaterThan(0);
+    expect(Math.abs(loss! - feature! - 0.5 * pixels!)).toBeLessThan(1e-5 * loss!);
+    const student = await loadCheckpoint(join(parts, "checkpoints", "cfd-2.safetensors"));
+    const [name] = Object.keys(student.params);
+    expect(student.ema![name!]!.dataSync()).not.toEqual(student.params[name!]!.dataSync());
+    disposeParams(student.params);
+    disposeParams(student.ema!);
   });
 
   it.each(["pair", "parts"])("trains on the same batches, cut as in %s", (cut) => {
