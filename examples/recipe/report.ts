@@ -7,7 +7,7 @@ import { writeFileAtomic } from "cfd-distill/node";
 import { measure, type Distances, type Judgement, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
 import { lossPlot } from "./plot.js";
-import { imageSize, readSamples, readyMethods, shownClasses } from "./sampling.js";
+import { imageSize, LIVE, readSamples, readyMethods, shownClasses } from "./sampling.js";
 import type { Run } from "./stage.js";
 import { textTable } from "./table.js";
 import { checkpointPath } from "./workplace.js";
@@ -106,11 +106,15 @@ async function draw(run: Run): Promise<Buffer> {
   const measured = await readMeasurements(run);
   const page = figure(grid, GAP, {
     title: "Distilled: fewer steps from the same noise",
-    subtitle:
-      "Each column: one class, one starting noise." +
-      (measured
-        ? ` Distance: Frechet, on the features of the run's own classifier, ${measured.samplesPerMethod} samples.`
-        : ""),
+    subtitle: [
+      "Each column: one class, one starting noise.",
+      ...(methods.some(({ label }) => label.endsWith(LIVE))
+        ? ["Live: distilled by this run, the others ship."]
+        : []),
+      ...(measured
+        ? [`Distance: Frechet, on the classifier's features, ${measured.samplesPerMethod} samples.`]
+        : []),
+    ].join(" "),
     rows: [
       { label: "Training images", note: "for comparison" },
       ...methods.map(({ label, steps }, i): RowLabel => {

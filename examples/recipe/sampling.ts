@@ -48,10 +48,13 @@ export function methodsOf(config: RecipeConfig): Method[] {
   ];
 }
 
+/** What the label of a student ends with that this run trained beside one of its kind that ships. */
+export const LIVE = ", live";
+
 /** Of two students of one kind, one shipped and one trained by this run, each is called what it is. */
 function labelOf({ halvings, files }: RecipeConfig, { method, studentSteps, name }: Halving): string {
   const alike = halvings.filter((other) => other.method === method && other.studentSteps === studentSteps);
-  const origin = alike.length === 1 ? "" : files[name] ? ", shipped" : ", live";
+  const origin = alike.length === 1 ? "" : files[name] ? ", shipped" : LIVE;
   return `${method.toUpperCase()}, ${inSteps(studentSteps)}${origin}`;
 }
 
