@@ -21,6 +21,7 @@ const student = training.extend({
   name: z.string(),
   teacher: z.string().describe("the stage whose network teaches"),
   studentSteps: count,
+  label: z.string().optional().describe("what tables and pictures call it; without it its method"),
   emaDecay: unit.optional().describe("the student is its weights' average; without it the last weights"),
 });
 
@@ -50,9 +51,10 @@ const base = training.extend({
 });
 
 const classifierTraining = training.extend({
-  network: z.discriminatedUnion("type", [
+  network: z.union([
     z.strictObject({ type: z.literal("resnet"), blocks: z.array(count), width: count }),
     z.strictObject({ type: z.literal("densenet"), depth: z.literal([121, 169, 201]) }),
+    z.strictObject({ type: z.literal("densenet"), growth: count, blocks: z.array(count), stem: count }),
   ]),
   momentum: unit,
   weightDecay: z.number().min(0),

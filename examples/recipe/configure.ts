@@ -55,10 +55,12 @@ async function saved(path: string): Promise<RecipeConfig> {
 
 async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
   const known: Readonly<Record<string, Preset>> = presets[choice.recipe];
-  const { plan, live, ...preset } = scaleSteps(
-    known[choice.preset ?? Object.keys(known)[0]!]!,
-    choice.stepsScale ?? 1,
-  );
+  const {
+    plan,
+    live,
+    arms = [],
+    ...preset
+  } = scaleSteps(known[choice.preset ?? Object.keys(known)[0]!]!, choice.stepsScale ?? 1);
   const start = { recipe: choice.recipe, ...preset, engine: "wasm", seed: 0 } as const;
   if (live) {
     refuseOthers(choice, preset.preset);
@@ -68,7 +70,7 @@ async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
   }
   const steps = choice.teacherSteps ?? (await stepsOf(choice.teacher)) ?? preset.teacherSteps;
   const teacherSteps = halvable(steps, choice.teacher ?? "the teacher");
-  return { ...start, teacherSteps, halvings: halvings(teacherSteps, plan), files: {} };
+  return { ...start, teacherSteps, halvings: [...halvings(teacherSteps, plan), ...arms], files: {} };
 }
 
 /** Students that ship go with the teacher and the classifier that ship. */

@@ -48,9 +48,9 @@ export function teacherOf({ config, data }: Workplace): Description {
 export function classifierOf({ config, data }: Workplace) {
   const { network } = config.classifier;
   const classes = data.train.classes.length;
-  return network.type === "densenet"
-    ? densenet({ depth: network.depth, classes })
-    : resnet({ blocks: network.blocks, width: network.width, classes });
+  if (network.type === "resnet") return resnet({ ...network, classes });
+  if ("depth" in network) return densenet({ depth: network.depth, classes });
+  return densenet({ ...network, classes });
 }
 
 /** The model of a finished stage: its averaged weights where it has them. */

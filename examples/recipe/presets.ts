@@ -1,5 +1,6 @@
 // The sizes a run comes in.
-import type { RecipeConfig, TrainingConfig } from "./config.js";
+import { confirmingArms, screeningArms } from "./arms.js";
+import type { Halving, RecipeConfig, TrainingConfig } from "./config.js";
 import type { Methods, Plan } from "./halvings.js";
 
 /** A preset: everything but where to compute, from which seed, and the halvings, which follow from the teacher. */
@@ -7,6 +8,8 @@ export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings
   readonly plan: Plan;
   /** The networks of the plan are those that ship with the examples, but for one more halving by each method. */
   readonly live?: Methods;
+  /** Halvings beside the plan's, to be compared. */
+  readonly arms?: readonly Halving[];
 };
 
 /** Everything from the first weights on, in minutes; its pictures are blurry. */
@@ -179,6 +182,29 @@ const small: Preset = {
   drawn: 20,
 };
 
+const compared: Methods = {
+  pd: { ...small.plan.pd, steps: 300 },
+  cfd: { ...small.plan.cfd, steps: 300, rate: small.plan.pd.rate },
+};
+
+/** Which loss halves best: every arm of the experiment from one student of two steps to one. */
+const screen: Preset = {
+  ...small,
+  preset: "screen",
+  plan: { ...small.plan, pdTo: 2, cfdTo: 8, lastLonger: 1 },
+  arms: screeningArms(compared),
+  measured: 2000,
+};
+
+/** PD and two of CFD's arms from eight steps down to one, three times each. */
+const confirm: Preset = {
+  ...small,
+  preset: "confirm",
+  plan: { ...small.plan, pdTo: 8, cfdTo: 8 },
+  arms: confirmingArms(compared, ["PD", "CFD 0.95", "CFD 0.9"], 3),
+  measured: 10_000,
+};
+
 /** Every number of the paper and of the authors' code (facts in docs/differences-from-rcfd.md). */
 const paper: Preset = {
   preset: "paper",
@@ -230,7 +256,7 @@ const tiny: Preset = { ...scratch, preset: "tiny", dataset: "cifar10", drawn: 20
 /** The presets of each program, its default first. */
 export const presets = {
   quickstart: { quickstart, scratch, emoji, smoke },
-  "cifar10-cfd": { tiny, small, paper, smoke: { ...smoke, dataset: "cifar10" } },
+  "cifar10-cfd": { tiny, small, screen, confirm, paper, smoke: { ...smoke, dataset: "cifar10" } },
 } as const satisfies Record<RecipeConfig["recipe"], Record<string, Preset>>;
 
 /** A preset with the number of training steps of every stage multiplied by `factor` (at least one step each). */
@@ -240,12 +266,13 @@ export function scaleSteps(preset: Preset, factor: number): Preset {
     steps: Math.max(1, Math.round(stage.steps * factor)),
   });
   const methods = <T extends Methods>(of: T): T => ({ ...of, pd: scaled(of.pd), cfd: scaled(of.cfd) });
-  const { base, classifier, plan, live } = preset;
+  const { base, classifier, plan, live, arms } = preset;
   return {
     ...preset,
     base: scaled(base),
     classifier: scaled(classifier),
     plan: methods(plan),
     ...(live && { live: methods(live) }),
+    ...(arms && { arms: arms.map(scaled) }),
   };
 }

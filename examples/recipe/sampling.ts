@@ -52,7 +52,9 @@ export function methodsOf(config: RecipeConfig): Method[] {
 export const LIVE = ", live";
 
 /** Of two students of one kind, one shipped and one trained by this run, each is called what it is. */
-function labelOf({ halvings, files }: RecipeConfig, { method, studentSteps, name }: Halving): string {
+function labelOf({ halvings, files }: RecipeConfig, halving: Halving): string {
+  const { method, studentSteps, name, label } = halving;
+  if (label !== undefined) return `${label}, ${inSteps(studentSteps)}`;
   const alike = halvings.filter((other) => other.method === method && other.studentSteps === studentSteps);
   const origin = alike.length === 1 ? "" : files[name] ? ", shipped" : LIVE;
   return `${method.toUpperCase()}, ${inSteps(studentSteps)}${origin}`;

@@ -15,6 +15,7 @@ import { chooseStages } from "../../examples/recipe/plan.js";
 import { encodePng, figure } from "../../examples/recipe/picture.js";
 import { halvings } from "../../examples/recipe/halvings.js";
 import { presets, scaleSteps } from "../../examples/recipe/presets.js";
+import { methodsOf } from "../../examples/recipe/sampling.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { tableOf } from "../../examples/recipe/report.js";
 import { readManifest } from "../../examples/recipe/shipped.js";
@@ -132,6 +133,28 @@ describe("the plan", () => {
       Math.round(smoke.plan.pd.steps * 2.5),
     ]);
     expect(scaleSteps(smoke, 1e-9).classifier.steps).toBe(1);
+  });
+
+  it("has the arms of an experiment as stages of one run, each with its name and label", async () => {
+    const cifar = (preset: string) =>
+      configure(parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--preset", preset]));
+    const screen = (await cifar("screen")).halvings;
+    expect(screen.slice(0, 5).map(({ name }) => name)).toEqual(["pd-32", "pd-16", "pd-8", "pd-4", "pd-2"]);
+    const arms = screen.slice(5);
+    expect(arms.every(({ teacher, studentSteps }) => teacher === "pd-2" && studentSteps === 1)).toBe(true);
+    expect(new Set(arms.map(({ steps, rate, batch }) => `${steps} ${rate} ${batch}`)).size).toBe(1);
+    expect(arms.map(({ label }) => label)).toEqual(
+      expect.arrayContaining(["PD", "CFD 1", "CFD 0.5, beta 0.003", "CFD 0.9 + PD", "PD, averaged"]),
+    );
+    expect(methodsOf(await cifar("screen")).map(({ label }) => label)).toContain("CFD 0.95, 1 step");
+    const confirm = (await cifar("confirm")).halvings.slice(3);
+    expect(confirm).toHaveLength(3 * 3 * 3);
+    expect(names(confirm.slice(0, 4))).toEqual([
+      "pd-8 > pd-seed-0-to-4",
+      "pd-seed-0-to-4 > pd-seed-0-to-2",
+      "pd-seed-0-to-2 > pd-seed-0-to-1",
+      "pd-8 > pd-seed-1-to-4",
+    ]);
   });
 
   it("has the paper's numbers in the preset of that name", () => {
