@@ -187,10 +187,10 @@ function collect(text: string, before: readonly string[]): string[] {
 
 function extractor(text: string, before: readonly Extractor[]): Extractor[] {
   const [, path, scaling] = /^(.+):([a-z0-9]+)$/.exec(text) ?? [undefined, text, "none"];
-  if (!Object.hasOwn(SCALINGS, scaling!)) {
+  if (!Object.hasOwn(SCALINGS, scaling)) {
     throw new InvalidArgumentError(`After the colon one of ${Object.keys(SCALINGS).join(", ")} must stand.`);
   }
-  return [...before, { path: path!, scaling: scaling as Extractor["scaling"] }];
+  return [...before, { path: path, scaling: scaling as Extractor["scaling"] }];
 }
 
 function words(text: string): string[] {
