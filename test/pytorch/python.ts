@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Found } from "../projects/machine.js";
 
-const PYTHON = process.env.PYTHON ?? "python3";
+export const PYTHON = process.env.PYTHON ?? "python3";
 const REFERENCE = fileURLToPath(new URL("../../scripts/reference/", import.meta.url));
 const VERSIONS = `
 import numpy, onnx, onnxruntime, safetensors, torch, torchmetrics
