@@ -131,7 +131,7 @@ class Machine {
   }
 
   bytes(lengthWidth: 1 | 4): Uint8Array {
-    return this.take(this.unsigned(lengthWidth)).slice();
+    return new Uint8Array(this.take(this.unsigned(lengthWidth))); // a Buffer's own slice would be no copy
   }
 
   text(lengthWidth: 1 | 4 | 8): string {

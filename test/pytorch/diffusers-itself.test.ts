@@ -70,6 +70,11 @@ it.skipIf(!there)("folders, timesteps and alphas of diffusers are read as it com
       const scheduler = readScheduler(config);
       const what = `${kind} ${JSON.stringify(options)}`;
       for (const [count, visited] of Object.entries(timesteps)) {
+        if (visited[0]! > 999) {
+          // Every timestep, and an offset: diffusers lists 1000 of 1000, and fails once it gets there.
+          expect(() => scheduler.times(Number(count)), what).toThrow(/steps that this scheduler can take/);
+          continue;
+        }
         const found = scheduler.times(Number(count)).slice(0, -1);
         // With trailing spacing, rounding gives some counts (61 of 1000) one timestep too many: -1, which is none.
         const meant = visited.slice(0, Number(count));
