@@ -23,6 +23,9 @@ import {
   type DiffusersModel,
 } from "../src/index.js";
 import { readScheduler } from "../src/io/diffusers-scheduler.js";
+import { readUnetConfig } from "../src/io/diffusers-unet.js";
+import { sizeOf } from "../src/io/dtypes.js";
+import { unetSpecs } from "../src/models/unet-plan.js";
 import { values } from "./conformance/values.js";
 import { onWasmWithoutLeaks } from "./support/no-leaks.js";
 
@@ -129,6 +132,7 @@ describe("schedulers", () => {
     const { set_alpha_to_one: toOne, clip_sample: clips, ...rest } = config;
     const own = config._class_name === "DDIMScheduler" ? { set_alpha_to_one: toOne } : {};
     const multistep = config._class_name === "DPMSolverMultistepScheduler";
+    const toData = multistep || config._class_name === "DDPMScheduler";
     const scheduler = readScheduler({ ...rest, ...own, ...(multistep ? {} : { clip_sample: clips }) });
     const alphaBars = expected[`schedule.${i}`]!.data as Float64Array;
     const found = Array.from(alphaBars, (_, timestep) => scheduler.schedule.alphaBar((timestep + 1) / 1000));
@@ -143,9 +147,59 @@ describe("schedulers", () => {
         `${count} steps`,
       ).toEqual(timesteps);
       const stride = Math.floor(1000 / count);
-      expect(times.at(-1)).toBe(multistep ? 0 : Math.max(0, timesteps.at(-1)! - stride + 1) / 1000);
+      expect(times.at(-1)).toBe(toData ? 0 : Math.max(0, timesteps.at(-1)! - stride + 1) / 1000);
     }
   });
+
+  it("where the strides are uneven, DDPM ends at the data, and DDIM one stride down", () => {
+    // round(1000 - 1000 i / 7) - 1, and 142 - 142
+    const visited = [999, 856, 713, 570, 428, 285, 142];
+    for (const [name, last] of [
+      ["DDPMScheduler", -1],
+      ["DDIMScheduler", 0],
+    ] as const) {
+      const scheduler = readScheduler({ _class_name: name, timestep_spacing: "trailing" });
+      expect(scheduler.times(7), name).toEqual(timesOf([...visited, last]));
+    }
+  });
+
+  it("may visit every timestep, as the pipelines of DDPM do where nothing else is asked for", () => {
+    const every = timesOf(Array.from({ length: 1001 }, (_, i) => 999 - i));
+    for (const name of ["DDPMScheduler", "DDIMScheduler"]) {
+      for (const spacing of ["leading", "trailing", "linspace"]) {
+        const scheduler = readScheduler({ _class_name: name, timestep_spacing: spacing });
+        expect(scheduler.times(1000), `${name}, ${spacing}`).toEqual(every);
+      }
+    }
+  });
+});
+
+it("takes the configs of google/ddpm-cifar10-32", () => {
+  const blocks = ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"];
+  const config = {
+    ...{ _class_name: "UNet2DModel", _diffusers_version: "0.0.4", act_fn: "silu", attention_head_dim: null },
+    ...{ block_out_channels: [128, 256, 256, 256], center_input_sample: false, down_block_types: blocks },
+    ...{ downsample_padding: 0, flip_sin_to_cos: false, freq_shift: 1, in_channels: 3, layers_per_block: 2 },
+    ...{ mid_block_scale_factor: 1, norm_eps: 1e-6, norm_num_groups: 32, out_channels: 3, sample_size: 32 },
+    time_embedding_type: "positional",
+    up_block_types: blocks.map((name) => name.replace("Down", "Up")).reverse(),
+  };
+  const { network, cosineFirst } = readUnetConfig(config, 1000);
+  expect(cosineFirst).toBe(false);
+  expect(network.config).toEqual({
+    ...{ type: "unet", channels: 128, multipliers: [1, 2, 2, 2], attention: [1], blocks: 2, groups: 32 },
+    ...{ dropout: 0, imageChannels: 3, epsilon: 1e-6, halvingPadding: "end", frequencyShift: 1 },
+    ...{ timeScale: 1000, timeOffset: -1 },
+  });
+  // Ho et al. 2020, appendix B: 35.7 million parameters
+  const sizes = Object.values(unetSpecs(network.config)).map(({ shape }) => sizeOf(shape));
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(35_746_307);
+  const { predictionType, clip, times } = readScheduler({
+    ...{ _class_name: "DDPMScheduler", _diffusers_version: "0.1.1", beta_end: 0.02, beta_schedule: "linear" },
+    ...{ beta_start: 0.0001, clip_sample: true, num_train_timesteps: 1000, trained_betas: null },
+    variance_type: "fixed_large",
+  });
+  expect([predictionType, clip, times(4)]).toEqual(["eps", true, timesOf([750, 500, 250, 0, -1])]);
 });
 
 describe("what is written", () => {
@@ -285,6 +339,22 @@ describe("refuses, by name,", () => {
     [unetFile, { out_channels: 6 }, /as many out_channels as in_channels, 3, got 6/],
     [unetFile, { layers_per_block: 2 }, /differences?: no "downblocks/],
     [unetFile, { layers_per_block: 0 }, /blocks to be a positive integer/],
+    [unetFile, { downsample_padding: 2 }, /downsample_padding of 0 or 1, got 2/],
+    [unetFile, { norm_eps: "1e-6" }, /"norm_eps" in the U-Net's config.json to be a number, got 1e-6/],
+    [unetFile, { freq_shift: null }, /"freq_shift".* to be a number, got null/],
+    [unetFile, { flip_sin_to_cos: 1 }, /"flip_sin_to_cos".* to be a boolean, got 1/],
+    [
+      unetFile,
+      {
+        block_out_channels: Array<number>(17).fill(8),
+        down_block_types: Array<string>(17).fill("DownBlock2D"),
+        up_block_types: Array<string>(17).fill("UpBlock2D"),
+      },
+      /at most 16 levels, got 17/,
+    ],
+    [schedulerFile, { clip_sample: "yes" }, /"clip_sample".* to be a boolean, got yes/],
+    [schedulerFile, { beta_start: "0.0001" }, /"beta_start".* to be a number, got 0.0001/],
+    [schedulerFile, { trained_betas: Array<string>(1000).fill("0.1") }, /trained_betas to be 1000 numbers/],
     [schedulerFile, { _class_name: "PNDMScheduler" }, /a scheduler among DDIMScheduler, .*got PNDMScheduler/],
     [schedulerFile, { thresholding: true }, /"thresholding" in scheduler_config.json to be false/],
     [schedulerFile, { beta_schedule: "exp" }, /beta_schedule among linear, .*got exp/],
@@ -301,8 +371,11 @@ describe("refuses, by name,", () => {
   });
 
   it("steps that the scheduler cannot take, and other spacings", () => {
-    expect(() => readScheduler(schedulers[0]!).times(1000)).toThrow(
-      /times: fewer steps than the 1000 timesteps/,
+    expect(() => readScheduler(schedulers[0]!).times(1001)).toThrow(
+      /times: at most the scheduler's 1000 timesteps, got 1001/,
+    );
+    expect(() => readScheduler({ _class_name: "DPMSolverMultistepScheduler" }).times(1000)).toThrow(
+      /1000 steps that this scheduler can take/,
     );
     expect(() => readScheduler({ ...schedulers[0]!, timestep_spacing: "karras" }).times(5)).toThrow(
       /got karras/,

@@ -178,6 +178,18 @@ describe("safetensors", () => {
     ["missing bytes", file(`{"a":${entry("U8", [4], 0, 4)}}`, 3), "4 bytes of tensors, got 3 bytes"],
     ["bytes left over", file(`{"a":${entry("U8", [1], 0, 1)}}`, 3), "1 bytes of tensors, got 3 bytes"],
     [
+      "a name that comes again, spelt otherwise",
+      file(`{"a":${entry("U8", [1], 0, 1)},"\\u0061":${entry("U8", [1], 1, 2)}}`, 2),
+      "every name only once",
+    ],
+    [
+      "a repeated key of a tensor",
+      file('{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1),
+      "every name only once",
+    ],
+    ["a header of 2^63 bytes", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0x80, 0x7b), "at most 100000000 bytes"],
+    ["a header of nothing", new Uint8Array(8), "a header in JSON"],
+    [
       "a repeated name",
       file(`{"a":${entry("U8", [1], 0, 1)},"a":${entry("U8", [1], 0, 1)}}`, 1),
       "every name only once",
@@ -188,8 +200,12 @@ describe("safetensors", () => {
   });
 
   it("refuses metadata that is not text", () => {
-    expect(() => safetensorsMetadata(file('{"__metadata__":{"a":1}}'))).toThrow('"a" to be a string, got 1');
-    expect(() => safetensorsMetadata(file('{"__metadata__":[]}'))).toThrow("an object of strings");
+    for (const read of [safetensorsMetadata, decodeSafetensors]) {
+      expect(() => read(file('{"__metadata__":{"a":1}}'))).toThrow('"a" to be a string, got 1');
+      expect(() => read(file('{"__metadata__":[]}'))).toThrow("an object of strings");
+      expect(() => read(file('{"__metadata__":null}'))).toThrow("an object of strings");
+    }
+    expect(() => encodeSafetensors({}, { a: "\ud800" })).toThrow("metadata that are well-formed text, got a");
     expect(() => encodeSafetensors({}, { a: 1 as unknown as string })).toThrow('metadata "a" to be a string');
   });
 

@@ -82,6 +82,12 @@ describe.each([
     expect({ ...(tree["number keys"] as Tree) }).toEqual({ 0: "a", 1: "b" });
   });
 
+  it("is copied out of the file, also where that is a Buffer", () => {
+    const plain = (readTorchCheckpoint(Buffer.from(bytes)) as Tree).plain as TorchValue[];
+    const text = plain.find((value) => value instanceof Uint8Array)!;
+    expect(Object.getPrototypeOf(text)).toBe(Uint8Array.prototype);
+  });
+
   it("has a module's and an optimiser's state", () => {
     const module = tree.module as Tree;
     const names = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"];

@@ -165,6 +165,10 @@ describe("U-Net", () => {
     const integers = { dtype: "I32", shape: [32], data: new Int32Array(32) } as const;
     expect(put("head.bias", integers)).toThrow(`${expected} "head.bias" of type I32.`);
     expect(() => unetFromTorch({})).toThrow("unetFromTorch: expected a state dict with entries");
+    const checkpoint = { net_model: whole, T: 8 } as unknown as StateDict;
+    expect(() => unetFromTorch(checkpoint)).toThrow(
+      'expected a state dict, that is tensors by name, got "net_model": other data.',
+    );
     const six = Object.fromEntries("abcdef".split("").map((name) => [name, ones(1)]));
     expect(() => unetFromTorch({ ...whole, ...six })).toThrow('got 6 differences: "a" [1], which');
   });
@@ -209,6 +213,103 @@ describe("U-Net", () => {
   });
 });
 
+describe("names and entries of a file that are nobody's network are refused at once:", () => {
+  const ones = (...shape: number[]): StoredTensor =>
+    fromFloat32(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape, "F32");
+  const many = (name: (i: number) => string) =>
+    Object.fromEntries(Array.from({ length: 130_000 }, (_, i) => [name(i), ones(1)]));
+  const head = { "head.weight": ones(32, 3, 3, 3), [TABLE]: ones(17, 32) };
+  const stem = {
+    "conv1.weight": ones(4, 3, 3, 3),
+    "fc.weight": ones(2, 4),
+    "layer1.0.conv1.weight": ones(4, 4, 3, 3),
+  };
+  const looksLike = (data: unknown, shape: unknown = [4, 4, 3, 3]) => ({
+    ...stem,
+    "layer1.0.conv1.weight": { dtype: "F32", shape, data } as StoredTensor,
+  });
+
+  test.each<[string, () => unknown, RegExp]>([
+    [
+      "a block of a huge number",
+      () => unetFromTorch({ ...head, "downblocks.4294967290.main.weight": ones(1) }),
+      /numbers below 1000 in the entries' names, got downblocks.4294967290/,
+    ],
+    [
+      "a number of 400 digits",
+      () => unetFromTorch({ ...head, [`downblocks.${"9".repeat(400)}.x`]: ones(1) }),
+      /numbers below 1000/,
+    ],
+    [
+      "130,000 blocks",
+      () => unetFromTorch({ ...head, ...many((i) => `downblocks.${i}.x`) }),
+      /numbers below 1000/,
+    ],
+    [
+      "levels of different depth",
+      () =>
+        unetFromTorch({
+          ...head,
+          ...Object.fromEntries(
+            ["0.block1.2.weight", "1.main.weight", "2.block1.2.weight", "3.block1.2.weight"].map((name) => [
+              `downblocks.${name}`,
+              ones(32),
+            ]),
+          ),
+        }),
+      /as many residual blocks at every level of downblocks, got \[1,2\]/,
+    ],
+    [
+      "a stage of a huge number",
+      () => classifierFromTorch({ ...stem, "layer999999999.0.x": ones(1) }),
+      /numbers below 1000 in the entries' names, got layer999999999/,
+    ],
+    [
+      "a block within a stage",
+      () => classifierFromTorch({ ...stem, "layer1.99999999.x": ones(1) }),
+      /numbers below 1000/,
+    ],
+    [
+      "more blocks than entries",
+      () =>
+        classifierFromTorch({
+          ...stem,
+          ...Object.fromEntries(Array.from({ length: 999 }, (_, i) => [`layer${i + 1}.999.x`, ones(1)])),
+        }),
+      /entries for each of 999000 blocks|numbers below/,
+    ],
+    [
+      "130,000 other entries",
+      () => classifierFromTorch({ ...stem, ...many((i) => `x${i}`) }),
+      /130\d+ differences/,
+    ],
+    [
+      "a number for data",
+      () => classifierFromTorch(looksLike(3e9)),
+      /tensors by name, got "layer1.0.conv1.weight": other data/,
+    ],
+    ["text for data", () => classifierFromTorch(looksLike("x".repeat(144))), /tensors by name/],
+    ["data of another type", () => classifierFromTorch(looksLike(new Uint8Array(144))), /tensors by name/],
+    [
+      "less data than the shape says",
+      () => classifierFromTorch(looksLike(new Float32Array(143))),
+      /tensors by name/,
+    ],
+    [
+      "a shape of lists",
+      () => classifierFromTorch(looksLike(new Float32Array(144), [[144]])),
+      /tensors by name/,
+    ],
+    ["None for a tensor", () => classifierFromTorch({ ...stem, epoch: null } as never), /got "epoch": null/],
+  ])("%s", (_, read, message) => {
+    const started = performance.now();
+    const before = tf.memory().numTensors;
+    expect(read).toThrow(message);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+});
+
 describe("classifiers", () => {
   const networks = [
     resnet({ blocks: [1, 2], width: 4, classes: 3 }),
@@ -216,6 +317,7 @@ describe("classifiers", () => {
     resnet({ blocks: [3, 3, 3], width: 4, shortcut: "pad", classes: 10, imageChannels: 1 }),
     resnet({ blocks: [2], width: 4, classes: 5 }),
     densenet({ growth: 2, blocks: [2, 1, 3], stem: 4, classes: 3 }),
+    densenet({ growth: 2, blocks: [6, 12, 48, 32], stem: 4, classes: 10 }), // DenseNet-201's depth
   ];
 
   test.each(networks.map((network) => [JSON.stringify(network.config), network] as const))(

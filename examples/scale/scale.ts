@@ -104,7 +104,7 @@ writeFileSync(join(folder, "plan.json"), JSON.stringify(plan, null, 2));
 
 const script = fileURLToPath(new URL("continue.py", import.meta.url));
 const torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", String(PROCESSES)];
-execFileSync("python3", [...torchrun, script, folder], {
+execFileSync(process.env.PYTHON ?? "python3", [...torchrun, script, folder], {
   stdio: "inherit",
   env: { ...process.env, OMP_NUM_THREADS: "1" },
 });

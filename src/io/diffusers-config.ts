@@ -22,8 +22,10 @@ export function parseConfig(bytes: Uint8Array, file: string): DiffusersConfig {
 /** Which keys of a config are known. */
 export interface KnownKeys {
   readonly file: string;
-  /** What a key is if the file lacks it; the code reads these. */
+  /** What a key is if the file lacks it; the code reads these. Numbers and booleans are of that type in the file too. */
   readonly defaults: DiffusersConfig;
+  /** Keys that may be null although their default is a number. */
+  readonly nullable?: readonly string[];
   /** Keys that must have one of these values, if they are there. */
   readonly only: Readonly<Record<string, readonly unknown[]>>;
   /** Keys that change nothing here. */
@@ -33,7 +35,7 @@ export interface KnownKeys {
 /** The config with its defaults, or an error that names the key which this library does not support. */
 export function complete(
   config: DiffusersConfig,
-  { file, defaults, only, harmless }: KnownKeys,
+  { file, defaults, only, harmless, nullable = [] }: KnownKeys,
 ): DiffusersConfig {
   for (const [key, value] of Object.entries(config)) {
     if (key.startsWith("_") || harmless.includes(key) || Object.hasOwn(defaults, key)) continue;
@@ -43,5 +45,11 @@ export function complete(
     check(allowed.includes(value), READ, expected, value);
   }
   const given = Object.entries(config).filter(([key]) => Object.hasOwn(defaults, key));
+  for (const [key, value] of given) {
+    const type = typeof defaults[key];
+    const typed = (type !== "number" && type !== "boolean") || typeof value === type;
+    const nothing = value === null && nullable.includes(key);
+    check(typed || nothing, READ, `"${key}" in ${file} to be a ${type}`, value);
+  }
   return { ...defaults, ...Object.fromEntries(given) };
 }

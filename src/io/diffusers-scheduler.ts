@@ -34,12 +34,12 @@ interface Kind {
   readonly only: Readonly<Record<string, readonly unknown[]>>;
   /** Into how many pieces it divides the timesteps for `steps` steps; it leaves out those it does not need. */
   readonly pieces: (steps: number) => number;
-  /** Whether its last step goes to clean data, rather than one stride down. */
+  /** Whether its last step goes to clean data wherever it begins, rather than one stride down. */
   readonly endsAtData: boolean;
 }
 
 const BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"];
-const BOTH = { thresholding: [false], clip_sample_range: [1] };
+const BOTH = { thresholding: [false], clip_sample_range: [1], timestep_values: [null] };
 const OFF = [false, null];
 
 const KINDS: Readonly<Record<string, Kind>> = {
@@ -56,7 +56,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     clip: true,
     betaSchedules: [...BETAS, "sigmoid"],
     pieces: (steps) => steps,
-    endsAtData: false,
+    endsAtData: true,
     only: { ...BOTH, variance_type: ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"] },
   },
   DPMSolverMultistepScheduler: {
@@ -146,8 +146,8 @@ function predictionOf(type: unknown): PredictionType {
 function betasOf(values: DiffusersConfig, count: number, { betaSchedules }: Kind): readonly number[] {
   const { trained_betas: trained, beta_schedule: name } = values;
   if (trained !== null) {
-    const isList =
-      Array.isArray(trained) && trained.length === count && trained.every((b) => b >= 0 && b <= 1);
+    const isBeta = (beta: unknown) => typeof beta === "number" && beta >= 0 && beta <= 1;
+    const isList = Array.isArray(trained) && trained.length === count && trained.every(isBeta);
     check(isList, READ, `trained_betas to be ${count} numbers in [0, 1]`, trained);
     return trained as number[];
   }
@@ -187,12 +187,7 @@ function rescaled(alphaBars: readonly number[]): number[] {
 /** Lin et al. 2023, table 2: the timesteps, moved to this library's times. */
 function timesOf(values: DiffusersConfig, kind: Kind, timesteps: number, steps: number): readonly number[] {
   checkPositiveInteger(steps, READ, "times: steps");
-  check(
-    steps < timesteps,
-    READ,
-    `times: fewer steps than the ${timesteps} timesteps of the scheduler`,
-    steps,
-  );
+  check(steps <= timesteps, READ, `times: at most the scheduler's ${timesteps} timesteps`, steps);
   const kept = timestepsOf(values, timesteps, kind.pieces(steps), steps).slice(0, steps);
   const previous = kept.at(-1)! - Math.floor(timesteps / steps);
   const end = kind.endsAtData ? -1 : Math.max(-1, previous);

@@ -22,7 +22,10 @@ export function readUnetConfig(
   check(config._class_name === "UNet2DModel", READ, `${FILE} of a UNet2DModel`, config._class_name);
   const groups: unknown = config.norm_num_groups ?? DEFAULTS.norm_num_groups;
   const only = { ...ONLY, attn_norm_num_groups: [null, groups] };
-  const values = complete(config, { file: FILE, defaults: DEFAULTS, only, harmless: HARMLESS });
+  const nullable = ["attention_head_dim"];
+  const values = complete(config, { file: FILE, defaults: DEFAULTS, only, harmless: HARMLESS, nullable });
+  const { downsample_padding: padding } = values;
+  check(padding === 0 || padding === 1, READ, "downsample_padding of 0 or 1", padding);
   const widths = readWidths(values.block_out_channels);
   const { attention_head_dim: headWidth, num_class_embeds: classes, in_channels: channels } = values;
   check(
@@ -45,7 +48,7 @@ export function readUnetConfig(
     imageChannels: channels,
     groups,
     epsilon: values.norm_eps,
-    halvingPadding: values.downsample_padding === 0 ? "end" : "both",
+    halvingPadding: padding === 0 ? "end" : "both",
   };
   return { network: unet(options as unknown as UnetOptions), cosineFirst: values.flip_sin_to_cos === true };
 }

@@ -10,6 +10,7 @@ import { readUnetConfig, readUnetWeights } from "./diffusers-unet.js";
 import type { StateDict } from "./dtypes.js";
 import { decodeSafetensors } from "./safetensors.js";
 import { readTorchCheckpoint } from "./torch-checkpoint.js";
+import { checkStateDict } from "./torch-layout.js";
 
 /** A diffusion model that diffusers stored. */
 export interface DiffusersModel {
@@ -98,8 +99,6 @@ function readWeights(files: Readonly<Record<string, Uint8Array>>, folder: string
   const stateDict = readTorchCheckpoint(pickled);
   const isDict = typeof stateDict === "object" && stateDict !== null && !Array.isArray(stateDict);
   check(isDict, READ, `${path}.bin to hold a state dict`, typeof stateDict);
-  const isTensor = (value: unknown) => typeof value === "object" && value !== null && "dtype" in value;
-  const other = Object.entries(stateDict).find(([, value]) => !isTensor(value));
-  check(other === undefined, READ, `${path}.bin to hold tensors by name`, other?.[0]);
+  checkStateDict(Object.entries(stateDict), READ);
   return stateDict as StateDict;
 }

@@ -52,6 +52,15 @@ export type StoredTensor = {
 /** Named tensors on the host: what a PyTorch `state_dict()` is once decoded. */
 export type StateDict = Record<string, StoredTensor>;
 
+/** Whether a value is a tensor whose data are what its type and shape say: a dict of a file may look like one. */
+export function isStoredTensor(value: unknown): value is StoredTensor {
+  if (typeof value !== "object" || value === null) return false;
+  const { dtype, shape, data } = value as Partial<StoredTensor>;
+  if (typeof dtype !== "string" || !Object.hasOwn(DTYPE_ARRAYS, dtype) || !Array.isArray(shape)) return false;
+  const sized = shape.every(Number.isSafeInteger);
+  return sized && data instanceof DTYPE_ARRAYS[dtype] && data.length === sizeOf(shape as number[]);
+}
+
 /** The number of elements of a tensor of this shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -2,7 +2,7 @@ import { fail } from "../check.js";
 
 // Python's pickle is a small stack machine that may call anything importable. This one has no such power: it knows the
 // opcodes that build plain data, and of everything importable only what it is given. The opcodes are those of
-// https://github.com/python/cpython/blob/main/Lib/pickletools.py, protocols 0 to 5.
+// https://github.com/python/cpython/blob/main/Lib/pickletools.py that protocols 2 to 5 write.
 
 /** What a pickle may name: `module.name`, and what calling it gives. */
 export type PickleGlobals = Readonly<Record<string, (...args: PickleValue[]) => PickleValue>>;
@@ -37,6 +37,11 @@ export interface PickleReader {
   readonly persistent: (id: PickleValue) => PickleValue;
 }
 
+/** No call of a checkpoint has more. */
+const MAX_ARGUMENTS = 16;
+/** A call may copy its arguments, and the memo gives the same ones to any number of calls for a few bytes each. */
+const MAX_PARTS_PER_BYTE = 4;
+
 const MARK: unique symbol = Symbol("mark");
 type Cell = PickleValue | typeof MARK;
 
@@ -64,6 +69,7 @@ class Machine {
   readonly #reader: PickleReader;
   readonly #memo = new Map<number, PickleValue>();
   #stack: Cell[] = [];
+  #parts = 0;
 
   constructor(bytes: Uint8Array, start: number, reader: PickleReader) {
     this.#bytes = bytes;
@@ -125,7 +131,7 @@ class Machine {
   }
 
   bytes(lengthWidth: 1 | 4): Uint8Array {
-    return this.take(this.unsigned(lengthWidth)).slice();
+    return new Uint8Array(this.take(this.unsigned(lengthWidth))); // a Buffer's own slice would be no copy
   }
 
   text(lengthWidth: 1 | 4 | 8): string {
@@ -199,7 +205,19 @@ class Machine {
     const known = Object.hasOwn(this.#reader.globals, name);
     if (!known) this.fail("plain data and tensors, nothing that Python would have to import and run", name);
     if (!Array.isArray(args)) this.fail(`a tuple of arguments for ${name}`, kindOf(args));
+    if (args.length > MAX_ARGUMENTS) this.fail(`at most ${MAX_ARGUMENTS} arguments for ${name}`, args.length);
+    for (const arg of args) this.#parts += partsOf(arg);
+    const most = MAX_PARTS_PER_BYTE * this.#bytes.length;
+    if (this.#parts > most) this.fail(`calls whose arguments have at most ${most} parts`, "more");
     return this.#reader.globals[name]!(...args);
+  }
+
+  /** A global whose name was on the stack. */
+  named(): Global {
+    const [name, module] = [this.pop(), this.pop()];
+    const other = [module, name].find((part) => typeof part !== "string");
+    if (other !== undefined) this.fail("a global's module and name to be text", kindOf(other));
+    return { global: `${module as string}.${name as string}` };
   }
 
   /** __setstate__: what an OrderedDict carries beside its entries (a state dict's version numbers) is dropped. */
@@ -247,7 +265,7 @@ const VALUES: Readonly<Record<number, (m: Machine) => Cell>> = {
   0x68: (m) => m.recall(m.unsigned(1)), // BINGET
   0x6a: (m) => m.recall(m.unsigned(4)), // LONG_BINGET
   0x63: (m) => ({ global: `${m.line()}.${m.line()}` }), // GLOBAL
-  0x93: (m) => ({ global: [m.pop(), m.pop()].reverse().map(String).join(".") }), // STACK_GLOBAL
+  0x93: (m) => m.named(), // STACK_GLOBAL
   0x52: (m) => m.call(), // REDUCE
   0x81: (m) => m.call(), // NEWOBJ
   0x51: (m) => m.persistent(), // BINPERSID
@@ -269,6 +287,12 @@ const ACTIONS = new Map<number, (m: Machine) => unknown>([
   [0x94, (m) => m.remember()], // MEMOIZE
   [0x62, (m) => m.build()], // BUILD
 ]);
+
+/** Characters of a text, members of a list or dict. */
+function partsOf(value: PickleValue): number {
+  if (value instanceof Map) return value.size;
+  return typeof value === "string" || Array.isArray(value) ? value.length : 1;
+}
 
 function isRecord(value: PickleValue): value is Global | Opaque {
   return (

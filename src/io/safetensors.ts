@@ -25,7 +25,7 @@ interface Entry {
  * @returns tensors by name, in an object without a prototype. Where the alignment allows it, `data` is a view of
  *   `bytes`, not a copy
  * @throws if the file is truncated or too long, the header is not valid or exceeds 100 MB or a million values (about
- *   140,000 tensors), a dtype is unknown, or tensors overlap, leave gaps, or do not have the number of bytes that their
+ *   140,000 tensors), its metadata are not text, a dtype is unknown, or tensors overlap, leave gaps, or do not have the number of bytes that their
  *   shape and dtype ask for
  * @example
  * ```ts
@@ -37,6 +37,7 @@ interface Entry {
  */
 export function decodeSafetensors(bytes: Uint8Array): StateDict {
   const { header, start } = readHeader(bytes);
+  readMetadata(header);
   const entries = Object.entries(header)
     .filter(([name]) => name !== "__metadata__")
     .map(([name, value]) => readEntry(name, value));
@@ -51,7 +52,7 @@ export function decodeSafetensors(bytes: Uint8Array): StateDict {
  *
  * @param bytes the whole file
  * @returns text by key, in an object without a prototype; empty if the file has none
- * @throws if the header is not valid
+ * @throws if the header is not valid, or that is not text
  * @example
  * ```ts
  * import { encodeSafetensors, safetensorsMetadata } from "cfd-distill";
@@ -60,7 +61,10 @@ export function decodeSafetensors(bytes: Uint8Array): StateDict {
  * ```
  */
 export function safetensorsMetadata(bytes: Uint8Array): Record<string, string> {
-  const { header } = readHeader(bytes);
+  return readMetadata(readHeader(bytes).header);
+}
+
+function readMetadata(header: Readonly<Record<string, unknown>>): Record<string, string> {
   const metadata = Object.create(null) as Record<string, string>;
   const { __metadata__: members = {} } = header;
   check(isObject(members), DECODE, "__metadata__ to be an object of strings", members);
@@ -236,6 +240,7 @@ function checkStored(name: string, tensor: StoredTensor): void {
 function sortMetadata(metadata: Readonly<Record<string, string>>): Map<string, string> {
   for (const [key, value] of Object.entries(metadata)) {
     check(typeof value === "string", ENCODE, `metadata "${key}" to be a string`, value);
+    check(!/\p{Surrogate}/u.test(`${key} ${value}`), ENCODE, "metadata that are well-formed text", key);
   }
   const compare = (a: string, b: string) => compareBytes(toBytes(a), toBytes(b));
   return new Map(Object.entries(metadata).sort(([a], [b]) => compare(a, b)));

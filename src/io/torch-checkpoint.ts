@@ -32,8 +32,8 @@ export type TorchValue =
  *   shape they had, copied out of the file. Tensors that shared a storage share memory here as well, unless their
  *   strides ask for a copy
  * @throws if the file is of another kind, cut off, damaged, compressed, or big-endian; if it names anything but plain
- *   data and dense tensors of float, integer or boolean type; if a tensor reaches out of its storage; if an object
- *   contains itself; or if it is nested more than 100 levels deep
+ *   data and dense tensors of float, integer or boolean type; if storages share bytes of the file or a tensor reaches out
+ *   of its storage; if an object contains itself; or if it is nested more than 100 levels deep
  * @example
  * ```ts
  * import { readFile } from "node:fs/promises";
@@ -72,13 +72,16 @@ const GLOBALS: PickleGlobals = {
   "collections.OrderedDict": (entries = []) => dictOf(entries),
   "collections.defaultdict": () => new Map(),
   "__builtin__.set": (items = []) => items,
+  "builtins.set": (items = []) => items, // protocol 3
   "_codecs.encode": (text = null, encoding = null) => latin1(text, encoding), // how protocol 2 writes bytes
   "torch.Size": (sizes = []) => sizes,
   "torch.device": (...names) => names,
   "torch._utils._rebuild_tensor": (storage, ...place) => windowOf(storage, place),
-  "torch._utils._rebuild_tensor_v2": (storage, ...place) => windowOf(storage, place),
+  // (storage, offset, shape, strides, requires_grad, hooks, metadata)
+  "torch._utils._rebuild_tensor_v2": (storage, ...place) => asStored(windowOf(storage, place), place[5]),
   // (storage, offset, shape, strides, requires_grad, hooks, dtype, metadata)
-  "torch._utils._rebuild_tensor_v3": (storage, ...place) => windowOf(storage, place, place[5] ?? null),
+  "torch._utils._rebuild_tensor_v3": (storage, ...place) =>
+    asStored(windowOf(storage, place, place[5] ?? null), place[6]),
   "torch._utils._rebuild_parameter": (tensor = null) => tensor,
   "torch._utils._rebuild_parameter_with_state": (tensor = null) => tensor,
 };
@@ -106,6 +109,17 @@ function windowOf(
   if (dtype === undefined) fail(READ, `an element type among ${Object.keys(DTYPES).join(", ")}`, name);
   const window = { opaque: "a tensor", storage, dtype, offset, shape, strides } as Window;
   checkWindow(window, READ);
+  return window;
+}
+
+/** Metadata may say that the numbers are to be negated or conjugated before they are used. */
+function asStored(window: PickleValue, metadata: PickleValue = null): PickleValue {
+  if (metadata === null) return window;
+  if (!(metadata instanceof Map)) fail(READ, "a tensor's metadata to be a dict", kindOf(metadata));
+  for (const [key, value] of metadata) {
+    const name = typeof key === "string" ? key : kindOf(key);
+    check(value === false, READ, "tensors as they are stored", `a tensor with ${name}`);
+  }
   return window;
 }
 

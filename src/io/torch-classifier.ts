@@ -61,7 +61,7 @@ function withFc(stateDict: StateDict): StateDict {
 
 function readResNet(entries: Readonly<StateDict>): ResNetConfig {
   const [width, imageChannels] = entryOf(entries, "conv1.weight", FROM).shape;
-  const blocks = stages(entries, /^layer(\d+)\./, (stage) => new RegExp(`^layer${stage}\\.(\\d+)\\.`));
+  const blocks = stages(entries, "layer", "");
   const has = (part: string) => Object.keys(entries).some((name) => name.includes(part));
   const bottleneck = Object.hasOwn(entries, "layer1.0.conv3.weight");
   // With a single stage of plain blocks there is no shortcut to tell the two kinds apart.
@@ -82,18 +82,23 @@ function readResNet(entries: Readonly<StateDict>): ResNetConfig {
 function readDenseNet(entries: Readonly<StateDict>): DenseNetConfig {
   const [stem, imageChannels] = entryOf(entries, "features.conv0.weight", FROM).shape;
   const growth = widthOf(entries, "block1.denselayer1.conv2.weight", FROM);
-  const pattern = (block: number) => new RegExp(`^block${block}\\.denselayer(\\d+)\\.`);
   // Layers are numbered from 1, so the highest number is the count.
-  const blocks = stages(entries, /^block(\d+)\./, pattern).map((count) => count - 1);
+  const blocks = stages(entries, "block", "denselayer").map((count) => count - 1);
   const classes = widthOf(entries, "fc.weight", FROM);
   return { type: "densenet", growth, blocks, stem: stem!, classes, imageChannels: imageChannels! };
 }
 
-/** Counts by stage, numbered from 1, of what `within` numbers. */
-function stages(
-  entries: Readonly<StateDict>,
-  stage: RegExp,
-  within: (stage: number) => RegExp,
-): readonly number[] {
-  return Array.from({ length: countOf(entries, stage) - 1 }, (_, i) => countOf(entries, within(i + 1)));
+/** Counts by stage, numbered from 1, of the parts that are numbered within it: `${stage}1.${part}0.`, and so on. */
+function stages(entries: Readonly<StateDict>, stage: string, part: string): readonly number[] {
+  const names = Object.keys(entries);
+  const numbered = new RegExp(`^${stage}(\\d+)\\.`);
+  const count = countOf(names, numbered, FROM) - 1;
+  const parts = Array.from({ length: count }, (): string[] => []);
+  for (const name of names) parts[Number(numbered.exec(name)?.[1] ?? 0) - 1]?.push(name);
+  const counts = parts.map((own, i) => {
+    return countOf(own, new RegExp(`^${stage}${i + 1}\\.${part}(\\d+)\\.`), FROM);
+  });
+  const total = counts.reduce((sum, n) => sum + n, 0);
+  check(total <= names.length, FROM, `entries for each of ${total} blocks`, `${names.length} entries`);
+  return counts;
 }

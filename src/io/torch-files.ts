@@ -1,6 +1,6 @@
-import { unzipSync, type UnzipFileInfo } from "fflate";
-import { check, describe, fail } from "../check.js";
+import { check, fail } from "../check.js";
 import { kindOf, readPickle, type PickleGlobals, type PickleReader, type PickleValue } from "./pickle.js";
+import { readStoredZip } from "./stored-zip.js";
 import { byteLengthOf, readStorage, type Storage } from "./torch-storages.js";
 
 // The two containers of torch.save: since PyTorch 1.6 a zip of uncompressed members, before that four pickles in a row
@@ -42,7 +42,7 @@ function startsWith(bytes: Uint8Array, start: number, expected: readonly number[
 
 function readZip(bytes: Uint8Array, reader: PickleReader): TorchFile {
   const { where } = reader;
-  const members = unzip(bytes, where);
+  const members = readStoredZip(bytes, where);
   const pickle = [...members.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickle === undefined)
     fail(where, "a zip of torch.save, with data.pkl in a folder", [...members.keys()]);
@@ -63,43 +63,6 @@ function readZip(bytes: Uint8Array, reader: PickleReader): TorchFile {
   return { value: readPickle(members.get(pickle)!, 0, reader).value, bytesOf };
 }
 
-/** The members by name. torch.save compresses nothing, so neither do we expand anything: members are copies of the file. */
-function unzip(bytes: Uint8Array, where: string): ReadonlyMap<string, Uint8Array> {
-  const seen = new Set<string>();
-  let total = 0;
-  const filter = ({ name, size, originalSize, compression }: UnzipFileInfo) => {
-    check(
-      compression === 0,
-      where,
-      `"${name}" to be stored without compression, as torch.save does`,
-      "compressed",
-    );
-    check(
-      size === originalSize,
-      where,
-      `"${name}" to have the size it is said to have`,
-      `${size}, ${originalSize}`,
-    );
-    check(!seen.has(name) && name !== "__proto__", where, "every name in the zip once", name);
-    seen.add(name);
-    total += size;
-    check(total <= bytes.length, where, `members of at most the file's ${bytes.length} bytes`, total);
-    return true;
-  };
-  let members: Record<string, Uint8Array> = {};
-  try {
-    members = unzipSync(bytes, { filter });
-  } catch (error) {
-    if (error instanceof Error && error.message.startsWith(where)) throw error;
-    fail(
-      where,
-      "a whole zip of torch.save",
-      `a damaged one (${describe((error as Error).message)}): is it cut off?`,
-    );
-  }
-  return new Map(Object.entries(members));
-}
-
 function readLegacy(
   bytes: Uint8Array,
   reader: PickleReader,
@@ -107,7 +70,10 @@ function readLegacy(
 ): TorchFile {
   const { where } = reader;
   const version = readPickle(bytes, readPickle(bytes, 0, reader).end, reader);
-  check(version.value === 1001, where, "version 1001 of the format before PyTorch 1.6", version.value);
+  if (version.value !== 1001) {
+    const got = typeof version.value === "number" ? version.value : kindOf(version.value);
+    fail(where, "version 1001 of the format before PyTorch 1.6", got);
+  }
   const system = readPickle(bytes, version.end, reader);
   const little = system.value instanceof Map && system.value.get("little_endian") === true;
   check(little, where, "a checkpoint of a little-endian machine", "another byte order");

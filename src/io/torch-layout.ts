@@ -1,20 +1,39 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, fail } from "../check.js";
+import { check, describe, fail } from "../check.js";
 import { isRunningStatistic } from "../models/batch-norm.js";
 import type { ParamSpecs } from "../models/params.js";
 import type { Params } from "../types.js";
-import { fromFloat32, sizeOf, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
+import {
+  fromFloat32,
+  isStoredTensor,
+  sizeOf,
+  toFloat32,
+  type StateDict,
+  type StoredTensor,
+} from "./dtypes.js";
 
 // A state dict and our params hold the same weights under the same names. Only the axes are ordered differently:
 // convolutions are [out, in, height, width] there and HWIO here, linear layers [out, in] there and [in, out] here.
+
+/** More blocks or stages are nobody's network, but a name in a file may count to any number. */
+const MOST = 1000;
 
 /** The state dict without what a wrapper (DataParallel) put before every name. */
 export function withoutPrefix(stateDict: Readonly<StateDict>, where: string): StateDict {
   check(typeof stateDict === "object" && stateDict !== null, where, "a state dict", stateDict);
   const entries = Object.entries(stateDict);
   check(entries.length > 0, where, "a state dict with entries", "an empty one");
+  checkStateDict(entries, where);
   const wrapped = entries.every(([name]) => name.startsWith("module."));
   return Object.fromEntries(entries.map(([name, tensor]) => [wrapped ? name.slice(7) : name, tensor]));
+}
+
+/** Throws, naming it, if an entry is no tensor: a whole checkpoint, say, with its state dict one level further down. */
+export function checkStateDict(entries: readonly (readonly [string, unknown])[], where: string): void {
+  const [name, value] = entries.find(([, entry]) => !isStoredTensor(entry)) ?? [];
+  if (name === undefined) return;
+  const kind = typeof value === "object" && value !== null ? "other data" : describe(value);
+  fail(where, "a state dict, that is tensors by name", `"${name}": ${kind}`);
 }
 
 /** The entry `name`, or an error that names it. */
@@ -30,9 +49,14 @@ export function widthOf(stateDict: Readonly<StateDict>, name: string, where: str
 }
 
 /** How many of `${name}.0`, `${name}.1`, ... there are: one more than the highest number. */
-export function countOf(stateDict: Readonly<StateDict>, pattern: RegExp): number {
-  const numbers = Object.keys(stateDict).map((name) => Number(pattern.exec(name)?.[1] ?? -1));
-  return Math.max(-1, ...numbers) + 1;
+export function countOf(names: readonly string[], pattern: RegExp, where: string): number {
+  let highest = -1;
+  for (const name of names) {
+    const number = Number(pattern.exec(name)?.[1] ?? -1);
+    check(number < MOST, where, `numbers below ${MOST} in the entries' names`, name);
+    highest = Math.max(highest, number);
+  }
+  return highest + 1;
 }
 
 /** New variables with the values of a state dict, which must have the entries of `specs`, no more and no less. */

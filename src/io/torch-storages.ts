@@ -49,7 +49,7 @@ export function readStorage(id: PickleValue, where: string): Storage {
   if (!Object.hasOwn(STORAGES, name))
     fail(where, `a storage among ${Object.keys(STORAGES).join(", ")}`, name);
   if (typeof key !== "string") fail(where, "a storage's key to be text", kindOf(key!));
-  check(isSize(length), where, `the length of storage ${key} to be a size`, length);
+  if (!isSize(length)) fail(where, `the length of storage ${key} to be a size`, shown(length!));
   if (view !== null) fail(where, "storages that are not views of others (PyTorch 0.x)", `a view, ${key}`);
   return { opaque: "a storage", key, dtype: STORAGES[name], length };
 }
@@ -59,12 +59,22 @@ export function byteLengthOf({ dtype, length }: Storage): number {
   return dtype === undefined ? length : length * DTYPE_ARRAYS[dtype].BYTES_PER_ELEMENT;
 }
 
+/** PyTorch's own operations end there; a shape that a thousand tensors refer to must not cost a thousand times a million. */
+const MAX_AXES = 64;
+
 /** Throws unless every element of the window lies in its storage. */
 export function checkWindow({ storage, dtype, offset, shape, strides }: Window, where: string): void {
-  const isSizes = (value: unknown) => Array.isArray(value) && value.every(isSize);
-  check(isSize(offset), where, "a tensor's offset to be a size", offset);
-  check(isSizes(shape), where, "a tensor's shape to be a list of sizes", shape);
-  check(isSizes(strides), where, "a tensor's strides to be a list of sizes", strides);
+  if (!isSize(offset)) fail(where, "a tensor's offset to be a size", shown(offset));
+  for (const [name, sizes] of Object.entries<unknown>({ shape, strides })) {
+    if (!Array.isArray(sizes)) fail(where, `a tensor's ${name} to be a list of sizes`, shown(sizes));
+    check(
+      sizes.length <= MAX_AXES,
+      where,
+      `a tensor's ${name} to have at most ${MAX_AXES} axes`,
+      sizes.length,
+    );
+    if (!sizes.every(isSize)) fail(where, `a tensor's ${name} to be a list of sizes`, shown(sizes));
+  }
   check(shape.length === strides.length, where, `${shape.length} strides`, strides.length);
   if (shape.includes(0)) return;
   const last = shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis]!, offset);
@@ -102,6 +112,13 @@ export function windowReader(bytesOf: (storage: Storage) => Uint8Array, budget: 
     const source = new ArrayType(buffer, 0, Math.floor(buffer.byteLength / ArrayType.BYTES_PER_ELEMENT));
     return { dtype, shape, data: gather(source, window, new ArrayType(length)) } as StoredTensor;
   };
+}
+
+/** A value of a pickle in an error message: numbers as they are. What may hold itself a billion times over is not written out. */
+function shown(value: unknown): unknown {
+  const isNumber = (one: unknown) => typeof one === "number" || typeof one === "bigint";
+  if (value === undefined || isNumber(value)) return value;
+  return Array.isArray(value) && value.every(isNumber) ? value : kindOf(value as PickleValue);
 }
 
 function isSize(value: unknown): value is number {

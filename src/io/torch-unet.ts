@@ -99,7 +99,8 @@ function readConfig(entries: Readonly<StateDict>, table: StoredTensor): UnetOpti
 function readLevels(entries: Readonly<StateDict>, channels: number) {
   const names = Object.keys(entries);
   const has = (prefix: string) => names.some((name) => name.startsWith(prefix));
-  const steps = Array.from({ length: countOf(entries, /^downblocks\.(\d+)\./) }, (_, i) => `downblocks.${i}`);
+  const count = countOf(names, /^downblocks\.(\d+)\./, FROM);
+  const steps = Array.from({ length: count }, (_, i) => `downblocks.${i}`);
   const levels: string[][] = [[]];
   for (const step of steps) {
     if (has(`${step}.main.`)) levels.push([]);
@@ -107,6 +108,8 @@ function readLevels(entries: Readonly<StateDict>, channels: number) {
   }
   const empty = levels.findIndex((level) => level.length === 0);
   check(empty === -1, FROM, `downblocks with residual blocks at level ${empty}`, "none");
+  const counts = levels.map((level) => level.length);
+  check(new Set(counts).size === 1, FROM, "as many residual blocks at every level of downblocks", counts);
   const widths = levels.map((level) => widthOf(entries, `${level.at(-1)!}.block1.2.weight`, FROM));
   const odd = widths.find((width) => width % channels !== 0);
   check(odd === undefined, FROM, `widths that are multiples of head's ${channels}`, odd);

@@ -60,10 +60,15 @@ export function checkKeys(options: object, known: readonly string[], where: stri
   check(unknown === undefined, where, `options among ${known.join(", ")}`, unknown);
 }
 
+/** From a damaged file, more would take for ever. */
+const MOST_BLOCKS = 1000;
+
 /** Throws unless `blocks` lists a positive number of blocks for one stage or more. */
 export function checkBlocks(blocks: readonly number[], where: string): void {
   check(Array.isArray(blocks) && blocks.length > 0, where, "blocks to list one number a stage", blocks);
   for (const count of blocks) checkPositiveInteger(count, where, "every entry of blocks");
+  const total = blocks.reduce((sum, count) => sum + count, 0);
+  check(total <= MOST_BLOCKS, where, `at most ${MOST_BLOCKS} blocks`, total);
 }
 
 /** The stage counts of a published `depth`. */

@@ -85,7 +85,9 @@ export function unetConfig(options: UnetOptions): UnetConfig {
   return { ...config, multipliers: [...config.multipliers], attention: [...config.attention] };
 }
 
+// From a damaged file, more would take for ever.
 const MOST_BLOCKS = 1000;
+const MOST_LEVELS = 16;
 
 function checkSizes(config: UnetConfig): void {
   const { type, channels, timeScale, dropout, classes } = config;
@@ -94,7 +96,7 @@ function checkSizes(config: UnetConfig): void {
     checkPositiveInteger(config[key], "unet", key);
   }
   check(channels % 2 === 0, "unet", "channels to be even", channels);
-  const { blocks } = config; // from a damaged file, more would take for ever
+  const { blocks } = config;
   check(blocks <= MOST_BLOCKS, "unet", `at most ${MOST_BLOCKS} blocks a level`, blocks);
   check(Number.isFinite(timeScale) && timeScale > 0, "unet", "timeScale to be a positive number", timeScale);
   check(dropout >= 0 && dropout < 1, "unet", "dropout in [0, 1)", dropout);
@@ -120,6 +122,7 @@ function checkDetails(config: UnetConfig): void {
 function checkLevels({ channels, multipliers, attention, groups, headWidth = 1 }: UnetConfig): void {
   const expected = "multipliers to be a list of positive integers";
   check(Array.isArray(multipliers) && multipliers.length > 0, "unet", expected, multipliers);
+  check(multipliers.length <= MOST_LEVELS, "unet", `at most ${MOST_LEVELS} levels`, multipliers.length);
   for (const multiplier of multipliers) {
     checkPositiveInteger(multiplier, "unet", "every multiplier");
     const width = channels * multiplier;

@@ -1,9 +1,10 @@
 import { execFile, spawnSync } from "node:child_process";
+import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Found } from "../projects/machine.js";
 
-const PYTHON = process.env.PYTHON ?? "python3";
+export const PYTHON = process.env.PYTHON ?? "python3";
 const REFERENCE = fileURLToPath(new URL("../../scripts/reference/", import.meta.url));
 const VERSIONS = `
 import numpy, onnx, onnxruntime, safetensors, torch, torchmetrics
@@ -24,7 +25,8 @@ export function findPyTorch(): Found {
 /** Runs a program of this folder or of scripts/reference; rejects with what it wrote to stderr if it fails. */
 export async function python(program: string, ...args: readonly string[]): Promise<string> {
   const path = fileURLToPath(new URL(program, import.meta.url));
-  const env = { ...process.env, PYTHONPATH: REFERENCE, PYTHONDONTWRITEBYTECODE: "1" };
+  const modules = [REFERENCE, process.env.PYTHONPATH ?? []].flat().join(delimiter);
+  const env = { ...process.env, PYTHONPATH: modules, PYTHONDONTWRITEBYTECODE: "1" };
   const { stdout } = await promisify(execFile)(PYTHON, [path, ...args], { env });
   return stdout;
 }
