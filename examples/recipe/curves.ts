@@ -44,3 +44,16 @@ export function runningMean(values: readonly number[]): number[] {
     return near.reduce((sum, value) => sum + value, 0) / near.length;
   });
 }
+
+/** More points than can be told apart in a plot. */
+const MANY = 400;
+
+/** Of a long curve the means of as many neighbours as it takes, at the last one's step. */
+export function thinned({ stage, points }: Curve): Curve {
+  const size = Math.ceil(points.length / MANY);
+  const groups = Array.from({ length: Math.ceil(points.length / size) }, (_, i) =>
+    points.slice(i * size, (i + 1) * size),
+  );
+  const mean = (group: Curve["points"]) => group.reduce((sum, { loss }) => sum + loss, 0) / group.length;
+  return { stage, points: groups.map((group) => ({ step: group.at(-1)!.step, loss: mean(group) })) };
+}
