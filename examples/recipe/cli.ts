@@ -27,6 +27,9 @@ export interface CliChoice {
   /** Which stages to run; all of them if undefined. */
   readonly stages?: readonly string[];
   readonly dryRun: boolean;
+  /** How the run is shown; nothing that it computes depends on these two. */
+  readonly html: boolean;
+  readonly tensorboard: boolean;
   /** Folder of CIFAR-10's binary files, which are fetched if undefined. */
   readonly data?: string;
   /** Anybody's pictures, in place of CIFAR-10. */
@@ -58,6 +61,7 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
   addModels(command);
   addExtractors(command);
   addPlace(command);
+  addWatching(command);
   if (recipe === "cifar10-cfd") addData(command);
   command.showHelpAfterError("(add --help for the options)");
   const flags = command.parse(argv).opts<Partial<CliChoice> & { set: string[]; extractor: Extractor[] }>();
@@ -67,6 +71,8 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
     resume: false,
     force: false,
     dryRun: false,
+    html: false,
+    tensorboard: false,
     out: `runs/${name === recipe ? recipe : `${recipe}-${name}`}`,
     ...flags,
   };
@@ -166,6 +172,13 @@ function addPlace(command: Command): void {
         "resume",
       ),
     );
+}
+
+/** How a run is shown. */
+function addWatching(command: Command): void {
+  command
+    .option("--html", "keep a page with losses, samples and distances, report.html, which loads itself anew")
+    .option("--tensorboard", "write what is logged for TensorBoard too, in the folder tensorboard");
 }
 
 const PRESETS = {

@@ -6,6 +6,7 @@ import type { RecipeConfig } from "./config.js";
 const OURS = [
   ...["config.json", "log.jsonl", "checkpoints", "samples"],
   ...["samples.png", "losses.png", "report.json", "student.safetensors"],
+  ...["report.html", "tensorboard"],
 ];
 
 /**

@@ -27,7 +27,9 @@ export async function evaluate(run: Run): Promise<void> {
 /** The picture of all methods, the losses, and the last student where `loadGenerator` finds it. */
 export async function present(run: Run): Promise<void> {
   const picture = join(run.out, "samples.png");
-  await writeFileAtomic(picture, await draw(run));
+  const drawn = await draw(run);
+  await writeFileAtomic(picture, drawn);
+  for (const watcher of run.watchers) watcher.drawn?.(drawn);
   const losses = join(run.out, "losses.png");
   const log = await readFile(join(run.out, "log.jsonl"), "utf8");
   if (log.includes('"loss"')) await writeFileAtomic(losses, await lossPlot(log));
@@ -41,6 +43,12 @@ export async function present(run: Run): Promise<void> {
 
 /** The measurements as text, each named for what it is. */
 export function tableOf(measured: Measurements): string {
+  const { head, body, notes } = measuredCells(measured);
+  return [textTable([head, ...body]), "", ...notes].join("\n");
+}
+
+/** The same as the cells of a table, and the notes that its asterisks stand for. */
+export function measuredCells(measured: Measurements): { head: string[]; body: string[][]; notes: string[] } {
   const { samplesPerMethod, trainingImages, testImages, frechetOfTestImages, classifierAccuracy } = measured;
   const head = ["", "network calls", "ms an image", "Frechet distance *", "from the teacher **"];
   const body = measured.rows.map((row) => [
@@ -50,18 +58,13 @@ export function tableOf(measured: Measurements): string {
     row.frechet.toFixed(2),
     row.toTeacher.toFixed(3),
   ]);
-  const widths = head.map((_, i) => Math.max(...[head, ...body].map((cells) => cells[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("   ");
   const percent = (100 * classifierAccuracy).toFixed(0);
-  return [
-    line(head),
-    ...body.map(line),
-    "",
-    `*  ${samplesPerMethod} samples against ${trainingImages} training images, on the features of this run's own classifier`,
-    `   (right on ${percent} % of ${testImages} test images). Those test images themselves: ${frechetOfTestImages.toFixed(2)}. Not an FID.`,
+  const notes = [
+    `*  ${samplesPerMethod} samples against ${trainingImages} training images, on the features of this run's own classifier\n` +
+      `   (right on ${percent} % of ${testImages} test images). Those test images themselves: ${frechetOfTestImages.toFixed(2)}. Not an FID.`,
     "** mean absolute pixel difference (pixels in [-1, 1]) to the teacher's samples at all its steps, same noise",
-  ].join("\n");
+  ];
+  return { head, body, notes };
 }
 
 /** What one extractor measured, as text. */

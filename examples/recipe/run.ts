@@ -10,6 +10,8 @@ import { checkNeeds, chooseStages, type PlannedStage } from "./plan.js";
 import { duration } from "./progress.js";
 import type { Data } from "./sheet.js";
 import { log, type Run } from "./stage.js";
+import { showAll } from "./watch/watcher.js";
+import { watchersOf } from "./watch/watchers.js";
 
 /** Reads the data that a config asks for. */
 export type DataLoader = (config: RecipeConfig, signal: AbortSignal) => Data | Promise<Data>;
@@ -33,21 +35,27 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
   await openDirectory(choice.out, config, choice);
   await checkDisk(place, stages, await freeBytes(choice.out));
   if (takesLong(stages)) console.log(await planOf(place, stages));
-  const run: Run = { ...place, rng: createRng(config.seed), signal, crew: hire(place) };
+  const watchers = watchersOf(choice, place);
+  const run: Run = { ...place, rng: createRng(config.seed), signal, crew: hire(place), watchers };
   const { train, test } = data;
   const threads = run.crew.count === 1 ? "" : ` in ${run.crew.count} threads`;
   console.log(
     `${train.labels.length} training and ${test.labels.length} test images of ${train.shape.join("x")}, ` +
       `engine ${engine.name}${threads}, results in ${choice.out}/`,
   );
+  for (const { where } of watchers) console.log(where);
   log(run, { event: choice.resume ? "resume" : "start", engine });
+  let finished = false;
   try {
     for (const stage of stages) {
+      await showAll(watchers, "running");
       await checkNeeds(run, stage);
       await stage.run(run);
     }
+    finished = true;
   } finally {
     await run.crew.end();
+    await showAll(watchers, finished ? "finished" : "stopped");
   }
   console.log(`Done in ${duration((performance.now() - started) / 1000)}.`);
 }

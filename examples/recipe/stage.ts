@@ -20,6 +20,7 @@ import type { TrainingConfig } from "./config.js";
 import type { Crew, Job } from "./crew.js";
 import { progress } from "./progress.js";
 import type { StepInput, Task } from "./tasks.js";
+import { showAll, type Watcher } from "./watch/watcher.js";
 import { checkpointPath, type Workplace } from "./workplace.js";
 
 /** What every stage of a run shares. */
@@ -30,6 +31,8 @@ export interface Run extends Workplace {
   readonly rng: Rng;
   /** Stops the run at the next step, after a checkpoint. */
   readonly signal: AbortSignal;
+  /** Who shows how it goes. */
+  readonly watchers: readonly Watcher[];
 }
 
 /** One network to train, and how. */
@@ -54,6 +57,7 @@ export interface Stage {
 export function log(run: Run, entry: Readonly<Record<string, unknown>>): void {
   const at = new Date().toISOString();
   appendFileSync(join(run.out, "log.jsonl"), `${JSON.stringify({ ...entry, at })}\n`);
+  for (const watcher of run.watchers) watcher.logged?.(entry);
 }
 
 /**
@@ -73,6 +77,7 @@ export async function train(run: Run, stage: Stage): Promise<void> {
     const state = { optimizer, step, rng: rng.state(), stage: stage.name };
     await saveCheckpoint(checkpointPath(run, stage.name), { ...stage.describe, ...weights, ...state });
     saved = step;
+    await showAll(run.watchers, "running");
   };
   const job = await run.crew.open(stage.task, stage.params);
   const bar = progress(stage.title, stage.training.steps, step);

@@ -7,8 +7,8 @@ import type { Found } from "../projects/machine.js";
 export const PYTHON = process.env.PYTHON ?? "python3";
 const REFERENCE = fileURLToPath(new URL("../../scripts/reference/", import.meta.url));
 const VERSIONS = `
-import numpy, onnx, onnxruntime, safetensors, torch, torchmetrics
-print(", ".join(f"{m.__name__} {m.__version__}" for m in (torch, safetensors, onnx, onnxruntime, numpy, torchmetrics)))
+import numpy, onnx, onnxruntime, safetensors, tensorboard, torch, torchmetrics
+print(", ".join(f"{m.__name__} {m.__version__}" for m in (torch, safetensors, onnx, onnxruntime, numpy, torchmetrics, tensorboard)))
 `;
 
 /** The Python that the variable PYTHON names, or python3, if it has what requirements.txt lists: at its versions. */

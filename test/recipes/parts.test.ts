@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -275,9 +274,11 @@ describe("the run's directory", () => {
     const out = join(home, "forced");
     await openDirectory(out, config, fresh);
     await writeFile(join(out, "log.jsonl"), "{}\n");
+    await writeFile(join(out, "report.html"), "");
+    await mkdir(join(out, "tensorboard"));
     await writeFile(join(out, "notes.txt"), "mine");
     await openDirectory(out, { ...config, seed: 1 }, { resume: false, force: true });
-    expect(existsSync(join(out, "log.jsonl"))).toBe(false);
+    expect((await readdir(out)).sort()).toEqual(["checkpoints", "config.json", "notes.txt"]);
     expect(await readFile(join(out, "notes.txt"), "utf8")).toBe("mine");
   });
 

@@ -1,7 +1,8 @@
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
 import { axisOf, linear } from "../../examples/recipe/axis.js";
-import { lossPlot, readCurves, runningMean } from "../../examples/recipe/plot.js";
+import { readCurves, runningMean } from "../../examples/recipe/curves.js";
+import { lossPlot } from "../../examples/recipe/plot.js";
 
 const lines = (...entries: object[]) => entries.map((entry) => JSON.stringify(entry)).join("\n");
 const stageOf = (stage: string, losses: readonly number[]) =>

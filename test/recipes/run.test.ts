@@ -8,6 +8,7 @@ import { loadCheckpoint } from "cfd-distill/node";
 import { PNG } from "pngjs";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Measurements } from "../../examples/recipe/evaluate.js";
+import { readFolder } from "./event-file.js";
 
 const home = mkdtempSync(join(tmpdir(), "recipe-run-"));
 afterAll(() => {
@@ -70,6 +71,7 @@ function lossesOf(out: string, stage: string): number[] {
 
 describe("the quickstart at smoke size, on wasm", () => {
   const [whole, pair] = [join(home, "whole"), join(home, "pair")];
+  const watched = ["--html", "--tensorboard"];
   const two = ["--parallel", "2", "--set", "classifier.augment=paper"].concat([
     "--extractor",
     "test/fixtures/authors/resnet.pt:cifar10",
@@ -78,11 +80,13 @@ describe("the quickstart at smoke size, on wasm", () => {
   it("stopped and resumed gives the bits of a run that went through", { timeout: 120_000 }, async () => {
     const broken = join(home, "broken");
     const through = quickstart(whole, []);
-    const stopped = await quickstart(broken, [], { stage: "teacher", lines: 3, signal: "SIGINT" });
+    const stop = { stage: "teacher", lines: 3, signal: "SIGINT" } as const;
+    const stopped = await quickstart(broken, watched, stop);
     expect(stopped.output).toMatch(/To go on: npm run quickstart -- .*--resume/);
     expect(stopped.code).toBe(130);
     expect(existsSync(join(broken, "student.safetensors"))).toBe(false);
-    expect(await quickstart(broken, ["--resume"])).toMatchObject({ code: 0 });
+    expect(readFileSync(join(broken, "report.html"), "utf8")).toContain(": stopped</title>");
+    expect(await quickstart(broken, [...watched, "--resume"])).toMatchObject({ code: 0 });
     expect(await through).toMatchObject({ code: 0 });
     expect((await through).output).toContain("Frechet distance");
 
@@ -92,6 +96,7 @@ describe("the quickstart at smoke size, on wasm", () => {
     expect(repeated).toMatchObject({ code: 1 });
     expect(repeated.output).toContain("already holds a run");
     await checkResults(whole);
+    checkWatched(broken, whole);
   });
 
   it("computes in two threads, which are part of its result", { timeout: 120_000 }, async () => {
@@ -143,6 +148,24 @@ describe("the quickstart at smoke size, on wasm", () => {
     });
   });
 });
+
+/** The page and TensorBoard's files of one run tell of another the same, and once. */
+function checkWatched(out: string, other: string): void {
+  const page = readFileSync(join(out, "report.html"), "utf8");
+  expect(page).toContain(": finished</title>");
+  expect(page.split("<svg").length - 1).toBe(stages.length);
+  const picture = readFileSync(join(out, "samples.png"));
+  expect(page).toContain(picture.toString("base64"));
+  for (const stage of stages) {
+    const events = readFolder(join(out, "tensorboard", stage));
+    const losses = events.flatMap(({ scalars, step }) => ("loss" in scalars ? [[step, scalars.loss]] : []));
+    expect(losses, stage).toEqual(lossesOf(other, stage).map((loss, i) => [i + 1, Math.fround(loss)]));
+  }
+  const images = readFolder(join(out, "tensorboard", "samples")).flatMap((event) =>
+    Object.values(event.images),
+  );
+  expect(images.map(({ bytes }) => bytes.equals(picture))).toEqual([true]);
+}
 
 /** The picture shows something, the numbers are numbers, and the student draws. */
 async function checkResults(out: string): Promise<void> {

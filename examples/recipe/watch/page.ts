@@ -1,0 +1,24 @@
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomic } from "cfd-distill/node";
+import type { Measurements } from "../evaluate.js";
+import type { Workplace } from "../workplace.js";
+import { reportPage } from "./html.js";
+import type { State, Watcher } from "./watcher.js";
+
+const style = readFileSync(new URL("./page.css", import.meta.url), "utf8");
+
+/** Keeps report.html in the run's directory up to date with the other files there. */
+export function page(place: Workplace): Watcher {
+  const path = join(place.out, "report.html");
+  const read = (name: string) => readFile(join(place.out, name)).catch(() => undefined);
+  const show = async (state: State) => {
+    const [log, picture, report] = await Promise.all(["log.jsonl", "samples.png", "report.json"].map(read));
+    const measured = report && (JSON.parse(report.toString()) as Measurements);
+    const files = { log: log?.toString() ?? "", picture, measured };
+    const made = reportPage({ place, ...files, state, now: new Date(), style });
+    await writeFileAtomic(path, Buffer.from(made));
+  };
+  return { where: `Page ${path}`, show };
+}
