@@ -280,7 +280,7 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(await page.inputValue("#seed")).toBe("10");
     await tabTo("choose-file");
     await tabTo("distil-go");
-    expect(passed).toEqual(expect.arrayContaining(["engine", "group", "count", "seed", "distil-method"]));
+    expect(passed).toEqual(expect.arrayContaining(["engine", "kind", "count", "seed", "distil-method"]));
   });
 
   it("fits a phone", async () => {
