@@ -199,8 +199,8 @@ describe("a pickle", () => {
     ]);
     const tree = readTorchCheckpoint(bytes) as Record<string, Record<string, Record<string, boolean>>>;
     expect(Object.keys(tree)).toEqual(["__proto__"]);
-    expect(tree["__proto__"]!["__proto__"]!.polluted).toBe(true);
-    expect(Object.getPrototypeOf(tree["__proto__"]!)).toBe(null);
+    expect(tree.__proto__!.__proto__!.polluted).toBe(true);
+    expect(Object.getPrototypeOf(tree.__proto__!)).toBe(null);
     expect("polluted" in {}).toBe(false);
   });
 });

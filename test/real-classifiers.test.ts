@@ -29,7 +29,7 @@ it.skipIf(!there).each(REAL_CLASSIFIERS)(
 );
 
 it.skipIf(!there)("changed or cut off anywhere among its pickles, it is read or refused, soon", () => {
-  const bytes = read(REAL_CLASSIFIERS[0]!.file);
+  const bytes = read(REAL_CLASSIFIERS[0].file);
   const storages = bytes.length - 4 * 270_000; // about all that is not numbers
   const place = fc.nat(storages);
   const edits = fc.array(fc.tuple(place, fc.nat(255)), { minLength: 1, maxLength: 4 });

@@ -66,8 +66,11 @@ const MOST_BLOCKS = 1000;
 /** Throws unless `blocks` lists a positive number of blocks for one stage or more. */
 export function checkBlocks(blocks: readonly number[], where: string): void {
   check(Array.isArray(blocks) && blocks.length > 0, where, "blocks to list one number a stage", blocks);
-  for (const count of blocks) checkPositiveInteger(count, where, "every entry of blocks");
-  const total = blocks.reduce((sum, count) => sum + count, 0);
+  let total = 0;
+  for (const count of blocks) {
+    checkPositiveInteger(count, where, "every entry of blocks");
+    total += count;
+  }
   check(total <= MOST_BLOCKS, where, `at most ${MOST_BLOCKS} blocks`, total);
 }
 
