@@ -138,7 +138,8 @@ describe.skipIf(!chromium)("the demo", () => {
   });
 
   it("draws more steps than a student was trained for, and says so", async () => {
-    const { page } = await openDrawn();
+    const { page } = await open();
+    await waitForText(page, "#draw-status", /^Draw/); // it need not have finished
     await page.fill("#steps", "8");
     await waitForText(page, "#figures figure:last-child p", /^student, 8 steps/);
     expect(await page.locator("#figures .figure-head p").allTextContents()).toEqual([
