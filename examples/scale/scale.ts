@@ -27,7 +27,7 @@ const plan = {
   predictionType,
   studentSteps: 1,
   batch: 16,
-  rate: 3e-4,
+  rate: 1e-4,
   weighting: "x0",
   seed: 0,
   done: HERE,

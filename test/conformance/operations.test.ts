@@ -165,6 +165,12 @@ const shapes = fc
   })
   .filter((s) => s.border < s.size && Math.min(s.height, s.width) + 2 * s.border >= s.size);
 
+/** oneDNN has the gradient of the image wrong in the first, that of the filter in the second (TensorFlow 2.21). */
+const treacherous = [
+  { batch: 1, height: 4, width: 3, inputs: 1, outputs: 1, size: 5, stride: 1, border: 1 },
+  { batch: 2, height: 8, width: 8, inputs: 3, outputs: 8, size: 1, stride: 2, border: 0 },
+];
+
 describe("any convolution", () => {
   it("has the values and gradients of its definition", async () => {
     await fc.assert(
@@ -195,7 +201,7 @@ describe("any convolution", () => {
         tf.dispose(results);
         expectAllClose([y!, dx!, dw!] as Float32Array[], [expected.y, expected.dx, expected.dw], 2e-6);
       }),
-      { numRuns: full ? 60 : 10, seed: 1 },
+      { numRuns: full ? 60 : 10, seed: 1, examples: treacherous.map((shape) => [shape]) },
     );
   });
 });

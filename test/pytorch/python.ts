@@ -27,6 +27,6 @@ export async function python(program: string, ...args: readonly string[]): Promi
   const path = fileURLToPath(new URL(program, import.meta.url));
   const modules = [REFERENCE, process.env.PYTHONPATH ?? []].flat().join(delimiter);
   const env = { ...process.env, PYTHONPATH: modules, PYTHONDONTWRITEBYTECODE: "1" };
-  const { stdout } = await promisify(execFile)(PYTHON, [path, ...args], { env });
+  const { stdout } = await promisify(execFile)(PYTHON, [path, ...args], { env, maxBuffer: Infinity });
   return stdout;
 }

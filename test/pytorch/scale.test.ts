@@ -10,7 +10,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 it("a distillation begins here, goes on in two processes of torchrun, and comes back", async () => {
   await inFolder(async (path) => {
     const args = ["--import", "tsx", "examples/scale/scale.ts", path("")];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+    const options = { cwd: root, maxBuffer: Infinity }; // PyTorch warns of what it likes, as often as it likes
+    const { stdout } = await promisify(execFile)(process.execPath, args, options);
     const numbers =
       /: ([\d.]+) before, ([\d.]+) after 20 .*\n([\d.]+) after 40 .*\n.*: (\S+)/.exec(stdout) ?? [];
     const [before, here, after, difference] = numbers.slice(1).map(Number);
