@@ -4,17 +4,12 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  disposeParams,
-  encodeCheckpoint,
-  useBackend,
-  type Checkpoint,
-  type NetworkCheckpoint,
-} from "cfd-distill";
+import { useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import { MODELS, type Manifest, type ShippedModel } from "../examples/recipe/shipped.js";
 import type { Halving, RecipeConfig } from "../examples/recipe/config.js";
 import { loadEmoji } from "../examples/recipe/data.js";
+import { ship } from "./shipping.js";
 
 /** Students of more steps are on the way to those that ship. */
 const MOST_STEPS = 8;
@@ -24,29 +19,9 @@ const target = fileURLToPath(MODELS);
 const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8")) as RecipeConfig;
 const checkpoint = (name: string) => join(run, "checkpoints", `${name}.safetensors`);
 
-/** Writes the weights alone, the averaged ones where there are some: without moments, a sixth of the size. */
-async function ship(name: string, loaded: Checkpoint | NetworkCheckpoint): Promise<string> {
-  const { network, params, ema } = loaded;
-  const weights = { network, params: ema ?? params };
-  const bytes = await encodeCheckpoint("schedule" in loaded ? { ...modelOf(loaded), ...weights } : weights, {
-    dtype: "F16",
-  });
-  disposeParams(params);
-  if (ema) disposeParams(ema);
-  const file = `${name}.safetensors`;
-  writeFileSync(join(target, file), bytes);
-  console.log(`${file}: ${Math.round(bytes.length / 1000)} kB`);
-  return file;
-}
-
-/** What a checkpoint says about its model, without what training left in it. */
-function modelOf({ schedule, predictionType, steps, imageShape }: Checkpoint) {
-  return { schedule, predictionType, steps, imageShape };
-}
-
 async function shipModel(id: string, method: ShippedModel["method"]): Promise<ShippedModel> {
   const loaded = await loadCheckpoint(checkpoint(id));
-  return { id, method, steps: loaded.steps, file: await ship(id, loaded) };
+  return { id, method, steps: loaded.steps, file: await ship(target, id, loaded) };
 }
 
 /** The last halving by a method, which can be run again in the page. */
@@ -73,7 +48,7 @@ const manifest: Manifest = {
   classes: loadEmoji(classes, groups).train.classes,
   shown: config.shown ?? [],
   models,
-  classifier: await ship("classifier", await loadNetworkCheckpoint(checkpoint("classifier"))),
+  classifier: await ship(target, "classifier", await loadNetworkCheckpoint(checkpoint("classifier"))),
   distillation: {
     teacher: pd.teacher,
     batch: pd.batch,

@@ -1,5 +1,7 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -9,7 +11,17 @@ const isolation = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+/** Of the folder that is copied whole, what no page asks for. */
+const withoutCifar10: Plugin = {
+  name: "without-cifar10",
+  apply: "build",
+  writeBundle: ({ dir }) => {
+    rmSync(join(dir!, "cifar10"), { recursive: true, force: true });
+  },
+};
+
 export default defineConfig({
+  plugins: [withoutCifar10],
   root: here("."),
   publicDir: here("../assets"), // models/ and the emoji, with their licences
   base: "./", // so that the build can be put in any folder of any host

@@ -6,7 +6,7 @@ const TEMPERATURES = [1, 0.95, 0.9, 0.5];
 /** The weight of the dataset-oriented loss that the paper takes with ResNet-18. */
 const BETA = 0.003;
 
-/** What is compared: the paper's choices, and beyond it PD's loss beside CFD's and averaged students. */
+/** What is compared: the paper's choices; beyond them averaged students, both losses, two layers, consistency. */
 function choices({ pd, cfd }: Methods): (Methods["pd"] | Methods["cfd"])[] {
   const temperatures = TEMPERATURES.flatMap((temperature) => [
     { ...cfd, temperature, beta: 0, label: `CFD ${temperature}` },
@@ -15,28 +15,35 @@ function choices({ pd, cfd }: Methods): (Methods["pd"] | Methods["cfd"])[] {
   return [
     { ...pd, label: "PD" },
     { ...pd, emaDecay: 0.99, label: "PD, averaged" },
+    { ...pd, consistency: true, label: "Consistency" },
     ...temperatures,
     { ...cfd, emaDecay: 0.99, label: `CFD ${cfd.temperature}, averaged` },
     { ...cfd, pixels: 1, label: `CFD ${cfd.temperature} + PD` },
+    { ...cfd, layers: 2, label: `CFD ${cfd.temperature}, two layers` },
   ];
 }
 
-/** Every arm's halving from PD's student of two steps to one. */
-export function screeningArms(methods: Methods): Halving[] {
-  return choices(methods).map((choice) => placed(choice, "pd-2", 1));
+/** One more halving by each method, from the students of two steps to one. */
+export function liveHalvings({ pd, cfd }: Methods): Halving[] {
+  return [
+    { ...pd, method: "pd", name: "pd-live", teacher: "pd-2", studentSteps: 1 },
+    { ...cfd, method: "cfd", name: "cfd-live", teacher: "cfd-2", studentSteps: 1 },
+  ];
 }
 
-/**
- * Whole chains from PD's student of eight steps down to one, for some of the arms, once for each seed: what is random
- * in a stage follows from its name.
- */
-export function confirmingArms(methods: Methods, labels: readonly string[], seeds: number): Halving[] {
-  const chosen = choices(methods).filter(({ label }) => labels.includes(label!));
+/** Every arm's halving from PD's student of two steps to one, all from the same batches and noise. */
+export function screeningArms(methods: Methods): Halving[] {
+  return choices(methods).map((choice) => placed({ ...choice, seed: 0 }, "pd-2", 1));
+}
+
+/** Whole chains from PD's student of eight steps down to one, for these arms or all, once for each seed. */
+export function confirmingArms(methods: Methods, seeds: number, labels?: readonly string[]): Halving[] {
+  const chosen = choices(methods).filter(({ label }) => labels?.includes(label!) ?? true);
   return chosen.flatMap((choice) =>
     Array.from({ length: seeds }, (_, seed) => {
       const chain: Halving[] = [];
       for (const steps of [4, 2, 1]) {
-        const seeded = { ...choice, label: `${choice.label!}, seed ${seed}` };
+        const seeded = { ...choice, seed, label: `${choice.label!}, seed ${seed}` };
         chain.push(placed(seeded, chain.at(-1)?.name ?? "pd-8", steps));
       }
       return chain;

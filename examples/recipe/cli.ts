@@ -185,7 +185,7 @@ const PRESETS = {
   quickstart:
     "quickstart (default): the networks that ship, and a last halving; scratch: everything from the first weights on, minutes; emoji: the networks that ship, hours; smoke: seconds, to try the machinery",
   "cifar10-cfd":
-    "tiny (default): minutes; small: hours; screen, confirm: an experiment, many losses from one teacher, hours; paper: every number of the paper, weeks; smoke: seconds, to try the machinery",
+    "tiny (default): minutes; small: hours; screen, confirm, grid: an experiment, many losses from one teacher that ships, an hour, hours, days; groundwork, densenet: the networks with which it begins and which measure it; paper: every number of the paper, weeks; smoke: seconds, to try the machinery",
 } as const;
 
 const DESCRIPTIONS = {

@@ -22,10 +22,21 @@ const student = training.extend({
   teacher: z.string().describe("the stage whose network teaches"),
   studentSteps: count,
   label: z.string().optional().describe("what tables and pictures call it; without it its method"),
+  seed: z
+    .int()
+    .optional()
+    .describe("of its batches and noise, which halvings of one seed and length share; without it its name"),
   emaDecay: unit.optional().describe("the student is its weights' average; without it the last weights"),
 });
 
-const byPd = student.extend({ method: z.literal("pd"), weighting });
+const byPd = student.extend({
+  method: z.literal("pd"),
+  weighting,
+  consistency: z
+    .boolean()
+    .optional()
+    .describe("the target is the student's own answer half a step later; without it the teacher's"),
+});
 
 const byCfd = student.extend({
   method: z.literal("cfd"),
@@ -33,6 +44,11 @@ const byCfd = student.extend({
   beta: z.number().min(0).describe("weight of the dataset-oriented loss"),
   gamma: unit.describe("entropy against diversity"),
   pixels: z.number().min(0).optional().describe("weight of PD's loss beside CFD's; without it 0"),
+  layers: count
+    .optional()
+    .describe(
+      "features after so many of the classifier's last stages, a loss each; without it only the last",
+    ),
 });
 
 const halving = z.discriminatedUnion("method", [byPd, byCfd]);

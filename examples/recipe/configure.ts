@@ -4,11 +4,11 @@ import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { disposeParams, useBackend } from "cfd-distill";
 import { SCALINGS, type CliChoice } from "./cli.js";
-import { checkConfig, didYouMean, settingsOf, type RecipeConfig } from "./config.js";
+import { checkConfig, didYouMean, settingsOf, type Halving, type RecipeConfig } from "./config.js";
 import { fingerprint, readModel } from "./import.js";
-import { halvings, liveHalvings, shippedHalvings } from "./halvings.js";
+import { halvings, shippedHalvings } from "./halvings.js";
 import { presets, scaleSteps, type Preset } from "./presets.js";
-import { MODELS } from "./shipped.js";
+import { shippedAt, type ShippedFolder } from "./shipped.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */
 export async function configure(choice: CliChoice): Promise<RecipeConfig> {
@@ -57,40 +57,55 @@ async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
   const known: Readonly<Record<string, Preset>> = presets[choice.recipe];
   const {
     plan,
-    live,
+    shipped,
     arms = [],
     ...preset
   } = scaleSteps(known[choice.preset ?? Object.keys(known)[0]!]!, choice.stepsScale ?? 1);
   const start = { recipe: choice.recipe, ...preset, engine: "wasm", seed: 0 } as const;
-  if (live) {
-    refuseOthers(choice, preset.preset);
-    const shipped = shippedHalvings(preset.teacherSteps, plan);
-    const names = ["teacher", "classifier", ...shipped.map(({ name }) => name)];
-    return { ...start, halvings: [...shipped, ...liveHalvings(live)], files: await shippedFiles(names) };
+  if (shipped) {
+    const students = shippedHalvings(preset.teacherSteps, plan);
+    refuseOthers(choice, preset.preset, students);
+    const { folder, extractors } = shipped;
+    const stages = ["teacher", "classifier", ...students.map(({ name }) => name)];
+    const files = Object.fromEntries(
+      await Promise.all(stages.map(async (name) => [name, await shippedFile(folder, name)] as const)),
+    );
+    const judges = await Promise.all(
+      extractors.map(async (name) => ({ name, file: await shippedFile(folder, name) })),
+    );
+    return {
+      ...start,
+      halvings: [...students, ...arms],
+      files,
+      ...(judges.length > 0 && { extractors: judges }),
+    };
   }
   const steps = choice.teacherSteps ?? (await stepsOf(choice.teacher)) ?? preset.teacherSteps;
   const teacherSteps = halvable(steps, choice.teacher ?? "the teacher");
   return { ...start, teacherSteps, halvings: [...halvings(teacherSteps, plan), ...arms], files: {} };
 }
 
-/** Students that ship go with the teacher and the classifier that ship. */
-function refuseOthers({ teacher, teacherSteps, classifier }: CliChoice, preset: string): void {
-  const [flag] = Object.entries({ teacher, "teacher-steps": teacherSteps, classifier }).find(
-    ([, value]) => value !== undefined,
-  ) ?? [undefined];
+/** Students that ship go with the teacher that ships, and with the classifier if they know it. */
+function refuseOthers(
+  { recipe, teacher, teacherSteps, classifier }: CliChoice,
+  preset: string,
+  students: readonly Halving[],
+): void {
+  const tied = students.some(({ method }) => method === "cfd");
+  const asked = { teacher, "teacher-steps": teacherSteps, ...(tied && { classifier }) };
+  const flag = Object.entries(asked).find(([, value]) => value !== undefined)?.[0];
   if (flag === undefined) return;
   throw new Error(
-    `--${flag}: the preset ${preset} goes on from students that ship, which have their teacher and classifier; ` +
-      "add another preset, such as --preset scratch.",
+    `--${flag}: the preset ${preset} goes on from students that ship, which have their ` +
+      `${flag === "classifier" ? "classifier" : "teacher"}; ` +
+      `add another preset, such as --preset ${recipe === "quickstart" ? "scratch" : "small"}.`,
   );
 }
 
-/** The networks of these stages that ship with the examples. */
-async function shippedFiles(names: readonly string[]): Promise<RecipeConfig["files"]> {
-  const path = (name: string) => join(relative(process.cwd(), fileURLToPath(MODELS)), `${name}.safetensors`);
-  return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await fingerprint(path(name))])),
-  ) as RecipeConfig["files"];
+/** A network that ships with the examples. */
+async function shippedFile(folder: ShippedFolder, name: string): Promise<RecipeConfig["files"][string]> {
+  const at = relative(process.cwd(), fileURLToPath(shippedAt(folder)));
+  return fingerprint(join(at, `${name}.safetensors`));
 }
 
 /** The steps of a teacher from elsewhere. */

@@ -55,11 +55,3 @@ export function halvings(teacherSteps: number, plan: Plan): Halving[] {
 export function shippedHalvings(teacherSteps: number, plan: Plan): Halving[] {
   return halvings(teacherSteps, plan).filter(({ studentSteps }) => studentSteps <= plan.cfdFrom);
 }
-
-/** One more halving by each method, from the shipped students of two steps to one. */
-export function liveHalvings({ pd, cfd }: Methods): Halving[] {
-  return [
-    { ...pd, method: "pd", name: "pd-live", teacher: "pd-2", studentSteps: 1 },
-    { ...cfd, method: "cfd", name: "cfd-live", teacher: "cfd-2", studentSteps: 1 },
-  ];
-}

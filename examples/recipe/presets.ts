@@ -1,16 +1,23 @@
 // The sizes a run comes in.
-import { confirmingArms, screeningArms } from "./arms.js";
+import { confirmingArms, liveHalvings, screeningArms } from "./arms.js";
 import type { Halving, RecipeConfig, TrainingConfig } from "./config.js";
 import type { Methods, Plan } from "./halvings.js";
+import type { ShippedFolder } from "./shipped.js";
 
 /** A preset: everything but where to compute, from which seed, and the halvings, which follow from the teacher. */
 export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings" | "files"> & {
   readonly plan: Plan;
-  /** The networks of the plan are those that ship with the examples, but for one more halving by each method. */
-  readonly live?: Methods;
+  /** Teacher, classifier and the students of the plan ship; what is trained is the arms. */
+  readonly shipped?: Shipped;
   /** Halvings beside the plan's, to be compared. */
   readonly arms?: readonly Halving[];
 };
+
+/** Where they ship, and which classifiers there measure the samples. */
+export interface Shipped {
+  readonly folder: ShippedFolder;
+  readonly extractors: readonly string[];
+}
 
 /** Everything from the first weights on, in minutes; its pictures are blurry. */
 const scratch: Preset = {
@@ -159,10 +166,11 @@ const emoji: Preset = {
 const quickstart: Preset = {
   ...emoji,
   preset: "quickstart",
-  live: {
+  shipped: { folder: "models", extractors: [] },
+  arms: liveHalvings({
     pd: { ...emoji.plan.pd, steps: 150 },
     cfd: { ...emoji.plan.cfd, steps: 150 },
-  },
+  }),
   measured: 150,
   saveEvery: 50,
   logEvery: 1,
@@ -175,7 +183,7 @@ const small: Preset = {
   dataset: "cifar10",
   unet: { channels: 32, multipliers: [1, 2, 2], attention: [1], blocks: 1, groups: 8 },
   flip: true,
-  base: { ...hours.base, steps: 30_000, batch: 32, weighting: "truncatedSnr" },
+  base: { ...hours.base, steps: 60_000 },
   classifier: { ...hours.classifier, steps: 6000, batch: 64, augment: "paper", rate: 0.1 },
   measured: 1000,
   reference: 10_000,
@@ -183,27 +191,50 @@ const small: Preset = {
 };
 
 const compared: Methods = {
-  pd: { ...small.plan.pd, steps: 300 },
-  cfd: { ...small.plan.cfd, steps: 300, rate: small.plan.pd.rate },
+  pd: { ...small.plan.pd, steps: 300, batch: 8 },
+  cfd: { ...small.plan.cfd, steps: 300, batch: 8, rate: small.plan.pd.rate },
+};
+
+/** The networks with which `screen` and `confirm` begin: they ship with the examples. */
+const groundwork: Preset = {
+  ...small,
+  preset: "groundwork",
+  base: { ...small.base, steps: 13_000 },
+  classifier: { ...small.classifier, steps: 3000 },
+  plan: { ...compared, pdTo: 2, cfdFrom: 8, cfdTo: 8, lastLonger: 1 },
+};
+
+/** A classifier of another kind, which only measures; nothing else of it is trained. */
+const densenet: Preset = {
+  ...groundwork,
+  preset: "densenet",
+  classifier: {
+    ...groundwork.classifier,
+    network: { type: "densenet", growth: 12, blocks: [4, 4, 4], stem: 24 },
+    steps: 1500,
+  },
 };
 
 /** Which loss halves best: every arm of the experiment from one student of two steps to one. */
 const screen: Preset = {
-  ...small,
+  ...groundwork,
   preset: "screen",
-  plan: { ...small.plan, pdTo: 2, cfdTo: 8, lastLonger: 1 },
+  shipped: { folder: "cifar10", extractors: ["densenet"] },
   arms: screeningArms(compared),
-  measured: 2000,
 };
 
 /** PD and two of CFD's arms from eight steps down to one, three times each. */
 const confirm: Preset = {
-  ...small,
+  ...groundwork,
   preset: "confirm",
-  plan: { ...small.plan, pdTo: 8, cfdTo: 8 },
-  arms: confirmingArms(compared, ["PD", "CFD 0.95", "CFD 0.9"], 3),
+  shipped: { folder: "cifar10", extractors: ["densenet"] },
+  plan: { ...groundwork.plan, pdTo: 8 },
+  arms: confirmingArms(compared, 3, ["PD", "CFD 0.95", "CFD 0.9"]),
   measured: 10_000,
 };
+
+/** The same of every arm: days. */
+const grid: Preset = { ...confirm, preset: "grid", arms: confirmingArms(compared, 3) };
 
 /** Every number of the paper and of the authors' code (facts in docs/differences-from-rcfd.md). */
 const paper: Preset = {
@@ -256,7 +287,17 @@ const tiny: Preset = { ...scratch, preset: "tiny", dataset: "cifar10", drawn: 20
 /** The presets of each program, its default first. */
 export const presets = {
   quickstart: { quickstart, scratch, emoji, smoke },
-  "cifar10-cfd": { tiny, small, screen, confirm, paper, smoke: { ...smoke, dataset: "cifar10" } },
+  "cifar10-cfd": {
+    tiny,
+    small,
+    groundwork,
+    densenet,
+    screen,
+    confirm,
+    grid,
+    paper,
+    smoke: { ...smoke, dataset: "cifar10" },
+  },
 } as const satisfies Record<RecipeConfig["recipe"], Record<string, Preset>>;
 
 /** A preset with the number of training steps of every stage multiplied by `factor` (at least one step each). */
@@ -265,14 +306,12 @@ export function scaleSteps(preset: Preset, factor: number): Preset {
     ...stage,
     steps: Math.max(1, Math.round(stage.steps * factor)),
   });
-  const methods = <T extends Methods>(of: T): T => ({ ...of, pd: scaled(of.pd), cfd: scaled(of.cfd) });
-  const { base, classifier, plan, live, arms } = preset;
+  const { base, classifier, plan, arms } = preset;
   return {
     ...preset,
     base: scaled(base),
     classifier: scaled(classifier),
-    plan: methods(plan),
-    ...(live && { live: methods(live) }),
+    plan: { ...plan, pd: scaled(plan.pd), cfd: scaled(plan.cfd) },
     ...(arms && { arms: arms.map(scaled) }),
   };
 }

@@ -1,3 +1,4 @@
+import { availableParallelism, cpus } from "node:os";
 import "cfd-distill/backends/wasm";
 import { createRng, useBackend } from "cfd-distill";
 import type { CliChoice } from "./cli.js";
@@ -44,7 +45,7 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
       `engine ${engine.name}${threads}, results in ${choice.out}/`,
   );
   for (const { where } of watchers) console.log(where);
-  log(run, { event: choice.resume ? "resume" : "start", engine });
+  log(run, { event: choice.resume ? "resume" : "start", engine, machine: machine() });
   let finished = false;
   try {
     for (const stage of stages) {
@@ -58,6 +59,11 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
     await showAll(watchers, finished ? "finished" : "stopped");
   }
   console.log(`Done in ${duration((performance.now() - started) / 1000)}.`);
+}
+
+/** What the times in a log are to be read with. */
+function machine() {
+  return { cpu: cpus()[0]?.model ?? "unknown", cores: availableParallelism(), node: process.versions.node };
 }
 
 /** Whether one would like to know beforehand how long it takes. */

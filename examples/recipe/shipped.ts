@@ -45,8 +45,16 @@ export interface Manifest {
   };
 }
 
-/** Their folder. */
-export const MODELS = new URL("../assets/models/", import.meta.url);
+/** Folders of examples/assets with networks that ship: of emoji, and of CIFAR-10's pictures. */
+export type ShippedFolder = "models" | "cifar10";
+
+/** Where a folder is. */
+export function shippedAt(folder: ShippedFolder): URL {
+  return new URL(`../assets/${folder}/`, import.meta.url);
+}
+
+/** The folder of the emoji models. */
+export const MODELS = shippedAt("models");
 
 export function readManifest(): Manifest {
   return JSON.parse(readFileSync(new URL("manifest.json", MODELS), "utf8")) as Manifest;

@@ -37,8 +37,10 @@ export interface Run extends Workplace {
 
 /** One network to train, and how. */
 export interface Stage {
-  /** Names the checkpoint, the random stream and the lines in the log. */
+  /** Names the checkpoint and the lines in the log. */
   readonly name: string;
+  /** Names the random stream; without it the stage's name. */
+  readonly stream?: string;
   readonly title: string;
   /** What the checkpoint says besides weights and state. */
   readonly describe: Omit<Checkpoint, "params"> | Omit<NetworkCheckpoint, "params">;
@@ -155,7 +157,7 @@ function combine(
 
 async function restore(run: Run, stage: Stage): Promise<{ step: number; rng: Rng; saved: number }> {
   const path = checkpointPath(run, stage.name);
-  if (!existsSync(path)) return { step: 0, rng: run.rng.fork(stage.name), saved: -1 };
+  if (!existsSync(path)) return { step: 0, rng: run.rng.fork(stage.stream ?? stage.name), saved: -1 };
   const { params, ema, optimizer, step = 0, rng } = await loadNetworkCheckpoint(path);
   assignParams(stage.params, params);
   if (stage.ema && ema) assignParams(stage.ema.params, ema);

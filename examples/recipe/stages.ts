@@ -57,13 +57,14 @@ function rateOf({ schedule, rate, steps }: RecipeConfig["classifier"]): (step: n
 
 /** Trains one student to do in one step what its teacher does in two. It starts from the teacher's weights. */
 export async function halve(run: Run, halving: Halving): Promise<void> {
-  const { method, studentSteps, name } = halving;
+  const { method, studentSteps, name, label, seed } = halving;
   const { params, ...teacher } = await loadModel(run, halving.teacher);
   const ema = halving.emaDecay === undefined ? undefined : cloneParams(params);
   const optimizer = adam({ learningRate: cosineAnnealing(halving) });
   await train(run, {
     name,
-    title: `${method.toUpperCase()} to ${inSteps(studentSteps)}`,
+    ...(seed !== undefined && { stream: `halving to ${studentSteps}, seed ${seed}` }),
+    title: `${label ?? method.toUpperCase()} to ${inSteps(studentSteps)}`,
     describe: { ...teacher, steps: studentSteps, imageShape: run.data.train.shape },
     params,
     ...(ema && { ema: { params: ema, decay: emaDecay(halving.emaDecay!) } }),

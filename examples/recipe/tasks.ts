@@ -1,8 +1,6 @@
 // What a run computes, as functions of weights and of an input: the same in this thread and in workers.
 import * as tf from "@tensorflow/tfjs";
 import {
-  addNoise,
-  cfdLoss,
   createRng,
   denoisingLoss,
   disposeParams,
@@ -10,13 +8,8 @@ import {
   drawTimes,
   imageBatch,
   noise,
-  progressiveLoss,
-  progressiveTarget,
   restoreRng,
   sampleDdim,
-  type Classifier,
-  type Denoiser,
-  type DistillationInput,
   type LossTerms,
   type Params,
   type Rng,
@@ -26,6 +19,7 @@ import {
 import { drawAugmented } from "./augment/augment.js";
 import type { Halving, RecipeConfig } from "./config.js";
 import { anyClassifierOf, loadExtractor } from "./import.js";
+import { earlierClassifiers, featureTerms, pixelTerms } from "./losses.js";
 import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf } from "./models.js";
 import type { Workplace } from "./workplace.js";
 
@@ -63,9 +57,6 @@ export interface Inputs {
   readonly sampler: SampleInput;
   readonly judge: JudgeInput;
 }
-
-/** What a distillation loss needs, from a teacher that answers when it is asked. */
-type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & { readonly teacher: Denoiser };
 
 /** A task with its networks, ready to compute with the weights it was opened for. */
 export interface Computation<Input> {
@@ -193,6 +184,7 @@ async function halvingTask(
   const { recompute } = place.config;
   const loaded = await loadModel(place, halving.teacher);
   const judge = halving.method === "cfd" ? await loadClassifier(place) : undefined;
+  const earlier = await earlierClassifiers(place, halving.method === "cfd" ? (halving.layers ?? 1) - 1 : 0);
   const student = denoiserOf(loaded, params, { recompute });
   const models = { student, teacher: denoiserOf(loaded, loaded.params), schedule: loaded.schedule };
   const terms = (input: StepInput, share: Share): LossTerms => {
@@ -200,29 +192,15 @@ async function halvingTask(
     const rows = rowsOf(input, share);
     const times = drawTimes(rng, input.batch, studentSteps).slice(...rows);
     const batch = { ...models, ...draw(place, rng, input.batch, rows), times, studentSteps };
-    if (halving.method === "pd") return progressiveLoss({ ...batch, weighting: halving.weighting });
-    return featureTerms({ ...batch, classifier: judge!.model }, halving);
+    if (halving.method === "pd") return pixelTerms(batch, halving);
+    return featureTerms(batch, [judge!.model, ...earlier.models], halving);
   };
   const dispose = () => {
     disposeParams(loaded.params);
     if (judge) disposeParams(judge.params);
+    earlier.params.forEach(disposeParams);
   };
   return { terms, dispose };
-}
-
-/** CFD's loss, with PD's added to it where the halving asks for both; they share the target. */
-function featureTerms(
-  { teacher, ...batch }: DistillationBatch & { readonly classifier: Classifier },
-  { temperature, beta, gamma, pixels = 0 }: Extract<Halving, { method: "cfd" }>,
-): LossTerms {
-  if (pixels === 0) return cfdLoss({ ...batch, teacher, temperature, beta, gamma });
-  return tf.tidy(() => {
-    const { schedule, x0, eps, times } = batch;
-    const target = progressiveTarget(teacher, schedule, addNoise(schedule, x0, eps, times), times, batch);
-    const features = cfdLoss({ ...batch, target, temperature, beta, gamma });
-    const { loss: error } = progressiveLoss({ ...batch, target });
-    return { ...features, pixels: error, loss: tf.add(features.loss, tf.mul(pixels, error)).asScalar() };
-  });
 }
 
 async function samplerTask(

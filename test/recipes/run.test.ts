@@ -120,9 +120,14 @@ describe("the quickstart at smoke size, on wasm", () => {
 
   it("runs stages alone, and a batch in micro-batches", { timeout: 60_000 }, async () => {
     const parts = join(home, "parts");
-    const words = ["base.microBatches=2", "halvings.2.pixels=0.5", "halvings.2.emaDecay=0.9"].flatMap(
-      (setting) => ["--set", setting],
-    );
+    const settings = [
+      "base.microBatches=2",
+      "halvings.1.consistency=true",
+      "halvings.2.pixels=0.5",
+      "halvings.2.layers=2",
+      "halvings.2.emaDecay=0.9",
+    ];
+    const words = settings.flatMap((setting) => ["--set", setting]);
     expect(await quickstart(parts, [...words, "--stages", "teacher"])).toMatchObject({ code: 0 });
     expect(readdirSync(join(parts, "checkpoints"))).toEqual(["teacher.safetensors"]);
     const early = await quickstart(parts, [...words, "--resume", "--stages", "cfd"]);
@@ -130,9 +135,9 @@ describe("the quickstart at smoke size, on wasm", () => {
     expect(early.output).toContain("cfd-2 needs the stage pd-4 first");
     const rest = await quickstart(parts, [...words, "--resume", "--stages", "classifier,pd,cfd"]);
     expect(rest).toMatchObject({ code: 0 });
-    const { pixels, feature, loss } = logOf(parts, "cfd-2").at(-1)!;
-    expect(pixels).toBeGreaterThan(0);
-    expect(Math.abs(loss! - feature! - 0.5 * pixels!)).toBeLessThan(1e-5 * loss!);
+    const { pixels, feature, feature1, loss } = logOf(parts, "cfd-2").at(-1)!;
+    for (const term of [pixels, feature1]) expect(term).toBeGreaterThan(0);
+    expect(Math.abs(loss! - feature! - feature1! - 0.5 * pixels!)).toBeLessThan(1e-5 * loss!);
     const student = await loadCheckpoint(join(parts, "checkpoints", "cfd-2.safetensors"));
     const [name] = Object.keys(student.params);
     expect(student.ema![name!]!.dataSync()).not.toEqual(student.params[name!]!.dataSync());

@@ -1,0 +1,116 @@
+// What a finished run of a recipe tells: its config, its log and its report, as they lie in docs/results.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Halving, RecipeConfig } from "../../examples/recipe/config.js";
+import { readLog } from "../../examples/recipe/curves.js";
+import type { Distances, Judgement, Measurements, Row } from "../../examples/recipe/evaluate.js";
+import { methodsOf } from "../../examples/recipe/sampling.js";
+
+/** Where a computation took place. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly node: string;
+}
+
+export interface FinishedRun {
+  readonly config: RecipeConfig;
+  readonly machine: Machine;
+  /** Training time of each stage in seconds, interruptions left out. */
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+export interface MeasuredRun extends FinishedRun {
+  readonly report: Measurements;
+  readonly results: readonly Result[];
+}
+
+/** What was measured of one network at a number of steps. */
+export interface Result {
+  readonly stage: string;
+  readonly steps: number;
+  /** The halving that trained it; the teacher has none. */
+  readonly halving?: Halving;
+  /** What it is called without its seed, such as "CFD 0.9". */
+  readonly arm: string;
+  readonly row: Row;
+  /** By the extractors, in their order. */
+  readonly distances: readonly Distances[];
+}
+
+/** The runs of the experiment: the networks, the arms' one halving, and chains of some of them. */
+export interface Experiment {
+  readonly groundwork: FinishedRun;
+  readonly screen: MeasuredRun;
+  readonly confirm?: MeasuredRun;
+}
+
+/** The runs in a folder, each under its preset's name; the chains may be missing. */
+export function readExperiment(folder: string): Experiment {
+  const confirm = join(folder, "confirm");
+  return {
+    groundwork: readRun(join(folder, "groundwork")),
+    screen: readMeasuredRun(join(folder, "screen")),
+    ...(existsSync(confirm) && { confirm: readMeasuredRun(confirm) }),
+  };
+}
+
+/** Of a run's folder config.json and log.jsonl. */
+function readRun(folder: string): FinishedRun {
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as RecipeConfig;
+  const log = readLog(readFileSync(join(folder, "log.jsonl"), "utf8"));
+  return { config, machine: machineOf(log), seconds: secondsOf(log) };
+}
+
+/** The same with report.json. */
+function readMeasuredRun(folder: string): MeasuredRun {
+  const run = readRun(folder);
+  const report = JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as Measurements;
+  return { ...run, report, results: resultsOf(run.config, report) };
+}
+
+function resultsOf(config: RecipeConfig, { rows, extractors }: Measurements): Result[] {
+  const byLabel = <T extends { readonly method: string }>(all: readonly T[], label: string) =>
+    all.find(({ method }) => method === label);
+  return methodsOf(config).flatMap(({ label, stage, steps }): Result[] => {
+    const row = byLabel(rows, label);
+    if (row === undefined) return [];
+    const halving = config.halvings.find(({ name }) => name === stage);
+    const distances = extractors.map(({ methods }: Judgement) => byLabel(methods, label)!);
+    const arm = halving ? (halving.label ?? halving.method.toUpperCase()) : "DDIM";
+    return [
+      { stage, steps, ...(halving && { halving }), arm: arm.replace(/, seed \d+$/, ""), row, distances },
+    ];
+  });
+}
+
+type Log = ReturnType<typeof readLog>;
+
+function machineOf(log: Log): Machine {
+  const { machine } = log.find(({ event }) => event === "start") as { readonly machine?: Machine };
+  if (machine === undefined)
+    throw new Error("log.jsonl: expected the machine in the event that starts a run.");
+  return machine;
+}
+
+/** Between two lines of a stage that no other event parts; scaled to all its steps. */
+export function secondsOf(log: Log): Record<string, number> {
+  const spent = new Map<string, { seconds: number; steps: number; last: number }>();
+  let before: Log[number] = {};
+  for (const line of log) {
+    const { stage, step, at } = line;
+    if (typeof stage === "string" && typeof step === "number" && typeof at === "string") {
+      const sum = spent.get(stage) ?? { seconds: 0, steps: 0, last: 0 };
+      spent.set(stage, sum);
+      if (before.stage === stage && Number(before.step) < step) {
+        sum.seconds += (Date.parse(at) - Date.parse(before.at as string)) / 1000;
+        sum.steps += step - Number(before.step);
+      }
+      sum.last = Math.max(sum.last, step);
+    }
+    before = line;
+  }
+  const whole = ({ seconds, steps, last }: { seconds: number; steps: number; last: number }) =>
+    steps === 0 ? 0 : (seconds / steps) * last;
+  return Object.fromEntries(Array.from(spent, ([stage, sum]) => [stage, whole(sum)]));
+}

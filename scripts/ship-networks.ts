@@ -1,0 +1,22 @@
+// Takes the networks with which the experiment's arms begin for examples/assets/cifar10, in half precision.
+//   npm run networks:ship -- runs/cifar10-cfd-groundwork runs/cifar10-cfd-densenet
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { useBackend } from "cfd-distill";
+import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
+import { shippedAt } from "../examples/recipe/shipped.js";
+import { ship } from "./shipping.js";
+
+const [groundwork = "runs/cifar10-cfd-groundwork", densenet = "runs/cifar10-cfd-densenet"] =
+  process.argv.slice(2);
+const target = fileURLToPath(shippedAt("cifar10"));
+const checkpoint = (run: string, name: string) => join(run, "checkpoints", `${name}.safetensors`);
+
+await useBackend("cpu");
+mkdirSync(target, { recursive: true });
+for (const name of ["teacher", "pd-8", "pd-4", "pd-2"]) {
+  await ship(target, name, await loadCheckpoint(checkpoint(groundwork, name)));
+}
+await ship(target, "classifier", await loadNetworkCheckpoint(checkpoint(groundwork, "classifier")));
+await ship(target, "densenet", await loadNetworkCheckpoint(checkpoint(densenet, "classifier")));

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { deviation, mean, screened } from "../scripts/results/findings.js";
+import { pageOf } from "../scripts/results/page.js";
+import { readExperiment, secondsOf, type MeasuredRun } from "../scripts/results/runs.js";
+
+const docs = fileURLToPath(new URL("../docs/", import.meta.url));
+
+describe("docs/results.md", () => {
+  it("is what follows from the runs in docs/results", () => {
+    expect(readFileSync(`${docs}results.md`, "utf8")).toBe(pageOf(readExperiment(`${docs}results`)));
+  });
+});
+
+const line = (stage: string, step: number, second: number) => ({
+  stage,
+  step,
+  at: new Date(1000 * second).toISOString(),
+});
+
+describe("the time of a stage", () => {
+  it("is that between its lines, scaled to all steps", () => {
+    expect(secondsOf([line("a", 50, 10), line("a", 100, 20), line("a", 150, 30)])).toEqual({ a: 30 });
+  });
+
+  it("leaves out what parts a run from its continuation, and steps that are done again", () => {
+    const log = [
+      line("a", 50, 10),
+      line("a", 100, 20),
+      { event: "resume" },
+      line("a", 50, 500),
+      line("a", 100, 510),
+    ];
+    expect(secondsOf(log)).toEqual({ a: 20 });
+  });
+});
+
+describe("what is found", () => {
+  const result = (arm: string, frechet: number, kernel: number, toTeacher: number) => {
+    const distances = [{ frechet, kernel: { mean: kernel, standardError: 0.01 }, precision: 1, recall: 1 }];
+    return {
+      arm,
+      steps: 1,
+      stage: arm,
+      halving: { label: arm, method: arm === "PD" ? "pd" : "cfd" },
+      row: { toTeacher },
+      distances,
+    };
+  };
+  const run = {
+    config: { measured: 1000 },
+    report: { extractors: [{ extractor: "judge" }] },
+    results: [result("PD", 3, 0.3, 0.1), result("CFD 1", 2, 0.2, 0.2), result("CFD 0.5", 4, 0.31, 0.3)],
+  };
+
+  it("ranks the arms, and tells clear differences from others", () => {
+    const [, headline, byJudge, pixels] = screened(run as unknown as MeasuredRun);
+    expect(headline).toContain("1 of 2 students by CFD are nearer to the data than PD's");
+    expect(byJudge).toContain("CFD 1: 2.00; PD: 3.00; CFD 0.5: 4.00");
+    expect(byJudge).toMatch(/nearer than PD: CFD 1\. Clearly farther: none\.$/);
+    expect(pixels).toContain(
+      "the nearest to the teacher's samples is PD (0.100), the farthest CFD 0.5 (0.300)",
+    );
+  });
+
+  it("has the mean and the deviation of a sample", () => {
+    expect([mean([1, 2, 6]), deviation([1, 3])]).toEqual([3, Math.SQRT2]);
+  });
+});
