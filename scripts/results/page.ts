@@ -13,7 +13,7 @@ const RECIPE = "npx tsx examples/cifar10-cfd.ts";
 export function pageOf({ groundwork, screen, confirm }: Experiment): string {
   const parts = [
     "# Results: does CFD beat progressive distillation here?",
-    "Written by `npm run results` from the configs, logs and reports in [results](results): no number in it is typed by " +
+    "Written by `npm run results` from the configs, logs and reports in `docs/results`: no number in it is typed by " +
       "hand. What the distances are, and are not: [below](#how-it-was-measured).",
     "## What was found",
     listOf([...screened(screen), ...(confirm ? confirmed(confirm) : [])]),
