@@ -223,13 +223,13 @@ const screen: Preset = {
   arms: screeningArms(compared),
 };
 
-/** PD and two of CFD's arms from eight steps down to one, three times each. */
+/** PD and the two arms of CFD that the screening ranks best from eight steps down to one, three times each. */
 const confirm: Preset = {
   ...groundwork,
   preset: "confirm",
   shipped: { folder: "cifar10", extractors: ["densenet"] },
   plan: { ...groundwork.plan, pdTo: 8 },
-  arms: confirmingArms(compared, 3, ["PD", "CFD 0.95", "CFD 0.9"]),
+  arms: confirmingArms(compared, 3, ["PD", "CFD 0.9, beta 0.003", "CFD 0.9, two layers"]),
   measured: 10_000,
 };
 
