@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { useBackend } from "cfd-distill";
+import { useBackend, type Checkpoint, type NetworkCheckpoint } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import { shippedAt } from "../examples/recipe/shipped.js";
 import { ship } from "./shipping.js";
@@ -15,8 +15,11 @@ const checkpoint = (run: string, name: string) => join(run, "checkpoints", `${na
 
 await useBackend("cpu");
 mkdirSync(target, { recursive: true });
+// All are read before the first is replaced: networks of two runs do not belong together.
+const networks = new Map<string, Checkpoint | NetworkCheckpoint>();
 for (const name of ["teacher", "pd-8", "pd-4", "pd-2"]) {
-  await ship(target, name, await loadCheckpoint(checkpoint(groundwork, name)));
+  networks.set(name, await loadCheckpoint(checkpoint(groundwork, name)));
 }
-await ship(target, "classifier", await loadNetworkCheckpoint(checkpoint(groundwork, "classifier")));
-await ship(target, "densenet", await loadNetworkCheckpoint(checkpoint(densenet, "classifier")));
+networks.set("classifier", await loadNetworkCheckpoint(checkpoint(groundwork, "classifier")));
+networks.set("densenet", await loadNetworkCheckpoint(checkpoint(densenet, "classifier")));
+for (const [name, network] of networks) await ship(target, name, network);

@@ -1,7 +1,7 @@
 // What the scripts share that take networks of finished runs for examples/assets.
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { disposeParams, encodeCheckpoint, type Checkpoint, type NetworkCheckpoint } from "cfd-distill";
+import { writeFileAtomic } from "cfd-distill/node";
 
 /**
  * Writes the weights alone, the averaged ones where there are some, in half precision: without moments, and a sixth of
@@ -22,7 +22,7 @@ export async function ship(
   disposeParams(params);
   if (ema) disposeParams(ema);
   const file = `${name}.safetensors`;
-  writeFileSync(join(folder, file), bytes);
+  await writeFileAtomic(join(folder, file), bytes);
   console.log(`${file}: ${Math.round(bytes.length / 1000)} kB`);
   return file;
 }

@@ -206,6 +206,12 @@ function contradiction(config: RecipeConfig): string | undefined {
       return `${name}: a batch of ${batch} cannot be cut into ${microBatches} micro-batches for ${config.parallel} threads`;
     }
   }
+  const deepest = Math.max(1, ...config.halvings.map((one) => ("layers" in one ? (one.layers ?? 1) : 1)));
+  const { network } = config.classifier;
+  const depth = network.type === "resnet" ? network.blocks.length : 1;
+  if (config.files.classifier === undefined && deepest > depth) {
+    return `features of ${deepest} layers need a ResNet of as many stages as the classifier`;
+  }
   if (config.parallel > 1 && (config.engine === "node" || config.engine === "cuda")) {
     return `engine ${config.engine} uses all cores by itself: parallel must be 1, not ${config.parallel}`;
   }

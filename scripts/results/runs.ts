@@ -87,7 +87,7 @@ function resultsOf(config: RecipeConfig, { rows, extractors }: Measurements): Re
 type Log = ReturnType<typeof readLog>;
 
 function machineOf(log: Log): Machine {
-  const { machine } = log.find(({ event }) => event === "start") as { readonly machine?: Machine };
+  const machine = log.find(({ event }) => event === "start")?.machine as Machine | undefined;
   if (machine === undefined)
     throw new Error("log.jsonl: expected the machine in the event that starts a run.");
   return machine;

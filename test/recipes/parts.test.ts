@@ -228,6 +228,10 @@ describe("the config", () => {
       { ...config, base: { ...config.base, batch: 4, microBatches: 3 } },
       "base: a batch of 4 cannot be cut into 3 micro-batches for 1 threads",
     ],
+    [
+      { ...config, halvings: [...config.halvings.slice(0, -1), { ...config.halvings.at(-1), layers: 3 }] },
+      "features of 3 layers need a ResNet of as many stages as the classifier",
+    ],
     [{ ...config, halvings: config.halvings.slice(1) }, "pd-2 learns from pd-4, which is no stage before it"],
     [{ ...config, teacherSteps: 16 }, "pd-4 of 4 steps cannot halve teacher of 16 steps"],
     [{ ...config, halvings: [config.halvings[0], config.halvings[0]] }, "two stages are named pd-4"],
