@@ -230,7 +230,7 @@ const confirm: Preset = {
   shipped: { folder: "cifar10", extractors: ["densenet"] },
   plan: { ...groundwork.plan, pdTo: 8 },
   arms: confirmingArms(compared, 3, ["PD", "CFD 0.9, beta 0.003", "CFD 0.9, two layers"]),
-  measured: 10_000,
+  measured: 5000,
 };
 
 /** The same of every arm: days. */
