@@ -1,5 +1,6 @@
-// Takes the networks with which the experiment's arms begin for examples/assets/cifar10, in half precision.
-//   npm run networks:ship -- runs/cifar10-cfd-groundwork runs/cifar10-cfd-densenet
+// Takes the networks with which the experiment's arms begin for examples/assets/cifar10, in half precision; and, of the
+// chains that they led to where such a run is named, students of one step.
+//   npm run networks:ship -- runs/cifar10-cfd-groundwork runs/cifar10-cfd-densenet [runs/cifar10-cfd-confirm]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +9,10 @@ import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import { shippedAt } from "../examples/recipe/shipped.js";
 import { ship } from "./shipping.js";
 
-const [groundwork = "runs/cifar10-cfd-groundwork", densenet = "runs/cifar10-cfd-densenet"] =
+/** The students of one step that ship, and their stages: of PD, and of the best arm of CFD. */
+const STUDENTS = { "pd-1": "pd-seed-0-to-1", "cfd-1": "cfd-0.9-two-layers-seed-0-to-1" };
+
+const [groundwork = "runs/cifar10-cfd-groundwork", densenet = "runs/cifar10-cfd-densenet", confirm] =
   process.argv.slice(2);
 const target = fileURLToPath(shippedAt("cifar10"));
 const checkpoint = (run: string, name: string) => join(run, "checkpoints", `${name}.safetensors`);
@@ -22,4 +26,9 @@ for (const name of ["teacher", "pd-8", "pd-4", "pd-2"]) {
 }
 networks.set("classifier", await loadNetworkCheckpoint(checkpoint(groundwork, "classifier")));
 networks.set("densenet", await loadNetworkCheckpoint(checkpoint(densenet, "classifier")));
+if (confirm !== undefined) {
+  for (const [name, stage] of Object.entries(STUDENTS)) {
+    networks.set(name, await loadCheckpoint(checkpoint(confirm, stage)));
+  }
+}
 for (const [name, network] of networks) await ship(target, name, network);

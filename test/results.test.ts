@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { deviation, mean, screened } from "../scripts/results/findings.js";
+import { confirmed, deviation, mean, screened } from "../scripts/results/findings.js";
 import { pageOf } from "../scripts/results/page.js";
 import { readExperiment, secondsOf, type MeasuredRun } from "../scripts/results/runs.js";
 
@@ -49,19 +49,40 @@ describe("what is found", () => {
     };
   };
   const run = {
-    config: { measured: 1000 },
     report: { extractors: [{ extractor: "judge" }] },
     results: [result("PD", 3, 0.3, 0.1), result("CFD 1", 2, 0.2, 0.2), result("CFD 0.5", 4, 0.31, 0.3)],
   };
 
   it("ranks the arms, and tells clear differences from others", () => {
-    const [, headline, byJudge, pixels] = screened(run as unknown as MeasuredRun);
+    const [heading, headline, byJudge, pixels] = screened(run as unknown as MeasuredRun, "One halving");
+    expect(heading).toBe("One halving:");
     expect(headline).toContain("1 of 2 students by CFD are nearer to the data than PD's");
     expect(byJudge).toContain("CFD 1: 2.00; PD: 3.00; CFD 0.5: 4.00");
     expect(byJudge).toMatch(/nearer than PD: CFD 1\. Clearly farther: none\.$/);
     expect(pixels).toContain(
       "the nearest to the teacher's samples is PD (0.100), the farthest CFD 0.5 (0.300)",
     );
+  });
+
+  it("compares chains seed by seed, at the steps that all arms have", () => {
+    const student = (arm: string, steps: number, frechet: number) => ({
+      ...result(arm, frechet, 0, 0),
+      steps,
+    });
+    const chains = {
+      report: run.report,
+      results: [
+        ...[3, 4].map((distance) => student("PD", 2, distance)),
+        ...[1, 5].map((distance) => student("CFD 1", 2, distance)),
+        student("CFD 1", 8, 0),
+      ],
+    } as unknown as MeasuredRun;
+    expect(confirmed(chains, "Chains")).toEqual([
+      "Chains:",
+      "CFD 1 against PD on judge, Frechet distance less PD's: 2 steps -0.50 (nearer in 1 of 2 seeds).",
+    ]);
+    const once = { ...chains, results: chains.results.filter((_, i) => i === 0 || i === 2) };
+    expect(confirmed(once, "Chains")[1]).toMatch(/less PD's: 2 steps -2\.00\.$/);
   });
 
   it("has the mean and the deviation of a sample", () => {

@@ -2,12 +2,14 @@
 import type { Halving } from "./config.js";
 import type { Methods } from "./halvings.js";
 
+type Choice = Methods["pd"] | Methods["cfd"];
+
 const TEMPERATURES = [1, 0.95, 0.9, 0.5];
 /** The weight of the dataset-oriented loss that the paper takes with ResNet-18. */
 const BETA = 0.003;
 
 /** What is compared: the paper's choices; beyond them averaged students, both losses, two layers, consistency. */
-function choices({ pd, cfd }: Methods): (Methods["pd"] | Methods["cfd"])[] {
+function choices({ pd, cfd }: Methods): Choice[] {
   const temperatures = TEMPERATURES.flatMap((temperature) => [
     { ...cfd, temperature, beta: 0, label: `CFD ${temperature}` },
     { ...cfd, temperature, beta: BETA, label: `CFD ${temperature}, beta ${BETA}` },
@@ -36,22 +38,36 @@ export function screeningArms(methods: Methods): Halving[] {
   return choices(methods).map((choice) => placed({ ...choice, seed: 0 }, "pd-2", 1));
 }
 
-/** Whole chains from PD's student of eight steps down to one, for these arms or all, once for each seed. */
+/** Chains from PD's student of eight steps down to one, for these arms or all, once for each seed. */
 export function confirmingArms(methods: Methods, seeds: number, labels?: readonly string[]): Halving[] {
   const chosen = choices(methods).filter(({ label }) => labels?.includes(label!) ?? true);
   return chosen.flatMap((choice) =>
-    Array.from({ length: seeds }, (_, seed) => {
-      const chain: Halving[] = [];
-      for (const steps of [4, 2, 1]) {
-        const seeded = { ...choice, seed, label: `${choice.label!}, seed ${seed}` };
-        chain.push(placed(seeded, chain.at(-1)?.name ?? "pd-8", steps));
-      }
-      return chain;
-    }).flat(),
+    Array.from({ length: seeds }, (_, seed) =>
+      chain({ ...choice, seed, label: `${choice.label!}, seed ${seed}` }, "pd-8", 8),
+    ).flat(),
   );
 }
 
-function placed(choice: Methods["pd"] | Methods["cfd"], teacher: string, studentSteps: number): Halving {
+/** What acts only where a student has several times: the weight of each, and which they are. */
+export function chainScreeningArms({ pd }: Methods, teacherSteps: number): Halving[] {
+  const shifted = { ...pd, seed: 0, shift: Math.log(4), label: "PD, twice the noise" };
+  return [
+    ...chain({ ...pd, seed: 0, label: "PD" }, "pd-8", 8),
+    ...chain({ ...pd, seed: 0, weighting: "snrPlusOne", label: "PD, SNR + 1" }, "pd-8", 8),
+    ...chain(shifted, "teacher", teacherSteps), // from the first halving on, as each asks its teacher at its own times
+  ];
+}
+
+/** Halvings from a stage of so many steps down to one. */
+function chain(choice: Choice, from: string, fromSteps: number): Halving[] {
+  const made: Halving[] = [];
+  for (let steps = fromSteps / 2; steps >= 1; steps /= 2) {
+    made.push(placed(choice, made.at(-1)?.name ?? from, steps));
+  }
+  return made;
+}
+
+function placed(choice: Choice, teacher: string, studentSteps: number): Halving {
   const name = `${choice.label!.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-")}-to-${studentSteps}`;
   const place = { name, teacher, studentSteps };
   return "temperature" in choice

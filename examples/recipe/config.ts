@@ -27,6 +27,10 @@ const student = training.extend({
     .optional()
     .describe("of its batches and noise, which halvings of one seed and length share; without it its name"),
   emaDecay: unit.optional().describe("the student is its weights' average; without it the last weights"),
+  shift: z
+    .number()
+    .optional()
+    .describe("by how much its times' logSNR is lower than that of evenly spread times; without it 0"),
 });
 
 const byPd = student.extend({

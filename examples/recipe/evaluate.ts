@@ -161,9 +161,10 @@ async function byExtractor(judge: Judge, name: string, { train, test, drawn }: M
   };
 }
 
-/** Vectors in each of 50 subsets of the kernel distance, and at most so many for precision and recall: they cost their square. */
+/** Vectors in each of 50 subsets of the kernel distance: they cost their square. */
 const SUBSET = 500;
-const NEIGHBOURS = 2000;
+/** At most so many vectors for precision and recall: they cost their square. */
+export const NEIGHBOURS = 2000;
 
 async function distancesTo(
   real: { readonly features: Features; readonly statistics: FeatureStatistics },

@@ -1,5 +1,5 @@
 // The sizes a run comes in.
-import { confirmingArms, liveHalvings, screeningArms } from "./arms.js";
+import { chainScreeningArms, confirmingArms, liveHalvings, screeningArms } from "./arms.js";
 import type { Halving, RecipeConfig, TrainingConfig } from "./config.js";
 import type { Methods, Plan } from "./halvings.js";
 import type { ShippedFolder } from "./shipped.js";
@@ -223,6 +223,14 @@ const screen: Preset = {
   arms: screeningArms(compared),
 };
 
+/** What cannot act in one halving to one step: weights and times of the student's steps, in chains. */
+const chains: Preset = {
+  ...screen,
+  preset: "chains",
+  plan: { ...groundwork.plan, pdTo: 8 },
+  arms: chainScreeningArms(compared, groundwork.teacherSteps),
+};
+
 /** PD and the two arms of CFD that the screening ranks best from eight steps down to one, three times each. */
 const confirm: Preset = {
   ...groundwork,
@@ -230,7 +238,7 @@ const confirm: Preset = {
   shipped: { folder: "cifar10", extractors: ["densenet"] },
   plan: { ...groundwork.plan, pdTo: 8 },
   arms: confirmingArms(compared, 3, ["PD", "CFD 0.9, beta 0.003", "CFD 0.9, two layers"]),
-  measured: 5000,
+  measured: 3334, // of each seed; 10,002 of each arm
 };
 
 /** The same of every arm: days. */
@@ -293,6 +301,7 @@ export const presets = {
     groundwork,
     densenet,
     screen,
+    chains,
     confirm,
     grid,
     paper,

@@ -55,7 +55,9 @@ export const LIVE = ", live";
 function labelOf({ halvings, files }: RecipeConfig, halving: Halving): string {
   const { method, studentSteps, name, label } = halving;
   if (label !== undefined) return `${label}, ${inSteps(studentSteps)}`;
-  const alike = halvings.filter((other) => other.method === method && other.studentSteps === studentSteps);
+  const alike = halvings.filter(
+    (other) => other.label === undefined && other.method === method && other.studentSteps === studentSteps,
+  );
   const origin = alike.length === 1 ? "" : files[name] ? ", shipped" : LIVE;
   return `${method.toUpperCase()}, ${inSteps(studentSteps)}${origin}`;
 }

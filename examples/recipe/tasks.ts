@@ -21,6 +21,7 @@ import type { Halving, RecipeConfig } from "./config.js";
 import { anyClassifierOf, loadExtractor } from "./import.js";
 import { earlierClassifiers, featureTerms, pixelTerms } from "./losses.js";
 import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf } from "./models.js";
+import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
 import type { Workplace } from "./workplace.js";
 
 /** One thing to compute. The first three are trained, the last two have outputs. */
@@ -185,8 +186,11 @@ async function halvingTask(
   const loaded = await loadModel(place, halving.teacher);
   const judge = halving.method === "cfd" ? await loadClassifier(place) : undefined;
   const earlier = await earlierClassifiers(place, halving.method === "cfd" ? (halving.layers ?? 1) - 1 : 0);
-  const student = denoiserOf(loaded, params, { recompute });
-  const models = { student, teacher: denoiserOf(loaded, loaded.params), schedule: loaded.schedule };
+  const models = {
+    student: shiftedDenoiser(denoiserOf(loaded, params, { recompute }), halving.shift),
+    teacher: shiftedDenoiser(denoiserOf(loaded, loaded.params), halving.shift),
+    schedule: shiftedSchedule(loaded.schedule, halving.shift),
+  };
   const terms = (input: StepInput, share: Share): LossTerms => {
     const rng = restoreRng(input.rng);
     const rows = rowsOf(input, share);
@@ -210,11 +214,13 @@ async function samplerTask(
 ): Promise<Computation<SampleInput>> {
   const loaded = await loadModel(place, stage);
   disposeParams(loaded.params); // only what is told beside the weights is needed
-  const model = denoiserOf(loaded, params);
+  const shift = place.config.halvings.find(({ name }) => name === stage)?.shift;
+  const model = shiftedDenoiser(denoiserOf(loaded, params), shift);
+  const schedule = shiftedSchedule(loaded.schedule, shift);
   const outputs = async ({ seeds, labels, steps }: SampleInput, { start, end }: Share) => {
     const zT = noise(seeds.slice(start, end), place.data.train.shape);
     try {
-      return await sampleDdim(model, loaded.schedule, zT, { steps, labels: labels.slice(start, end) });
+      return await sampleDdim(model, schedule, zT, { steps, labels: labels.slice(start, end) });
     } finally {
       zT.dispose();
     }

@@ -1,18 +1,14 @@
 import { drawChart } from "../../bench/plot.js";
 import type { MeasuredRun } from "./runs.js";
 
-/** The Frechet distance of every arm against the number of steps: each extractor a panel, mean and spread over seeds. */
+/**
+ * The Frechet distance of every arm and of DDIM, the teacher's own sampler, against the number of steps: each extractor
+ * a panel, mean and spread over seeds.
+ */
 export async function distanceChart({ results, report }: MeasuredRun): Promise<string> {
-  const values = results
-    .filter(({ halving }) => halving?.label !== undefined)
-    .flatMap(({ arm, steps, distances }) =>
-      distances.map(({ frechet }, i) => ({
-        arm,
-        steps,
-        frechet,
-        extractor: report.extractors[i]!.extractor,
-      })),
-    );
+  const values = results.flatMap(({ arm, steps, distances }) =>
+    distances.map(({ frechet }, i) => ({ arm, steps, frechet, extractor: report.extractors[i]!.extractor })),
+  );
   const x = { field: "steps", type: "ordinal", sort: "descending", title: "sampling steps" };
   const color = { field: "arm", type: "nominal", title: null, sort: null };
   const panel = ({ extractor }: { readonly extractor: string }) => ({
@@ -21,7 +17,7 @@ export async function distanceChart({ results, report }: MeasuredRun): Promise<s
     height: 240,
     transform: [{ filter: { field: "extractor", equal: extractor } }],
     layer: [
-      { mark: { type: "errorbar", extent: "stdev" }, encoding: { x, color, y: { field: "frechet", type: "quantitative", title: "Frechet distance", scale: { zero: false } } } }, // prettier-ignore
+      { mark: { type: "errorbar", extent: "stdev" }, encoding: { x, color, y: { field: "frechet", type: "quantitative", title: "Frechet distance, log", scale: { type: "log" } } } }, // prettier-ignore
       { mark: { type: "line", point: true }, encoding: { x, color, y: { field: "frechet", type: "quantitative", aggregate: "mean" } } }, // prettier-ignore
     ],
   });

@@ -6,9 +6,9 @@ import type { MeasuredRun, Result } from "./runs.js";
 /** More standard errors than two kernel distances differ by for want of samples alone, nineteen times of twenty. */
 const CLEAR = 2;
 
-/** One halving, every arm once. */
-export function screened({ config, results, report }: MeasuredRun): string[] {
-  const arms = results.filter(({ halving }) => halving?.label !== undefined);
+/** One halving, every arm once: sentences under a heading. */
+export function screened({ results, report }: MeasuredRun, heading: string): string[] {
+  const arms = armsOf(results);
   const pd = arms.find(({ arm }) => arm === "PD")!;
   const cfd = arms.filter(({ halving }) => halving!.method === "cfd");
   const nearer = (than: Result, i: number) => (one: Result) =>
@@ -31,34 +31,49 @@ export function screened({ config, results, report }: MeasuredRun): string[] {
   const pixels = [...arms].sort((a, b) => a.row.toTeacher - b.row.toTeacher);
   const inPixels = ({ arm, row }: Result) => `${arm} (${row.toTeacher.toFixed(3)})`;
   return [
-    `One halving, from 2 steps to 1, one seed, ${config.measured} samples an arm:`,
+    `${heading}:`,
     `By the Frechet distance ${everywhere.length} of ${cfd.length} students by CFD are nearer to the data than PD's on the features of every extractor.`,
     ...byExtractor,
     `In pixels the nearest to the teacher's samples is ${inPixels(pixels[0]!)}, the farthest ${inPixels(pixels.at(-1)!)}; ${inPixels(pd)}.`,
   ];
 }
 
-/** Chains of halvings, every arm with several seeds. */
-export function confirmed({ config, results, report }: MeasuredRun): string[] {
-  const chains = results.filter(({ halving }) => halving?.label !== undefined);
+/** Chains of halvings, every arm with one seed or several: each arm against PD. */
+export function confirmed({ results, report }: MeasuredRun, heading: string): string[] {
+  const chains = armsOf(results);
   const arms = [...new Set(chains.map(({ arm }) => arm))].filter((arm) => arm !== "PD");
-  const counts = [...new Set(chains.map(({ steps }) => steps))];
-  const seeds = chains.filter(({ arm, steps }) => arm === "PD" && steps === counts[0]).length;
   return [
-    `Chains from 8 steps down to 1, ${seeds} seeds, ${config.measured} samples each:`,
+    `${heading}:`,
     ...report.extractors.flatMap(({ extractor }, i) =>
       arms.map((arm) => {
-        const compared = counts.map((steps) => {
+        const compared = commonSteps(chains).map((steps) => {
           const of = (name: string) => frechets(chains, name, steps, i);
-          const wins = of(arm).filter((distance, seed) => distance < of("PD")[seed]!).length;
-          const difference = mean(of(arm)) - mean(of("PD"));
+          const [ours, pds] = [of(arm), of("PD")];
+          const wins = ours.filter((distance, seed) => distance < pds[seed]!).length;
+          const difference = mean(ours) - mean(pds);
           const sign = difference < 0 ? "-" : "+";
-          return `${inSteps(steps)} ${sign}${Math.abs(difference).toFixed(2)} (nearer in ${wins} of ${seeds} seeds)`;
+          const seeds = pds.length === 1 ? "" : ` (nearer in ${wins} of ${pds.length} seeds)`;
+          return `${inSteps(steps)} ${sign}${Math.abs(difference).toFixed(2)}${seeds}`;
         });
-        return `${arm} against PD on ${extractor}, mean Frechet distance less PD's: ${compared.join(", ")}.`;
+        return `${arm} against PD on ${extractor}, Frechet distance less PD's: ${compared.join(", ")}.`;
       }),
     ),
   ];
+}
+
+/** The students of the arms, without those that ship and the teacher. */
+export function armsOf(results: readonly Result[]): Result[] {
+  return results.filter(({ halving }) => halving?.label !== undefined);
+}
+
+/** The numbers of steps for which there is a student of every arm. */
+export function commonSteps(results: readonly Result[]): number[] {
+  const arms = new Set(results.map(({ arm }) => arm));
+  const counts = [...new Set(results.map(({ steps }) => steps))];
+  return counts.filter(
+    (count) =>
+      new Set(results.filter(({ steps }) => steps === count).map(({ arm }) => arm)).size === arms.size,
+  );
 }
 
 /** The Frechet distances of an arm's seeds, by the extractor of this index. */

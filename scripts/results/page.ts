@@ -1,8 +1,10 @@
 // docs/results.md, of the runs in docs/results.
+import { parse } from "node:path";
 import { inSteps, type RecipeConfig } from "../../examples/recipe/config.js";
-import type { Judgement } from "../../examples/recipe/evaluate.js";
+import { NEIGHBOURS, type Judgement } from "../../examples/recipe/evaluate.js";
 import { duration } from "../../examples/recipe/progress.js";
-import { confirmed, deviation, frechets, mean, screened } from "./findings.js";
+import { shiftedTime } from "../../examples/recipe/shift.js";
+import { armsOf, commonSteps, confirmed, deviation, frechets, mean, screened } from "./findings.js";
 import type { Experiment, FinishedRun, MeasuredRun, Result } from "./runs.js";
 
 const DATA = "--data data/cifar-10-batches-bin";
@@ -10,29 +12,48 @@ const EXTRACTOR = "--extractor data/resnet32-d509ac18.th:imagenet";
 const RECIPE = "npx tsx examples/cifar10-cfd.ts";
 
 /** The whole page. */
-export function pageOf({ groundwork, screen, confirm }: Experiment): string {
+export function pageOf(experiment: Experiment): string {
+  const { screen, otherClassifier, chains, confirm } = experiment;
+  const samples = (run: MeasuredRun) => `${run.config.measured} samples an arm`;
   const parts = [
     "# Results: does CFD beat progressive distillation here?",
     "Written by `npm run results` from the configs, logs and reports in `docs/results`: no number in it is typed by " +
       "hand. What the distances are, and are not: [below](#how-it-was-measured).",
     "## What was found",
-    listOf([...screened(screen), ...(confirm ? confirmed(confirm) : [])]),
+    listOf([
+      ...(confirm
+        ? confirmed(confirm, `Chains from 8 steps down to 1, ${seedsOf(confirm)} seeds, ${samples(confirm)}`)
+        : []),
+      ...screened(screen, `One halving, from 2 steps to 1, one seed, ${samples(screen)}`),
+      ...(otherClassifier
+        ? screened(
+            otherClassifier,
+            `The same with another classifier for CFD, ${classifierOf(otherClassifier)}`,
+          )
+        : []),
+      ...(chains ? confirmed(chains, `Chains by PD, one seed, ${samples(chains)}`) : []),
+    ]),
+    ...(confirm ? confirmation(confirm) : []),
     "## One halving: every loss",
     `From the same student of 2 steps to 1 step, ${training(screen)}. Smaller distances are better; kernel distances are ` +
       "given with their standard error, times 1000.",
     armsTable(screen),
     "A student of one step is asked at one time only, t = 1: another weighting scales its loss, to which Adam pays no heed, " +
       "and there is no time to shift, so these are no arms.",
+    ...(otherClassifier ? byOtherClassifier(otherClassifier) : []),
+    ...(chains ? weightsAndTimes(chains) : []),
     "## Fewer steps: the teacher, DDIM and PD",
     `The teacher at all its steps, plain DDIM with the teacher at fewer, and students by PD. ${screen.config.measured} samples each.`,
     stepsTable(screen),
-    ...(confirm ? confirmation(confirm) : []),
     "## Samples",
     "Each column has one class and one starting noise.",
     "![Samples of every method from the same noise](results/screen/samples.png)",
+    ...(confirm
+      ? ["The chains:", "![Samples of the chains from the same noise](results/confirm/samples.png)"]
+      : []),
     ...measuring(screen),
-    ...making(groundwork, screen, confirm),
-    ...commands(confirm !== undefined),
+    ...making(experiment),
+    ...commands(experiment),
   ];
   return `${parts.join("\n\n")}\n`;
 }
@@ -69,10 +90,9 @@ function cellsOf({ distances }: Pick<Result, "distances">): string[] {
 }
 
 function armsTable({ report, results, seconds }: MeasuredRun): string {
-  const arms = results.filter(({ halving }) => halving?.label !== undefined);
   return tableOf(
     ["loss", ...headOf(report.extractors), "pixels from the teacher", "training"],
-    arms.map((result) => [
+    armsOf(results).map((result) => [
       result.arm,
       ...cellsOf(result),
       result.row.toTeacher.toFixed(3),
@@ -103,27 +123,67 @@ function stepsTable({ report, results }: MeasuredRun): string {
   );
 }
 
+function seedsOf({ results }: MeasuredRun): number {
+  const arms = armsOf(results);
+  return arms.filter(({ arm, steps }) => arm === arms[0]!.arm && steps === arms[0]!.steps).length;
+}
+
 function confirmation(confirm: MeasuredRun): string[] {
-  const { report, results, config } = confirm;
-  const chains = results.filter(({ halving }) => halving?.label !== undefined);
-  const arms = [...new Set(chains.map(({ arm }) => arm))];
-  const counts = [...new Set(chains.map(({ steps }) => steps))];
-  const cell = (arm: string, steps: number, extractor: number) => {
-    const found = frechets(chains, arm, steps, extractor);
-    return `${mean(found).toFixed(2)} ± ${deviation(found).toFixed(2)}`;
-  };
   return [
     "## Three halvings in a row: means and spreads",
     `From PD's student of 8 steps down to 1, each arm with its own loss all the way, ${training(confirm)}. Frechet distance, ` +
-      `mean and standard deviation over the seeds, ${config.measured} samples each.`,
-    tableOf(
-      [
-        "loss",
-        ...report.extractors.flatMap(({ extractor }) => counts.map((n) => `${extractor}: ${inSteps(n)}`)),
-      ],
-      arms.map((arm) => [arm, ...report.extractors.flatMap((_, i) => counts.map((n) => cell(arm, n, i)))]),
-    ),
+      `mean and standard deviation over the seeds, ${confirm.config.measured} samples each.`,
+    chainsTable(confirm),
     "![Distance against steps](results/distance.svg)",
+    "The start and DDIM, as many samples each:",
+    stepsTable(confirm),
+  ];
+}
+
+/** Frechet distances at the numbers of steps of every arm; means and standard deviations of several seeds. */
+function chainsTable({ report, results }: MeasuredRun): string {
+  const chains = armsOf(results);
+  const counts = commonSteps(chains);
+  const cell = (arm: string, steps: number, extractor: number) => {
+    const found = frechets(chains, arm, steps, extractor);
+    return `${mean(found).toFixed(2)}${found.length > 1 ? ` ± ${deviation(found).toFixed(2)}` : ""}`;
+  };
+  return tableOf(
+    [
+      "loss",
+      ...report.extractors.flatMap(({ extractor }) => counts.map((n) => `${extractor}: ${inSteps(n)}`)),
+    ],
+    [...new Set(chains.map(({ arm }) => arm))].map((arm) => [
+      arm,
+      ...report.extractors.flatMap((_, i) => counts.map((n) => cell(arm, n, i))),
+    ]),
+  );
+}
+
+/** The name of the classifier that was brought, and how often it is right. */
+function classifierOf({ config, report }: MeasuredRun): string {
+  const name = parse(config.files.classifier!.path).name;
+  return `${name}, right on ${percent(report.classifierAccuracy)} of the test images`;
+}
+
+function byOtherClassifier(run: MeasuredRun): string[] {
+  return [
+    "### With another classifier",
+    `The same halving, batches and noise, but CFD compares the features of ${classifierOf(run)}. The extractor resnet32 is of the ` +
+      "same makers and kind, so the DenseNet is the more impartial judge here.",
+    armsTable(run),
+  ];
+}
+
+function weightsAndTimes(run: MeasuredRun): string[] {
+  const { shift } = run.config.halvings.find((halving) => halving.shift !== undefined)!;
+  return [
+    "### Other weights and times",
+    `Chains by PD, ${training(run)}, one seed, ${run.config.measured} samples each; Frechet distance. With SNR + 1 the loss is the error of ` +
+      `v (Salimans & Ho 2022, Section 4). With twice the noise the student's times have a logSNR lower by ${shift!.toFixed(2)}: at two steps it is ` +
+      `asked at 1 and ${shiftedTime(0.5, shift!).toFixed(2)} instead of 1 and 0.5. That chain begins with the teacher, the others with PD's ` +
+      "student of 8 steps.",
+    chainsTable(run),
   ];
 }
 
@@ -138,10 +198,10 @@ function measuring({ config, report }: MeasuredRun): string[] {
   });
   return [
     "## How it was measured",
-    `${config.measured} samples of every method, from the same noise and classes, against ${report.trainingImages} training ` +
+    `${config.measured} samples of every method unless another number is said, from the same noise and classes, against ${report.trainingImages} training ` +
       `images, evenly spread over the 50,000; ${report.testImages} test images for comparison. The pictures are JPEG copies of CIFAR-10's, so ` +
-      "distances to the original pictures would differ. Frechet and kernel distance, precision and recall are computed " +
-      "on the features of two classifiers that no arm was trained with, neither of them Inception: none of these is an FID " +
+      "distances to the original pictures would differ. Frechet and kernel distance, precision and recall (these two among " +
+      `at most ${NEIGHBOURS} vectors a side) are computed on the features of two classifiers that no arm was trained with, neither of them Inception: none of these is an FID ` +
       "or a KID, and none is comparable with other papers' numbers.",
     listOf(judges),
     `CFD compares the features of a third classifier, from this recipe, right on ${percent(report.classifierAccuracy)} of the test ` +
@@ -150,7 +210,7 @@ function measuring({ config, report }: MeasuredRun): string[] {
   ];
 }
 
-function making(groundwork: FinishedRun, screen: MeasuredRun, confirm?: MeasuredRun): string[] {
+function making({ groundwork, screen, otherClassifier, chains, confirm }: Experiment): string[] {
   const { config, machine, seconds } = groundwork;
   const { unet, base, classifier, halvings, teacherSteps } = config;
   const total = (run: FinishedRun, wanted: (stage: string) => boolean) =>
@@ -165,8 +225,11 @@ function making(groundwork: FinishedRun, screen: MeasuredRun, confirm?: Measured
       `Classifier: ${networkOf(classifier.network)}, ${classifier.steps} steps of ${classifier.batch}, ${duration(seconds.classifier!)}.`,
       `PD's students of ${halvings.map(({ studentSteps }) => studentSteps).join(", ")} steps: ${halvings[0]!.steps} training steps of ` +
         `${halvings[0]!.batch} each, ${total(groundwork, (stage) => stage.startsWith("pd"))} in all.`,
-      `The ${screen.config.halvings.filter(({ label }) => label !== undefined).length} arms of the one halving: ${total(screen, arm)}` +
-        `${confirm ? `; the chains: ${total(confirm, arm)}` : ""}.`,
+      `The ${armsOf(screen.results).length} arms of the one halving: ${total(screen, arm)}` +
+        (otherClassifier ? `; with the other classifier: ${total(otherClassifier, arm)}` : "") +
+        (chains ? `; other weights and times: ${total(chains, arm)}` : "") +
+        (confirm ? `; the chains of ${seedsOf(confirm)} seeds: ${total(confirm, arm)}` : "") +
+        ".",
     ]),
     `On ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, engine ${config.engine} in ${config.parallel} threads, interruptions left out; the machine did ` +
       "other things beside.",
@@ -189,23 +252,37 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(0)} %`;
 }
 
-function commands(chains: boolean): string[] {
+function commands({ otherClassifier, chains, confirm }: Experiment): string[] {
   const shell = (...lines: string[]) => ["```sh", ...lines, "```"].join("\n");
   const run = (preset: string) => `${RECIPE} --preset ${preset} ${DATA} ${EXTRACTOR}`;
-  const one = "teacher,classifier,pd-8,pd-4,pd-2,cfd-0.9-to-1,samples,evaluate";
+  const networks = "teacher,classifier,pd-8,pd-4,pd-2";
+  const others = otherClassifier && armsOf(otherClassifier.results).map(({ stage }) => stage);
+  const runs = [
+    ...["groundwork", "screen"],
+    ...(others ? ["other-classifier"] : []),
+    ...(chains ? ["chains"] : []),
+    ...(confirm ? ["confirm"] : []),
+  ];
   return [
     "## Again",
     "One arm from the networks that ship, with the rows of the teacher, DDIM and PD, on the DenseNet's features:",
-    shell(`${RECIPE} --preset screen --stages ${one}`),
+    shell(`${RECIPE} --preset screen --stages ${networks},cfd-0.9-to-1,samples,evaluate`),
     "Everything, from the first weights on. Each run goes on where it was interrupted with `--resume`; `--steps-scale 10` " +
-      "trains ten times as long. `resnet32-d509ac18.th` is of [pytorch_resnet_cifar10](https://github.com/akamaster/pytorch_resnet_cifar10).",
+      "trains ten times as long. The two `.th` files are of [pytorch_resnet_cifar10](https://github.com/akamaster/pytorch_resnet_cifar10).",
     shell(
       run("groundwork"),
       `${RECIPE} --preset densenet ${DATA} --stages classifier`,
       "npm run networks:ship -- runs/cifar10-cfd-groundwork runs/cifar10-cfd-densenet",
       run("screen"),
-      ...(chains ? [run("confirm")] : []),
-      `npm run results -- runs/cifar10-cfd-groundwork runs/cifar10-cfd-screen${chains ? " runs/cifar10-cfd-confirm" : ""}`,
+      ...(others
+        ? [
+            `${run("screen")} --classifier ${otherClassifier.config.files.classifier!.path} --classifier-scaling imagenet ` +
+              `--stages ${[networks, ...others].join(",")},samples,evaluate --out runs/cifar10-cfd-other-classifier`,
+          ]
+        : []),
+      ...(chains ? [run("chains")] : []),
+      ...(confirm ? [run("confirm")] : []),
+      `npm run results -- ${runs.map((name) => `runs/cifar10-cfd-${name}`).join(" ")}`,
     ),
   ];
 }

@@ -38,20 +38,30 @@ export interface Result {
   readonly distances: readonly Distances[];
 }
 
-/** The runs of the experiment: the networks, the arms' one halving, and chains of some of them. */
+/** The runs of the experiment. */
 export interface Experiment {
+  /** The networks with which the others begin. */
   readonly groundwork: FinishedRun;
+  /** One halving by every arm. */
   readonly screen: MeasuredRun;
-  readonly confirm?: MeasuredRun;
+  /** The same by a few, with the features of another classifier. */
+  readonly otherClassifier: MeasuredRun | undefined;
+  /** What acts only in chains, once. */
+  readonly chains: MeasuredRun | undefined;
+  /** Chains of the best arms, several times. */
+  readonly confirm: MeasuredRun | undefined;
 }
 
-/** The runs in a folder, each under its preset's name; the chains may be missing. */
+/** The runs in a folder; those that {@link Experiment} does not need may be missing. */
 export function readExperiment(folder: string): Experiment {
-  const confirm = join(folder, "confirm");
+  const found = (name: string) =>
+    existsSync(join(folder, name)) ? readMeasuredRun(join(folder, name)) : undefined;
   return {
     groundwork: readRun(join(folder, "groundwork")),
     screen: readMeasuredRun(join(folder, "screen")),
-    ...(existsSync(confirm) && { confirm: readMeasuredRun(confirm) }),
+    otherClassifier: found("other-classifier"),
+    chains: found("chains"),
+    confirm: found("confirm"),
   };
 }
 

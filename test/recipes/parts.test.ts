@@ -155,6 +155,16 @@ describe("the plan", () => {
       "pd-seed-0-to-2 > pd-seed-0-to-1",
       "pd-8 > pd-seed-1-to-4",
     ]);
+    const chains = (await cifar("chains")).halvings.slice(1);
+    expect(names(chains.filter(({ label }) => label === "PD, SNR + 1"))).toEqual([
+      "pd-8 > pd-snr-1-to-4",
+      "pd-snr-1-to-4 > pd-snr-1-to-2",
+      "pd-snr-1-to-2 > pd-snr-1-to-1",
+    ]);
+    const shifted = chains.filter(({ shift }) => shift !== undefined);
+    expect(shifted.map(({ studentSteps }) => studentSteps)).toEqual([32, 16, 8, 4, 2, 1]);
+    expect(shifted[0]!.teacher).toBe("teacher");
+    expect(methodsOf(await cifar("chains")).map(({ label }) => label)).toContain("PD, 8 steps");
   });
 
   it("has the paper's numbers in the preset of that name", () => {
