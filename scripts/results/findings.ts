@@ -6,6 +6,9 @@ import type { MeasuredRun, Result } from "./runs.js";
 /** More standard errors than two kernel distances differ by for want of samples alone, nineteen times of twenty. */
 const CLEAR = 2;
 
+/** So many of the best arms are named. */
+const BEST = 3;
+
 /** One halving, every arm once: sentences under a heading. */
 export function screened({ results, report }: MeasuredRun, heading: string): string[] {
   const arms = armsOf(results);
@@ -16,16 +19,15 @@ export function screened({ results, report }: MeasuredRun, heading: string): str
   const everywhere = cfd.filter((one) => report.extractors.every((_, i) => nearer(pd, i)(one)));
   const byExtractor = report.extractors.map(({ extractor }, i) => {
     const ranked = [...arms].sort((a, b) => a.distances[i]!.frechet - b.distances[i]!.frechet);
-    const order = ranked
-      .map(({ arm, distances }) => `${arm}: ${distances[i]!.frechet.toFixed(2)}`)
-      .join("; ");
-    const compared = (sign: number) => {
-      const found = arms.filter((one) => clearly(one.distances[i]!, pd.distances[i]!) === sign);
-      return found.length === 0 ? "none" : found.map(({ arm }) => arm).join("; ");
-    };
+    const named = ({ arm, distances }: Result) => `${arm} (${distances[i]!.frechet.toFixed(2)})`;
+    const differing = (all: readonly Result[], sign: number) =>
+      all.filter((one) => clearly(one.distances[i]!, pd.distances[i]!) === sign);
+    const farther = differing(arms, 1).map(({ arm }) => arm);
     return (
-      `On the features of ${extractor}, by the Frechet distance, the nearest to the data first: ${order}. ` +
-      `By the kernel distance clearly (by more than ${CLEAR} standard errors) nearer than PD: ${compared(-1)}. Clearly farther: ${compared(1)}.`
+      `On the features of ${extractor} the nearest by the Frechet distance are ${ranked.slice(0, BEST).map(named).join("; ")}; ` +
+      `PD (${pd.distances[i]!.frechet.toFixed(2)}) is number ${ranked.indexOf(pd) + 1} of ${ranked.length}. ` +
+      `By the kernel distance ${differing(cfd, -1).length} of ${cfd.length} by CFD are clearly (by more than ${CLEAR} standard errors) nearer than PD; ` +
+      `clearly farther: ${farther.join("; ") || "none"}.`
     );
   });
   const pixels = [...arms].sort((a, b) => a.row.toTeacher - b.row.toTeacher);
@@ -34,36 +36,49 @@ export function screened({ results, report }: MeasuredRun, heading: string): str
     `${heading}:`,
     `By the Frechet distance ${everywhere.length} of ${cfd.length} students by CFD are nearer to the data than PD's on the features of every extractor.`,
     ...byExtractor,
-    `In pixels the nearest to the teacher's samples is ${inPixels(pixels[0]!)}, the farthest ${inPixels(pixels.at(-1)!)}; ${inPixels(pd)}.`,
+    `In pixels, from the nearest to the teacher's samples on: ${pixels.map(inPixels).join("; ")}.`,
   ];
 }
 
 /** Chains of halvings, every arm with one seed or several: each arm against PD. */
 export function confirmed({ results, report }: MeasuredRun, heading: string): string[] {
   const chains = armsOf(results);
-  const arms = [...new Set(chains.map(({ arm }) => arm))].filter((arm) => arm !== "PD");
+  const counts = commonSteps(chains);
   return [
     `${heading}:`,
-    ...report.extractors.flatMap(({ extractor }, i) =>
-      arms.map((arm) => {
-        const compared = commonSteps(chains).map((steps) => {
-          const of = (name: string) => frechets(chains, name, steps, i);
-          const [ours, pds] = [of(arm), of("PD")];
-          const wins = ours.filter((distance, seed) => distance < pds[seed]!).length;
-          const difference = mean(ours) - mean(pds);
-          const sign = difference < 0 ? "-" : "+";
-          const seeds = pds.length === 1 ? "" : ` (nearer in ${wins} of ${pds.length} seeds)`;
-          return `${inSteps(steps)} ${sign}${Math.abs(difference).toFixed(2)}${seeds}`;
+    ...armNames(chains)
+      .filter((arm) => arm !== "PD")
+      .map((arm) => {
+        const pairs = (steps: number, extractor: number) => {
+          const pds = frechets(chains, "PD", steps, extractor);
+          return frechets(chains, arm, steps, extractor).map((distance, seed) => distance - pds[seed]!);
+        };
+        const byExtractor = report.extractors.map(({ extractor }, i) => {
+          const differences = counts.map((steps) => `${signed(mean(pairs(steps, i)))} at ${inSteps(steps)}`);
+          return `on ${extractor} ${differences.join(", ")}`;
         });
-        return `${arm} against PD on ${extractor}, Frechet distance less PD's: ${compared.join(", ")}.`;
+        const all = report.extractors.flatMap((_, i) => counts.flatMap((steps) => pairs(steps, i)));
+        const nearer = all.filter((difference) => difference < 0).length;
+        return (
+          `${arm}: nearer to the data than PD in ${nearer} of ${all.length} comparisons of the same seed, steps and extractor. ` +
+          `Frechet distance less PD's, the seeds' mean: ${byExtractor.join("; ")}.`
+        );
       }),
-    ),
   ];
+}
+
+function signed(difference: number): string {
+  return `${difference < 0 ? "-" : "+"}${Math.abs(difference).toFixed(2)}`;
 }
 
 /** The students of the arms, without those that ship and the teacher. */
 export function armsOf(results: readonly Result[]): Result[] {
   return results.filter(({ halving }) => halving?.label !== undefined);
+}
+
+/** Each once. */
+export function armNames(results: readonly Result[]): string[] {
+  return [...new Set(results.map(({ arm }) => arm))];
 }
 
 /** The numbers of steps for which there is a student of every arm. */

@@ -4,7 +4,7 @@ import { inSteps, type RecipeConfig } from "../../examples/recipe/config.js";
 import { NEIGHBOURS, type Judgement } from "../../examples/recipe/evaluate.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { shiftedTime } from "../../examples/recipe/shift.js";
-import { armsOf, commonSteps, confirmed, deviation, frechets, mean, screened } from "./findings.js";
+import { armNames, armsOf, commonSteps, confirmed, deviation, frechets, mean, screened } from "./findings.js";
 import type { Experiment, FinishedRun, MeasuredRun, Result } from "./runs.js";
 
 const DATA = "--data data/cifar-10-batches-bin";
@@ -153,7 +153,7 @@ function chainsTable({ report, results }: MeasuredRun): string {
       "loss",
       ...report.extractors.flatMap(({ extractor }) => counts.map((n) => `${extractor}: ${inSteps(n)}`)),
     ],
-    [...new Set(chains.map(({ arm }) => arm))].map((arm) => [
+    armNames(chains).map((arm) => [
       arm,
       ...report.extractors.flatMap((_, i) => counts.map((n) => cell(arm, n, i))),
     ]),
