@@ -9,8 +9,8 @@ import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import { shippedAt } from "../examples/recipe/shipped.js";
 import { ship } from "./shipping.js";
 
-/** The students of one step that ship, and their stages: of PD, and of the best arm of CFD. */
-const STUDENTS = { "pd-1": "pd-seed-0-to-1", "cfd-1": "cfd-0.9-two-layers-seed-0-to-1" };
+/** The students of one step that ship, and their stages: of the best arm of CFD its best seed, and PD's of that seed. */
+const STUDENTS = { "pd-1": "pd-seed-1-to-1", "cfd-1": "cfd-0.9-beta-0.003-seed-1-to-1" };
 
 const [groundwork = "runs/cifar10-cfd-groundwork", densenet = "runs/cifar10-cfd-densenet", confirm] =
   process.argv.slice(2);

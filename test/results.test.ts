@@ -64,7 +64,7 @@ describe("what is found", () => {
 
   it("compares chains seed by seed, at the steps that all arms have", () => {
     const student = (arm: string, steps: number, frechet: number) => ({
-      ...result(arm, frechet, 0, 0),
+      ...result(arm, frechet, arm === "PD" ? 0.3 : 0.2, arm === "PD" ? 0.1 : 0.2),
       steps,
     });
     const chains = {
@@ -77,8 +77,10 @@ describe("what is found", () => {
     } as unknown as MeasuredRun;
     expect(confirmed(chains, "Chains")).toEqual([
       "Chains:",
-      "CFD 1: nearer to the data than PD in 1 of 2 comparisons of the same seed, steps and extractor. " +
-        "Frechet distance less PD's, the seeds' mean: on judge -0.50 at 2 steps.",
+      "CFD 1: nearer to the data than PD in 1 of 2 comparisons (of one seed, number of steps and extractor) by the Frechet " +
+        "distance, in 2 of 2 by the kernel distance. Frechet distance less PD's, the seeds' mean: on judge -0.50 at 2 steps. " +
+        "Pixels from the teacher: 0.200 at 2 steps.",
+      "PD: pixels from the teacher 0.100 at 2 steps.",
     ]);
   });
 

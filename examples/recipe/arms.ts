@@ -48,12 +48,20 @@ export function confirmingArms(methods: Methods, seeds: number, labels?: readonl
   );
 }
 
-/** What acts only where a student has several times: the weight of each, and which they are. */
-export function chainScreeningArms({ pd }: Methods, teacherSteps: number): Halving[] {
+/**
+ * What one halving to one step cannot show, in chains, once: how errors add up, with PD's loss beside CFD's and without;
+ * and what acts only where a student has several times, the weight of each and which they are.
+ */
+export function chainScreeningArms(methods: Methods, teacherSteps: number): Halving[] {
+  const { pd, cfd } = methods;
+  const labels = ["PD", `CFD ${cfd.temperature}`, `CFD ${cfd.temperature} + PD`];
+  const weighted = { ...pd, seed: 0, weighting: "snrPlusOne", label: "PD, SNR + 1" } as const;
   const shifted = { ...pd, seed: 0, shift: Math.log(4), label: "PD, twice the noise" };
   return [
-    ...chain({ ...pd, seed: 0, label: "PD" }, "pd-8", 8),
-    ...chain({ ...pd, seed: 0, weighting: "snrPlusOne", label: "PD, SNR + 1" }, "pd-8", 8),
+    ...choices(methods)
+      .filter(({ label }) => labels.includes(label!))
+      .flatMap((choice) => chain({ ...choice, seed: 0 }, "pd-8", 8)),
+    ...chain(weighted, "pd-8", 8),
     ...chain(shifted, "teacher", teacherSteps), // from the first halving on, as each asks its teacher at its own times
   ];
 }

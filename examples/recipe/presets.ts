@@ -223,7 +223,7 @@ const screen: Preset = {
   arms: screeningArms(compared),
 };
 
-/** What cannot act in one halving to one step: weights and times of the student's steps, in chains. */
+/** What one halving to one step cannot show: errors that add up, weights and times of a student's steps. */
 const chains: Preset = {
   ...screen,
   preset: "chains",

@@ -9,7 +9,13 @@ export async function distanceChart({ results, report }: MeasuredRun): Promise<s
   const values = results.flatMap(({ arm, steps, distances }) =>
     distances.map(({ frechet }, i) => ({ arm, steps, frechet, extractor: report.extractors[i]!.extractor })),
   );
-  const x = { field: "steps", type: "ordinal", sort: "descending", title: "sampling steps" };
+  const x = {
+    field: "steps",
+    type: "ordinal",
+    sort: "descending",
+    title: "sampling steps",
+    axis: { labelAngle: 0 },
+  };
   const color = { field: "arm", type: "nominal", title: null, sort: null };
   const panel = ({ extractor }: { readonly extractor: string }) => ({
     title: extractor,
@@ -17,7 +23,7 @@ export async function distanceChart({ results, report }: MeasuredRun): Promise<s
     height: 240,
     transform: [{ filter: { field: "extractor", equal: extractor } }],
     layer: [
-      { mark: { type: "errorbar", extent: "stdev" }, encoding: { x, color, y: { field: "frechet", type: "quantitative", title: "Frechet distance, log", scale: { type: "log" } } } }, // prettier-ignore
+      { mark: { type: "errorbar", extent: "stdev" }, encoding: { x, color, y: { field: "frechet", type: "quantitative", title: "Frechet distance, log", scale: { type: "log", nice: false, padding: 8 } } } }, // prettier-ignore
       { mark: { type: "line", point: true }, encoding: { x, color, y: { field: "frechet", type: "quantitative", aggregate: "mean" } } }, // prettier-ignore
     ],
   });

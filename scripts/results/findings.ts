@@ -44,27 +44,56 @@ export function screened({ results, report }: MeasuredRun, heading: string): str
 export function confirmed({ results, report }: MeasuredRun, heading: string): string[] {
   const chains = armsOf(results);
   const counts = commonSteps(chains);
+  const atSteps = (value: (steps: number) => string) =>
+    counts.map((steps) => `${value(steps)} at ${inSteps(steps)}`).join(", ");
+  const pixels = (arm: string) =>
+    atSteps((steps) => mean(valuesOf(chains, arm, steps, toTeacher)).toFixed(3));
   return [
     `${heading}:`,
     ...armNames(chains)
       .filter((arm) => arm !== "PD")
       .map((arm) => {
-        const pairs = (steps: number, extractor: number) => {
-          const pds = frechets(chains, "PD", steps, extractor);
-          return frechets(chains, arm, steps, extractor).map((distance, seed) => distance - pds[seed]!);
+        const less = (steps: number, value: (result: Result) => number) => {
+          const pds = valuesOf(chains, "PD", steps, value);
+          return valuesOf(chains, arm, steps, value).map((distance, seed) => distance - pds[seed]!);
         };
-        const byExtractor = report.extractors.map(({ extractor }, i) => {
-          const differences = counts.map((steps) => `${signed(mean(pairs(steps, i)))} at ${inSteps(steps)}`);
-          return `on ${extractor} ${differences.join(", ")}`;
-        });
-        const all = report.extractors.flatMap((_, i) => counts.flatMap((steps) => pairs(steps, i)));
-        const nearer = all.filter((difference) => difference < 0).length;
+        const nearer = (measure: Measure) => {
+          const all = report.extractors.flatMap((_, i) => counts.flatMap((n) => less(n, measure(i))));
+          return `${all.filter((difference) => difference < 0).length} of ${all.length}`;
+        };
+        const byExtractor = report.extractors.map(
+          ({ extractor }, i) =>
+            `on ${extractor} ${atSteps((steps) => signed(mean(less(steps, frechet(i)))))}`,
+        );
         return (
-          `${arm}: nearer to the data than PD in ${nearer} of ${all.length} comparisons of the same seed, steps and extractor. ` +
-          `Frechet distance less PD's, the seeds' mean: ${byExtractor.join("; ")}.`
+          `${arm}: nearer to the data than PD in ${nearer(frechet)} comparisons (of one seed, number of steps and extractor) by ` +
+          `the Frechet distance, in ${nearer(kernel)} by the kernel distance. Frechet distance less PD's, the seeds' mean: ` +
+          `${byExtractor.join("; ")}. Pixels from the teacher: ${pixels(arm)}.`
         );
       }),
+    `PD: pixels from the teacher ${pixels("PD")}.`,
   ];
+}
+
+/** A number of a result by the extractor of this index. */
+export type Measure = (extractor: number) => (result: Result) => number;
+
+export const frechet: Measure = (extractor) => (result) => result.distances[extractor]!.frechet;
+
+export const kernel: Measure = (extractor) => (result) => result.distances[extractor]!.kernel.mean;
+
+export function toTeacher({ row }: Result): number {
+  return row.toTeacher;
+}
+
+/** What an arm's seeds have at a number of steps. */
+export function valuesOf(
+  results: readonly Result[],
+  arm: string,
+  steps: number,
+  value: (result: Result) => number,
+): number[] {
+  return results.filter((result) => result.arm === arm && result.steps === steps).map(value);
 }
 
 function signed(difference: number): string {
@@ -89,18 +118,6 @@ export function commonSteps(results: readonly Result[]): number[] {
     (count) =>
       new Set(results.filter(({ steps }) => steps === count).map(({ arm }) => arm)).size === arms.size,
   );
-}
-
-/** The Frechet distances of an arm's seeds, by the extractor of this index. */
-export function frechets(
-  results: readonly Result[],
-  arm: string,
-  steps: number,
-  extractor: number,
-): number[] {
-  return results
-    .filter((result) => result.arm === arm && result.steps === steps)
-    .map(({ distances }) => distances[extractor]!.frechet);
 }
 
 export function mean(values: readonly number[]): number {

@@ -4,7 +4,20 @@ import { inSteps, type RecipeConfig } from "../../examples/recipe/config.js";
 import { NEIGHBOURS, type Judgement } from "../../examples/recipe/evaluate.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { shiftedTime } from "../../examples/recipe/shift.js";
-import { armNames, armsOf, commonSteps, confirmed, deviation, frechets, mean, screened } from "./findings.js";
+import {
+  armNames,
+  armsOf,
+  commonSteps,
+  confirmed,
+  deviation,
+  frechet,
+  kernel,
+  mean,
+  screened,
+  toTeacher,
+  valuesOf,
+  type Measure,
+} from "./findings.js";
 import type { Experiment, FinishedRun, MeasuredRun, Result } from "./runs.js";
 
 const DATA = "--data data/cifar-10-batches-bin";
@@ -31,7 +44,7 @@ export function pageOf(experiment: Experiment): string {
             `The same with another classifier for CFD, ${classifierOf(otherClassifier)}`,
           )
         : []),
-      ...(chains ? confirmed(chains, `Chains by PD, one seed, ${samples(chains)}`) : []),
+      ...(chains ? confirmed(chains, `Chains of other arms, one seed, ${samples(chains)}`) : []),
     ]),
     ...(confirm ? confirmation(confirm) : []),
     "## One halving: every loss",
@@ -41,7 +54,7 @@ export function pageOf(experiment: Experiment): string {
     "A student of one step is asked at one time only, t = 1: another weighting scales its loss, to which Adam pays no heed, " +
       "and there is no time to shift, so these are no arms.",
     ...(otherClassifier ? byOtherClassifier(otherClassifier) : []),
-    ...(chains ? weightsAndTimes(chains) : []),
+    ...(chains ? inChains(chains) : []),
     "## Fewer steps: the teacher, DDIM and PD",
     `The teacher at all its steps, plain DDIM with the teacher at fewer, and students by PD. ${screen.config.measured} samples each.`,
     stepsTable(screen),
@@ -131,33 +144,48 @@ function seedsOf({ results }: MeasuredRun): number {
 function confirmation(confirm: MeasuredRun): string[] {
   return [
     "## Three halvings in a row: means and spreads",
-    `From PD's student of 8 steps down to 1, each arm with its own loss all the way, ${training(confirm)}. Frechet distance, ` +
-      `mean and standard deviation over the seeds, ${confirm.config.measured} samples each.`,
-    chainsTable(confirm),
+    `From PD's student of 8 steps down to 1, each arm with its own loss all the way, ${training(confirm)}. Mean and standard ` +
+      `deviation over the seeds, ${confirm.config.measured} samples each.`,
+    ...chainsTables(confirm),
     "![Distance against steps](results/distance.svg)",
     "The start and DDIM, as many samples each:",
     stepsTable(confirm),
   ];
 }
 
-/** Frechet distances at the numbers of steps of every arm; means and standard deviations of several seeds. */
-function chainsTable({ report, results }: MeasuredRun): string {
+/** What the arms of a run have at every number of steps that all have: one row an arm, means and standard deviations of seeds. */
+function chainsTables({ report, results }: MeasuredRun): string[] {
   const chains = armsOf(results);
   const counts = commonSteps(chains);
-  const cell = (arm: string, steps: number, extractor: number) => {
-    const found = frechets(chains, arm, steps, extractor);
-    return `${mean(found).toFixed(2)}${found.length > 1 ? ` ± ${deviation(found).toFixed(2)}` : ""}`;
-  };
-  return tableOf(
-    [
-      "loss",
-      ...report.extractors.flatMap(({ extractor }) => counts.map((n) => `${extractor}: ${inSteps(n)}`)),
-    ],
-    armNames(chains).map((arm) => [
-      arm,
-      ...report.extractors.flatMap((_, i) => counts.map((n) => cell(arm, n, i))),
-    ]),
-  );
+  const names = report.extractors.map(({ extractor }) => `${extractor}: `);
+  const table = (
+    title: string,
+    columns: readonly string[],
+    measure: Measure,
+    show: (value: number) => string,
+  ) =>
+    tableOf(
+      [title, ...columns.flatMap((name) => counts.map((steps) => `${name}${inSteps(steps)}`))],
+      armNames(chains).map((arm) => [
+        arm,
+        ...columns.flatMap((_, i) =>
+          counts.map((steps) => {
+            const seeds = valuesOf(chains, arm, steps, measure(i));
+            return `${show(mean(seeds))}${seeds.length > 1 ? ` ± ${show(deviation(seeds))}` : ""}`;
+          }),
+        ),
+      ]),
+    );
+  return [
+    table("Frechet distance", names, frechet, (value) => value.toFixed(2)),
+    table("kernel distance, times 1000", names, kernel, (value) => (1000 * value).toFixed(1)),
+    table(
+      "pixels from the teacher",
+      [""],
+      () => toTeacher,
+      (value) => value.toFixed(3),
+    ),
+  ];
 }
 
 /** The name of the classifier that was brought, and how often it is right. */
@@ -175,15 +203,16 @@ function byOtherClassifier(run: MeasuredRun): string[] {
   ];
 }
 
-function weightsAndTimes(run: MeasuredRun): string[] {
+function inChains(run: MeasuredRun): string[] {
   const { shift } = run.config.halvings.find((halving) => halving.shift !== undefined)!;
   return [
-    "### Other weights and times",
-    `Chains by PD, ${training(run)}, one seed, ${run.config.measured} samples each; Frechet distance. With SNR + 1 the loss is the error of ` +
-      `v (Salimans & Ho 2022, Section 4). With twice the noise the student's times have a logSNR lower by ${shift!.toFixed(2)}: at two steps it is ` +
-      `asked at 1 and ${shiftedTime(0.5, shift!).toFixed(2)} instead of 1 and 0.5. That chain begins with the teacher, the others with PD's ` +
-      "student of 8 steps.",
-    chainsTable(run),
+    "## Chains of other arms",
+    `What one halving to one step cannot show: errors that add up, and what acts only where a student has several times. From PD's ` +
+      `student of 8 steps, ${training(run)}, one seed, ${run.config.measured} samples each. With SNR + 1 the loss is the error of v (Salimans ` +
+      `& Ho 2022, Section 4). With twice the noise the logSNR of the student's times is lower by ${shift!.toFixed(2)}: in two steps it is asked ` +
+      `at 1 and ${shiftedTime(0.5, shift!).toFixed(2)} instead of 1 and 0.5; this chain begins with the teacher, as its students differ from the ` +
+      "first halving on.",
+    ...chainsTables(run),
   ];
 }
 
@@ -227,7 +256,7 @@ function making({ groundwork, screen, otherClassifier, chains, confirm }: Experi
         `${halvings[0]!.batch} each, ${total(groundwork, (stage) => stage.startsWith("pd"))} in all.`,
       `The ${armsOf(screen.results).length} arms of the one halving: ${total(screen, arm)}` +
         (otherClassifier ? `; with the other classifier: ${total(otherClassifier, arm)}` : "") +
-        (chains ? `; other weights and times: ${total(chains, arm)}` : "") +
+        (chains ? `; the chains of other arms: ${total(chains, arm)}` : "") +
         (confirm ? `; the chains of ${seedsOf(confirm)} seeds: ${total(confirm, arm)}` : "") +
         ".",
     ]),
