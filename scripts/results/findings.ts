@@ -50,7 +50,7 @@ export function confirmed({ results, report }: MeasuredRun, heading: string): st
     atSteps((steps) => mean(valuesOf(chains, arm, steps, toTeacher)).toFixed(3));
   return [
     `${heading}:`,
-    ...armNames(chains)
+    ...armNames(chains.filter(({ steps }) => steps === counts[0]))
       .filter((arm) => arm !== "PD")
       .map((arm) => {
         const less = (steps: number, value: (result: Result) => number) => {

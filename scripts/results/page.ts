@@ -166,7 +166,7 @@ function chainsTables({ report, results }: MeasuredRun): string[] {
   ) =>
     tableOf(
       [title, ...columns.flatMap((name) => counts.map((steps) => `${name}${inSteps(steps)}`))],
-      armNames(chains).map((arm) => [
+      armNames(chains.filter(({ steps }) => steps === counts[0])).map((arm) => [
         arm,
         ...columns.flatMap((_, i) =>
           counts.map((steps) => {
