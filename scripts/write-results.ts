@@ -6,22 +6,26 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { distanceChart } from "./results/chart.js";
 import { pageOf } from "./results/page.js";
-import { readExperiment } from "./results/runs.js";
+import { readExperiment, readMeasuredRun, readRun, RUN_FILES } from "./results/runs.js";
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
 const folder = join(docs, "results");
 
-/** Runs whose picture the page shows. */
-const SHOWN = ["screen", "confirm"];
-
-for (const run of process.argv.slice(2)) {
+// All are read before the first is taken.
+const taken = process.argv.slice(2).map((run) => {
   const name = basename(run).replace(/^cifar10-cfd-/, "");
-  const target = join(folder, name);
+  const files = RUN_FILES[name];
+  if (!files)
+    throw new Error(`${run}: expected a run named ${Object.keys(RUN_FILES).join(", ")}, got ${name}.`);
+  const missing = files.find((file) => !existsSync(join(run, file)));
+  if (missing !== undefined) throw new Error(`${join(run, missing)} is not there: the run is not finished.`);
+  if (files.includes("report.json")) readMeasuredRun(run);
+  else readRun(run);
+  return { run, target: join(folder, name), files };
+});
+for (const { run, target, files } of taken) {
   mkdirSync(target, { recursive: true });
-  const files = ["config.json", "log.jsonl", "report.json", ...(SHOWN.includes(name) ? ["samples.png"] : [])];
-  for (const file of files) {
-    if (existsSync(join(run, file))) copyFileSync(join(run, file), join(target, file));
-  }
+  for (const file of files) copyFileSync(join(run, file), join(target, file));
 }
 const experiment = readExperiment(folder);
 writeFileSync(join(docs, "results.md"), pageOf(experiment));

@@ -1,15 +1,28 @@
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { confirmed, deviation, mean, screened } from "../scripts/results/findings.js";
 import { pageOf } from "../scripts/results/page.js";
-import { readExperiment, secondsOf, type MeasuredRun } from "../scripts/results/runs.js";
+import { readExperiment, readMeasuredRun, secondsOf, type MeasuredRun } from "../scripts/results/runs.js";
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
 
 describe("docs/results.md", () => {
   it("is what follows from the runs in docs/results", () => {
     expect(readFileSync(`${docs}results.md`, "utf8")).toBe(pageOf(readExperiment(`${docs}results`)));
+  });
+});
+
+describe("a run", () => {
+  it("is refused by the name of the file that is cut short", () => {
+    const run = mkdtempSync(join(tmpdir(), "run-"));
+    const screen = join(docs, "results", "screen");
+    for (const file of ["config.json", "log.jsonl"]) copyFileSync(join(screen, file), join(run, file));
+    writeFileSync(join(run, "report.json"), readFileSync(join(screen, "report.json")).subarray(0, 900));
+    expect(() => readMeasuredRun(run)).toThrow(/report\.json: expected a whole JSON file, got: /);
+    rmSync(run, { recursive: true });
   });
 });
 

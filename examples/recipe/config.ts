@@ -29,6 +29,8 @@ const student = training.extend({
   emaDecay: unit.optional().describe("the student is its weights' average; without it the last weights"),
   shift: z
     .number()
+    .min(-10)
+    .max(10)
     .optional()
     .describe("by how much its times' logSNR is lower than that of evenly spread times; without it 0"),
 });

@@ -42,15 +42,14 @@ export function screened({ results, report }: MeasuredRun, heading: string): str
 
 /** Chains of halvings, every arm with one seed or several: each arm against PD. */
 export function confirmed({ results, report }: MeasuredRun, heading: string): string[] {
-  const chains = armsOf(results);
-  const counts = commonSteps(chains);
+  const { chains, arms, counts } = comparableChains(results);
   const atSteps = (value: (steps: number) => string) =>
     counts.map((steps) => `${value(steps)} at ${inSteps(steps)}`).join(", ");
   const pixels = (arm: string) =>
     atSteps((steps) => mean(valuesOf(chains, arm, steps, toTeacher)).toFixed(3));
   return [
     `${heading}:`,
-    ...armNames(chains.filter(({ steps }) => steps === counts[0]))
+    ...arms
       .filter((arm) => arm !== "PD")
       .map((arm) => {
         const less = (steps: number, value: (result: Result) => number) => {
@@ -105,19 +104,18 @@ export function armsOf(results: readonly Result[]): Result[] {
   return results.filter(({ halving }) => halving?.label !== undefined);
 }
 
-/** Each once. */
-export function armNames(results: readonly Result[]): string[] {
-  return [...new Set(results.map(({ arm }) => arm))];
+/** The students of the arms, the arms' names, and the numbers of steps for which there is a student of every arm. */
+export function comparableChains(results: readonly Result[]) {
+  const chains = armsOf(results);
+  const armsAt = (count: number) => names(chains.filter(({ steps }) => steps === count));
+  const counts = [...new Set(chains.map(({ steps }) => steps))].filter(
+    (count) => armsAt(count).length === names(chains).length,
+  );
+  return { chains, arms: armsAt(counts[0]!), counts };
 }
 
-/** The numbers of steps for which there is a student of every arm. */
-export function commonSteps(results: readonly Result[]): number[] {
-  const arms = new Set(results.map(({ arm }) => arm));
-  const counts = [...new Set(results.map(({ steps }) => steps))];
-  return counts.filter(
-    (count) =>
-      new Set(results.filter(({ steps }) => steps === count).map(({ arm }) => arm)).size === arms.size,
-  );
+function names(results: readonly Result[]): string[] {
+  return [...new Set(results.map(({ arm }) => arm))];
 }
 
 export function mean(values: readonly number[]): number {

@@ -5,9 +5,8 @@ import { NEIGHBOURS, type Judgement } from "../../examples/recipe/evaluate.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { shiftedTime } from "../../examples/recipe/shift.js";
 import {
-  armNames,
   armsOf,
-  commonSteps,
+  comparableChains,
   confirmed,
   deviation,
   frechet,
@@ -155,8 +154,7 @@ function confirmation(confirm: MeasuredRun): string[] {
 
 /** What the arms of a run have at every number of steps that all have: one row an arm, means and standard deviations of seeds. */
 function chainsTables({ report, results }: MeasuredRun): string[] {
-  const chains = armsOf(results);
-  const counts = commonSteps(chains);
+  const { chains, arms, counts } = comparableChains(results);
   const names = report.extractors.map(({ extractor }) => `${extractor}: `);
   const table = (
     title: string,
@@ -166,7 +164,7 @@ function chainsTables({ report, results }: MeasuredRun): string[] {
   ) =>
     tableOf(
       [title, ...columns.flatMap((name) => counts.map((steps) => `${name}${inSteps(steps)}`))],
-      armNames(chains.filter(({ steps }) => steps === counts[0])).map((arm) => [
+      arms.map((arm) => [
         arm,
         ...columns.flatMap((_, i) =>
           counts.map((steps) => {

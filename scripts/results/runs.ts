@@ -52,6 +52,15 @@ export interface Experiment {
   readonly confirm: MeasuredRun | undefined;
 }
 
+/** The folders of the runs, and which files each has. */
+export const RUN_FILES: Readonly<Record<string, readonly string[]>> = {
+  groundwork: ["config.json", "log.jsonl"],
+  screen: ["config.json", "log.jsonl", "report.json", "samples.png"],
+  "other-classifier": ["config.json", "log.jsonl", "report.json"],
+  chains: ["config.json", "log.jsonl", "report.json"],
+  confirm: ["config.json", "log.jsonl", "report.json", "samples.png"],
+};
+
 /** The runs in a folder; those that {@link Experiment} does not need may be missing. */
 export function readExperiment(folder: string): Experiment {
   const found = (name: string) =>
@@ -66,17 +75,25 @@ export function readExperiment(folder: string): Experiment {
 }
 
 /** Of a run's folder config.json and log.jsonl. */
-function readRun(folder: string): FinishedRun {
-  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as RecipeConfig;
+export function readRun(folder: string): FinishedRun {
+  const config = readJson(join(folder, "config.json")) as RecipeConfig;
   const log = readLog(readFileSync(join(folder, "log.jsonl"), "utf8"));
   return { config, machine: machineOf(log), seconds: secondsOf(log) };
 }
 
 /** The same with report.json. */
-function readMeasuredRun(folder: string): MeasuredRun {
+export function readMeasuredRun(folder: string): MeasuredRun {
   const run = readRun(folder);
-  const report = JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as Measurements;
+  const report = readJson(join(folder, "report.json")) as Measurements;
   return { ...run, report, results: resultsOf(run.config, report) };
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new Error(`${path}: expected a whole JSON file, got: ${(error as Error).message}`);
+  }
 }
 
 function resultsOf(config: RecipeConfig, { rows, extractors }: Measurements): Result[] {
