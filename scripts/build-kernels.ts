@@ -11,7 +11,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const SOURCE = "src/backends/wasm/kernels/index.ts";
 const TARGET = "src/backends/wasm/kernels.generated.ts";
 const COMPILER = "assemblyscript@0.28.20";
-const OPTIONS = "-O3 --enable simd --runtime stub --importMemory --noAssert";
+const OPTIONS =
+  "-O3 --enable simd --enable threads --runtime stub --importMemory --sharedMemory " +
+  "--initialMemory 1 --maximumMemory 65536 --noAssert";
 /** The builds of the one source, and what each adds to the options. */
 const BUILDS = { plain: "", relaxed: " --enable relaxed-simd" };
 

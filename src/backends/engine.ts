@@ -8,6 +8,14 @@ export interface BackendOptions {
    * once wasm has started.
    */
   readonly wasmPaths?: string | Readonly<Record<string, string>>;
+  /**
+   * How many threads compute on `wasm`, 1 to 64; without it as many as the machine has physical cores, as near as can be told: in
+   * Node by what the system lists (of logical cores that it does not tell apart, half on x64), in a page all of up to
+   * four logical cores, of more the half. The numbers are the same in any number of threads.
+   */
+  readonly threads?: number;
+  /** An error where fewer than `threads` can run, which otherwise the report tells. */
+  readonly strict?: boolean;
 }
 
 /** A build of this library's own kernels; "relaxed" is the faster one, for engines that have relaxed SIMD. */
@@ -38,12 +46,23 @@ export interface Engine {
   readonly prepare?: (options: BackendOptions) => void | Promise<void>;
   /** Asked once the engine has started: what computes, in words. Throws where that is not what was asked for. */
   readonly device?: () => string | Promise<string>;
+  /** Runs at each {@link useBackend} when the engine has started: brings as many threads as can be had. */
+  readonly startThreads?: (options: BackendOptions) => Promise<ThreadReport>;
+  /** Runs when another engine has been chosen: what waits for work need wait no longer. */
+  readonly rest?: () => Promise<void>;
   /** Runs once, when the engine has started: makes its failures known that would pass unseen. */
   readonly started?: () => void;
   /** A float32 tensor in the engine's own memory, if it is there: lost as soon as the engine computes anything. */
   readonly view?: (tensor: tf.Tensor) => Float32Array | undefined;
   /** Whether `tf.tensor(values)` copies them at once; other engines may keep the array that they are given. */
   readonly copies?: true;
+}
+
+/** How many threads compute. */
+export interface ThreadReport {
+  readonly threads: number;
+  /** Why not as many as were asked for, or as there are cores, if they are fewer. */
+  readonly threadsLimit?: string;
 }
 
 /** A kernel as the report of useBackend lists it. */

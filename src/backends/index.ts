@@ -4,6 +4,7 @@ import "./cpu.js";
 import {
   findEngine,
   installCures,
+  runningEngine,
   tfjsNameOf,
   type BackendName,
   type BackendOptions,
@@ -32,6 +33,13 @@ export interface BackendReport {
   readonly build?: KernelBuild;
   /** What computes, in the engine's own words: the graphics adapter, the version of TensorFlow, the card. */
   readonly device?: string;
+  /** How many threads compute, on `wasm`. */
+  readonly threads?: number;
+  /**
+   * Why not as many threads as were asked for, or as there are cores: a page that is not cross-origin isolated, a content
+   * security policy, no memory that can be shared. Absent where all run.
+   */
+  readonly threadsLimit?: string;
 }
 
 /** What has to be there for an engine's module to be imported. */
@@ -51,6 +59,9 @@ const hints: Partial<Record<BackendName, string>> = {
   webgl: "; a browser that has lost a context may give no other before the page is reloaded",
 };
 
+/** How TensorFlow.js starts the engines: `tf.removeBackend` forgets it. */
+const factories = new Map<string, ReturnType<typeof tf.engine>["registryFactory"][string]>();
+
 /** What TensorFlow.js made of the engines that were started; after the loss of a device that is a new one. */
 const started = new WeakSet();
 
@@ -64,8 +75,14 @@ const started = new WeakSet();
  * write `import "cfd-distill/backends/wasm"` (or `/webgl`, `/webgpu`) as well: bundlers must see what they are to pack.
  *
  * @param name the engine
- * @param options `wasmPaths`: where a page finds the `.wasm` files
- * @returns what runs now and on what, which of its kernels were added or replaced, and which build of this library's own
+ * On `wasm` all cores compute, to the same bits as one: the kernels divide their work among as many threads as the
+ * machine has cores, or `threads`. A page has them where it is cross-origin isolated and its content security policy allows
+ * `blob:` in worker-src and connect-src; elsewhere one thread runs, and the report says why. The threads sleep when
+ * there is nothing to compute, and end with the program, with `tf.removeBackend` and when another engine is chosen.
+ *
+ * @param options `threads`, `strict`: how many threads compute on `wasm`; `wasmPaths`: where a page finds the `.wasm` files
+ * @returns what runs now and on what, in how many threads, which of its kernels were added or replaced, and which build of
+ *   this library's own
  * @throws if the engine is unknown, not installed, cannot run here or does not start; what ran before runs on
  * @example
  * ```ts
@@ -78,11 +95,14 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   check(names.includes(name), "useBackend", `one of ${names.join(", ")}`, name);
   const engine = findEngine(name) ?? (await load(name));
   const before = tf.getBackend() as string | undefined;
+  const former = runningEngine();
   forgetIfLost(tfjsNameOf(engine));
   await engine.prepare?.(options);
   await start(engine, before);
   try {
-    const report = await describeEngine(engine, await installCures(engine));
+    const described = await describeEngine(engine, await installCures(engine));
+    const report = { ...described, ...(await engine.startThreads?.(options)) };
+    if (former !== engine) await former?.rest?.();
     if (!started.has(tf.backend())) engine.started?.();
     started.add(tf.backend());
     return report;
@@ -139,9 +159,13 @@ async function start(engine: Engine, before: string | undefined): Promise<void> 
   const { name } = engine;
   const tfjsName = tfjsNameOf(engine);
   const copies = "is there a second copy of @tensorflow/tfjs-core in this process?";
-  if (tf.findBackendFactory(tfjsName) === null || tf.findBackendFactory(tfjsName) === undefined) {
+  const { registryFactory } = tf.engine();
+  const factory = registryFactory[tfjsName] ?? factories.get(tfjsName);
+  if (factory === undefined) {
     fail("useBackend", `${name} to be known to TensorFlow.js`, `no such engine (${copies})`);
   }
+  factories.set(tfjsName, factory);
+  if (!(tfjsName in registryFactory)) tf.registerBackend(tfjsName, factory.factory, factory.priority);
   const started = await tf.setBackend(tfjsName);
   const running = tf.getBackend();
   if (started && running === tfjsName) return;

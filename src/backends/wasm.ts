@@ -1,14 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
-import { setWasmPaths, version_wasm } from "@tensorflow/tfjs-backend-wasm";
-import { check, describe, fail } from "../check.js";
-import { registerEngine, type BackendOptions, type Cure } from "./engine.js";
+import { version_wasm } from "@tensorflow/tfjs-backend-wasm";
+import { fail } from "../check.js";
+import { registerEngine, type Cure } from "./engine.js";
+import { prepareBinary } from "./wasm/binary.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import { fused } from "./wasm/fused.js";
-import { viewOf, type WasmBackend } from "./wasm/heap.js";
-import { loadKernels, runningBuild } from "./wasm/module.js";
+import { guardMemory, viewOf, type WasmBackend } from "./wasm/heap.js";
+import { loadedFor, loadKernels } from "./wasm/module.js";
+import { checkThreads, endTeam, endWith, startTeam } from "./wasm/team.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
 import { cast, identity } from "./wasm/share.js";
@@ -84,41 +86,31 @@ const direct: readonly Cure[] = [
 
 const replaced = new Set(direct.map(({ kernel }) => kernel));
 
-let given: BackendOptions["wasmPaths"];
-
-const used = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm"];
-const unused = {
-  "tfjs-backend-wasm-threaded-simd.wasm": "never started, but the stock function insists on it",
-};
-
-/** Hands the paths on. Once wasm has started the stock function ignores them; after a failed start it throws. */
-function setPaths(wasmPaths: NonNullable<BackendOptions["wasmPaths"]>): void {
-  if (JSON.stringify(wasmPaths) === JSON.stringify(given)) return;
-  const whole = typeof wasmPaths === "string" || used.every((name) => wasmPaths[name] !== undefined);
-  check(whole, "useBackend", `wasmPaths to hold the addresses of ${used.join(" and ")}`, wasmPaths);
-  const expected = "wasmPaths before wasm first starts";
-  if ("wasm" in tf.engine().registry) fail("useBackend", expected, `${describe(wasmPaths)} after it`);
-  try {
-    setWasmPaths(typeof wasmPaths === "string" ? wasmPaths : { ...unused, ...wasmPaths });
-  } catch (cause) {
-    throw new Error(`useBackend: expected ${expected}, got ${describe(wasmPaths)} after it.`, { cause });
-  }
-  given = wasmPaths;
-}
+const running = () => tf.backend() as unknown as WasmBackend;
 
 registerEngine({
   name: "wasm",
   version: version_wasm,
   cures: async () => {
-    const own = await loadKernels(tf.backend() as unknown as WasmBackend);
+    guardMemory(running());
+    const own = await loadKernels(running());
     return own ? [...direct, ...cures.filter((cure) => !replaced.has(cure.kernel))] : cures;
   },
-  build: runningBuild,
+  build: () => loadedFor(running())?.build,
   copies: true,
-  view: (tensor) => viewOf(tf.backend() as unknown as WasmBackend, tensor),
-  prepare({ wasmPaths }) {
-    // The threaded build, which a cross-origin isolated page would get, has a memory that own kernels cannot join.
+  view: (tensor) => viewOf(running(), tensor),
+  async prepare(options) {
+    checkThreads(options);
+    // The engine's own threaded build, which a cross-origin isolated page would get, hides its memory.
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-    if (wasmPaths !== undefined) setPaths(wasmPaths);
+    await prepareBinary(options.wasmPaths);
+  },
+  startThreads: (options) => {
+    endWith(running());
+    return startTeam(running(), options);
+  },
+  rest: () => {
+    const backend: unknown = tf.engine().registry.wasm;
+    return backend === undefined ? Promise.resolve() : endTeam(backend as WasmBackend);
   },
 });

@@ -10,7 +10,7 @@ export interface WasmBackend {
     };
     /** Absent from the threaded build. */
     readonly asm?: { readonly memory: WebAssembly.Memory };
-    _malloc(bytes: number): number;
+    _malloc: (bytes: number) => number;
     _free(offset: number): void;
     cwrap(name: string, result: null, parameters: readonly string[]): (...values: unknown[]) => void;
   };
@@ -22,6 +22,7 @@ export interface WasmBackend {
   incRef(dataId: object): void;
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
+  dispose(): void;
 }
 
 /** A kernel with its inputs, engine and attributes unpacked. Shapes and types were checked by the operation. */
@@ -74,6 +75,25 @@ export function withAlias(
   }
 }
 
+const guarded = new WeakSet<WasmBackend>();
+
+/** Has the engine throw where it has no memory left: it would go on at address 0. */
+export function guardMemory(backend: WasmBackend): void {
+  if (guarded.has(backend)) return;
+  guarded.add(backend);
+  const { wasm } = backend;
+  wasm._free(wasm._malloc(4)); // the first call replaces the function by another
+  const stock = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const offset = stock(bytes);
+    if (offset !== 0 || bytes === 0) return offset;
+    const used = `${Math.round(wasm.HEAPU8.length / 2 ** 20)} MiB`;
+    throw new Error(
+      `wasm: expected ${bytes} bytes more within its memory of at most 4 GiB, got none beyond ${used}.`,
+    );
+  };
+}
+
 /** Lends `use` uncleared parts of the heap, of so many bytes each. */
 export function withScratch(
   backend: WasmBackend,
@@ -84,7 +104,6 @@ export function withScratch(
   const total = rounded.reduce((sum, bytes) => sum + bytes, 0);
   // A signed number above 2 GiB.
   const offset = backend.wasm._malloc(total) >>> 0;
-  if (offset === 0) throw new Error(`wasm: expected ${total} bytes of memory, got none.`);
   try {
     let next = offset;
     use(

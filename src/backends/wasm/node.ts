@@ -1,0 +1,15 @@
+/** Whether this runs in Node, or in what is compatible with it. */
+export const inNode = (): boolean =>
+  typeof process === "object" && typeof process.versions === "object" && process.versions.node !== undefined;
+
+interface Builtins {
+  readonly module: typeof import("node:module");
+  readonly "fs/promises": typeof import("node:fs/promises");
+  readonly os: typeof import("node:os");
+  readonly worker_threads: typeof import("node:worker_threads");
+}
+
+/** A module of Node, for code that runs in pages as well: hidden from bundlers, which would want to pack it. */
+export async function builtin<N extends keyof Builtins>(name: N): Promise<Builtins[N]> {
+  return (await import(/* @vite-ignore */ /* webpackIgnore: true */ `node:${name}`)) as Builtins[N];
+}

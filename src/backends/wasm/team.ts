@@ -1,0 +1,76 @@
+import { check, fail } from "../../check.js";
+import type { BackendOptions, ThreadReport } from "../engine.js";
+import { whyNotShared } from "./binary.js";
+import { physicalCores } from "./cores.js";
+import type { WasmBackend } from "./heap.js";
+import { setThreads, threadsOf } from "./jobs.js";
+import { loadedFor } from "./module.js";
+import { startThreads } from "./threads.js";
+
+/** More would only wait for each other. */
+const MOST = 64;
+
+export function checkThreads({ threads, strict }: BackendOptions): void {
+  const valid = threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= MOST);
+  check(valid, "useBackend", `threads to be a whole number from 1 to ${MOST}`, threads);
+  check(strict === undefined || typeof strict === "boolean", "useBackend", "strict to be a boolean", strict);
+}
+
+/** Has as many threads compute as are asked for, or as there are cores, or as can be had. */
+export async function startTeam(
+  backend: WasmBackend,
+  { threads, strict }: BackendOptions,
+): Promise<ThreadReport> {
+  const count = threads ?? (await physicalCores());
+  const limit = await bring(backend, count);
+  if (limit === undefined) return { threads: count };
+  if (strict === true) fail("useBackend", `${count} threads on wasm`, `1, because ${limit}`);
+  return { threads: 1, threadsLimit: limit };
+}
+
+/** Starts so many threads, unless they run already; or says why one computes alone. */
+async function bring(backend: WasmBackend, count: number): Promise<string | undefined> {
+  if (count > 1 && runs(backend, count)) return undefined;
+  await endTeam(backend);
+  if (count === 1) return undefined;
+  const loaded = loadedFor(backend);
+  const limit = loaded === undefined ? "this library's kernels do not run here" : whyNotShared();
+  if (limit !== undefined) return limit;
+  try {
+    setThreads(backend, await startThreads({ count, ...loaded! }));
+    return undefined;
+  } catch (error) {
+    return `a worker could not be started: ${(error as Error).message}`;
+  }
+}
+
+function runs(backend: WasmBackend, count: number): boolean {
+  const team = threadsOf(backend);
+  try {
+    team?.check();
+    return team?.count === count;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends all threads but the calling one, which then computes alone. */
+export async function endTeam(backend: WasmBackend): Promise<void> {
+  if (loadedFor(backend) === undefined) return;
+  const team = threadsOf(backend);
+  setThreads(backend, undefined);
+  await team?.end();
+}
+
+const watched = new WeakSet<WasmBackend>();
+
+/** Ends the threads when TensorFlow.js removes the engine. */
+export function endWith(backend: WasmBackend): void {
+  if (watched.has(backend)) return;
+  watched.add(backend);
+  const stock = backend.dispose.bind(backend);
+  backend.dispose = () => {
+    void endTeam(backend);
+    stock();
+  };
+}
