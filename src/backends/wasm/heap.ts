@@ -75,6 +75,7 @@ export function withAlias(
   }
 }
 
+const MOST_BYTES = 2 ** 32;
 const guarded = new WeakSet<WasmBackend>();
 
 /** Has the engine throw where it has no memory left: it would go on at address 0. */
@@ -85,7 +86,7 @@ export function guardMemory(backend: WasmBackend): void {
   wasm._free(wasm._malloc(4)); // the first call replaces the function by another
   const stock = wasm._malloc;
   wasm._malloc = (bytes) => {
-    const offset = stock(bytes);
+    const offset = bytes < MOST_BYTES ? stock(bytes) : 0; // as an int32 more would be less
     if (offset !== 0 || bytes === 0) return offset;
     const used = `${Math.round(wasm.HEAPU8.length / 2 ** 20)} MiB`;
     throw new Error(

@@ -44,12 +44,13 @@ const launcherOfNode =
   (threads: typeof import("node:worker_threads")): Launch =>
   (start, { ready, died }) => {
     // Without execArgv it would load what the program was started with, a compiler of TypeScript for one.
+    let ended = false;
     const worker = new threads.Worker(program, { eval: true, execArgv: [], name: "cfd-distill" });
     worker.on("error", (error) => {
       died(String(error));
     });
     worker.on("exit", (code) => {
-      died(`it ended with code ${code}`);
+      if (!ended) died(`it ended with code ${code}`);
     });
     worker.once("message", () => {
       worker.unref(); // the program ends when all else is done
@@ -60,7 +61,7 @@ const launcherOfNode =
       // Node says -1 of a thread that was stopped, also while its events wait for the calling thread.
       dead: () => worker.performance.eventLoopUtilization().idle < 0,
       end: async () => {
-        worker.removeAllListeners();
+        ended = true;
         await worker.terminate();
       },
     };
