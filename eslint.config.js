@@ -11,7 +11,6 @@ const mayImport = {
   metrics: ["io"],
   io: ["schedules", "models", "samplers"],
   training: ["schedules", "models", "io"],
-  parallel: ["training", "backends"],
 };
 
 // What runs in a browser imports nothing of Node, and no engine: both are the user's choice, behind other entries.

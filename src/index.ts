@@ -92,11 +92,6 @@ export {
   type NetworkCheckpoint,
 } from "./training/checkpoint.js";
 
-export { connectReplicas, type Replicas } from "./parallel/connect.js";
-export { serveReplica, type Replica, type ReplicaPlace } from "./parallel/serve.js";
-export { splitBatch, type Share } from "./parallel/shares.js";
-export { type NodePort, type ReplicaPort, type WebPort } from "./parallel/ports.js";
-
 export { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "./io/safetensors.js";
 export {
   fromFloat32,

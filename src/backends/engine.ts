@@ -52,10 +52,6 @@ export interface Engine {
   readonly rest?: () => Promise<void>;
   /** Runs once, when the engine has started: makes its failures known that would pass unseen. */
   readonly started?: () => void;
-  /** A float32 tensor in the engine's own memory, if it is there: lost as soon as the engine computes anything. */
-  readonly view?: (tensor: tf.Tensor) => Float32Array | undefined;
-  /** Whether `tf.tensor(values)` copies them at once; other engines may keep the array that they are given. */
-  readonly copies?: true;
 }
 
 /** How many threads compute. */
@@ -89,20 +85,6 @@ export const tfjsNameOf = ({ name, tfjsName = name }: Pick<Engine, "name" | "tfj
 export function runningEngine(): Engine | undefined {
   const running = tf.getBackend();
   return [...engines.values()].find((engine) => tfjsNameOf(engine) === running);
-}
-
-/**
- * Lends `use` the numbers of a float32 tensor. Where the engine's memory can be looked at they are not copied, which for
- * large weights is most of the cost of reading; so `use` must neither change nor keep them, nor compute.
- */
-export async function withValues<T>(tensor: tf.Tensor, use: (values: Float32Array) => T): Promise<T> {
-  return use(runningEngine()?.view?.(tensor) ?? (await tensor.data<"float32">()));
-}
-
-/** A float32 tensor of `values` that does not change when they do. */
-export function copyOf(values: Float32Array, shape: readonly number[]): tf.Tensor {
-  const { copies = false } = runningEngine() ?? {};
-  return tf.tensor(copies ? values : values.slice(), [...shape]);
 }
 
 /** A kernel that this library added or replaced, as it is registered, and what was there before it. */

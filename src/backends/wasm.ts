@@ -8,7 +8,7 @@ import { convolution, directInputGradient } from "./wasm/direct.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import { fused } from "./wasm/fused.js";
-import { guardMemory, viewOf, type WasmBackend } from "./wasm/heap.js";
+import { guardMemory, type WasmBackend } from "./wasm/heap.js";
 import { loadedFor, loadKernels } from "./wasm/module.js";
 import { checkThreads, endTeam, endWith, startTeam } from "./wasm/team.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
@@ -97,8 +97,6 @@ registerEngine({
     return own ? [...direct, ...cures.filter((cure) => !replaced.has(cure.kernel))] : cures;
   },
   build: () => loadedFor(running())?.build,
-  copies: true,
-  view: (tensor) => viewOf(running(), tensor),
   async prepare(options) {
     checkThreads(options);
     // The engine's own threaded build, which a cross-origin isolated page would get, hides its memory.

@@ -1,8 +1,6 @@
-import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { afterEach, describe, expect, it } from "vitest";
-import { connectReplicas, disposeParams, splitBatch, useBackend, valueAndGrads } from "cfd-distill";
-import { tasks, type Input } from "../parallel/tasks.js";
+import { useBackend } from "cfd-distill";
 import type { Answer, Question } from "./engine-in-worker.js";
 import { wasmPaths } from "./wasm-paths.js";
 
@@ -12,15 +10,6 @@ const workers: Worker[] = [];
 afterEach(() => {
   for (const worker of workers.splice(0)) worker.terminate();
 });
-
-function startReplicas(count: number): Worker[] {
-  const started = Array.from(
-    { length: count },
-    () => new Worker(new URL("./replica.ts", import.meta.url), { type: "module" }),
-  );
-  workers.push(...started);
-  return started;
-}
 
 /** Has a new worker start an engine. */
 function ask(question: Question): Promise<Answer> {
@@ -74,53 +63,5 @@ describe("a worker", () => {
   it("without WebGPU says what it needs", async () => {
     const { error } = await ask({ engine: "webgpu", hide: "gpu" });
     expect(error).toMatch(/^Error: useBackend: expected navigator\.gpu\. A page has it in a secure context/);
-  });
-});
-
-describe("replicas in two Web Workers", () => {
-  const { init, terms: termsOf } = tasks.diffusion;
-  const batch = 3;
-  const read = async (tensors: Readonly<Record<string, tf.Tensor>>) =>
-    Promise.all(Object.values(tensors).map(async (x) => Array.from(await x.data())));
-
-  it("train and sample as one thread does", async () => {
-    await useBackend("wasm", { wasmPaths });
-    const before = tf.memory().numTensors;
-    const params = init();
-    const replicas = await connectReplicas<Input>(startReplicas(2));
-    const [first, second] = [
-      await replicas.valueAndGrads(params, { seed: 5 }, batch),
-      await replicas.valueAndGrads(params, { seed: 5 }, batch),
-    ];
-    const [whole] = splitBatch(batch, 1);
-    const alone = valueAndGrads(() => termsOf(params, { seed: 5 }, whole!), params);
-    const [expected, actual] = [await read(alone.grads), await read(first.grads)];
-    const scale = Math.max(...expected.flat().map(Math.abs));
-    expected.forEach((grad, i) => {
-      grad.forEach((value, k) => {
-        expect(Math.abs(actual[i]![k]! - value)).toBeLessThan(1e-5 * scale);
-      });
-    });
-    expect(await read(first.terms)).toEqual(await read(second.terms));
-    expect(actual).toEqual(await read(second.grads));
-    const images = await replicas.outputs(params, { seed: 5 }, batch);
-    expect(images.shape).toEqual([batch, 8, 8, 3]);
-    const bad = replicas.valueAndGrads(params, { seed: 5, fail: "throw" }, batch);
-    await expect(bad).rejects.toThrow(
-      /expected worker 2 of 2 to compute its share, got: this share is cursed/,
-    );
-    await replicas.close();
-    for (const { terms, grads } of [first, second, alone]) tf.dispose([terms, grads]);
-    images.dispose();
-    disposeParams(params);
-    expect(tf.memory().numTensors).toBe(before);
-  });
-
-  it("name a worker whose script is not there", async () => {
-    const nothing = new Worker("/no/such/replica.js", { type: "module" });
-    workers.push(nothing);
-    await expect(connectReplicas([nothing])).rejects.toThrow(
-      /connectReplicas: expected worker 1 of 1 to start, got: its script could not be loaded or failed/,
-    );
   });
 });

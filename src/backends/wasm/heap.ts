@@ -42,12 +42,6 @@ export function address(backend: WasmBackend, tensor: tf.TensorInfo): number {
   return backend.dataIdMap.get(tensor.dataId).memoryOffset;
 }
 
-/** A float32 tensor's place in the heap; none if another engine holds it. */
-export function viewOf(backend: WasmBackend, tensor: tf.Tensor): Float32Array | undefined {
-  if (tensor.dtype !== "float32" || !backend.dataIdMap.has(tensor.dataId)) return undefined;
-  return new Float32Array(backend.wasm.HEAPU8.buffer, address(backend, tensor) >>> 0, tensor.size);
-}
-
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
