@@ -1,5 +1,5 @@
-// Kills the recipe, in two threads, at random moments, resumes it each time, and compares with a run that nobody touched: the same
-// checkpoints, samples and report, byte for byte (but for the times in them).
+// Kills the recipe at random moments, resumes it each time in another number of threads, and compares with a run that
+// nobody touched: the same checkpoints, samples and report, byte for byte (but for the times in them).
 //   npm run resume:test -- [seed]
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { decodeSafetensors, createRng } from "cfd-distill";
 
 const KILLS = 20;
+const THREADS = [1, 2, 3];
 const seed = Number(process.argv[2] ?? Date.now() % 1e6);
 const home = mkdtempSync(join(tmpdir(), "resume-"));
 const rng = createRng(seed);
@@ -63,7 +64,8 @@ for (let round = 0; kills < KILLS; round++) {
   let ended = false;
   while (!ended) {
     const moment = kills < KILLS ? rng.uniform() * length : undefined;
-    ended = await run(broken, words, moment);
+    const threads = String(THREADS[runs % THREADS.length]);
+    ended = await run(broken, [...words, "--threads", threads], moment);
     runs++;
     if (!ended) kills++;
     // Killed before it had a directory, it starts as if it never ran.

@@ -13,7 +13,8 @@ export interface CliChoice {
   readonly stepsScale?: number;
   readonly seed?: number;
   readonly engine?: RecipeConfig["engine"];
-  readonly parallel?: number;
+  /** In how many threads wasm computes; no part of the config. */
+  readonly threads?: number;
   /** A teacher and a classifier from elsewhere. */
   readonly teacher?: string;
   readonly teacherSteps?: number;
@@ -122,8 +123,8 @@ function addSettings(command: Command): void {
       new Option("--engine <name>", "what computes (default: wasm)").choices(["wasm", "cpu", "node", "cuda"]),
     )
     .option(
-      "--parallel <workers>",
-      "threads that share every batch, 1 for none (default: the preset's)",
+      "--threads <count>",
+      "threads of wasm, which change no bit of a result (default: one for each core)",
       count,
     );
 }

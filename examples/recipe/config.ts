@@ -98,9 +98,6 @@ const recipe = z.strictObject({
   imageSize: count.optional().describe("height and width of the images of a folder"),
   engine: z.enum(["wasm", "cpu", "node", "cuda"]),
   seed: z.int(),
-  parallel: count.describe(
-    "worker threads that share every batch; part of the result, as sums round differently",
-  ),
   teacherSteps: count.describe("steps T of the teacher, on whose grid everybody is trained"),
   unet: z.strictObject({
     channels: count,
@@ -138,6 +135,11 @@ export type RecipeConfig = z.infer<typeof recipe>;
 export type TrainingConfig = z.infer<typeof training>;
 /** One halving: who teaches, how, and how many steps the student will take. */
 export type Halving = z.infer<typeof halving>;
+
+/** A saved config as JSON. Earlier ones have `parallel`, a number of workers, which no longer changes what is computed. */
+export function parseConfig(text: string): unknown {
+  return JSON.parse(text, (key, value: unknown) => (key === "parallel" ? undefined : value));
+}
 
 /** Checks what was read from a file or put together from options. The error names each setting that is wrong. */
 export function checkConfig(value: unknown, from: string): RecipeConfig {
@@ -207,9 +209,8 @@ function contradiction(config: RecipeConfig): string | undefined {
     classifier: config.classifier,
     ...Object.fromEntries(config.halvings.map((stage) => [stage.name, stage])),
   })) {
-    const parts = microBatches * config.parallel;
-    if (batch % microBatches !== 0 || batch < parts) {
-      return `${name}: a batch of ${batch} cannot be cut into ${microBatches} micro-batches for ${config.parallel} threads`;
+    if (batch % microBatches !== 0) {
+      return `${name}: a batch of ${batch} cannot be cut into ${microBatches} micro-batches`;
     }
   }
   const deepest = Math.max(1, ...config.halvings.map((one) => ("layers" in one ? (one.layers ?? 1) : 1)));
@@ -217,9 +218,6 @@ function contradiction(config: RecipeConfig): string | undefined {
   const depth = network.type === "resnet" ? network.blocks.length : 1;
   if (config.files.classifier === undefined && deepest > depth) {
     return `features of ${deepest} layers need a ResNet of as many stages as the classifier`;
-  }
-  if (config.parallel > 1 && (config.engine === "node" || config.engine === "cuda")) {
-    return `engine ${config.engine} uses all cores by itself: parallel must be 1, not ${config.parallel}`;
   }
   return undefined;
 }

@@ -2,9 +2,17 @@
 import { readFile } from "node:fs/promises";
 import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { disposeParams, useBackend } from "cfd-distill";
+import { disposeParams } from "cfd-distill";
 import { SCALINGS, type CliChoice } from "./cli.js";
-import { checkConfig, didYouMean, settingsOf, type Halving, type RecipeConfig } from "./config.js";
+import {
+  checkConfig,
+  didYouMean,
+  parseConfig,
+  settingsOf,
+  type Halving,
+  type RecipeConfig,
+} from "./config.js";
+import { startEngine } from "./engine.js";
 import { fingerprint, readModel } from "./import.js";
 import { halvings, shippedHalvings } from "./halvings.js";
 import { presets, scaleSteps, type Preset } from "./presets.js";
@@ -14,9 +22,9 @@ import { shippedAt, type ShippedFolder } from "./shipped.js";
 export async function configure(choice: CliChoice): Promise<RecipeConfig> {
   const from = choice.config ?? "the options";
   const start = choice.config === undefined ? await ofPreset(choice) : await saved(choice.config);
-  const { seed, engine, parallel } = choice;
+  const { seed, engine } = choice;
   const scaling = choice.classifierScaling && copy(SCALINGS[choice.classifierScaling]);
-  const said = { seed, engine, parallel: parallel ?? alone(choice, start), classifierScaling: scaling };
+  const said = { seed, engine, classifierScaling: scaling };
   const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...picturesOf(choice, start) });
   return checkConfig(await withExtractors(await withFiles(changed, choice), choice), from);
 }
@@ -39,14 +47,9 @@ function picturesOf({ dataset, imageSize }: CliChoice, start: RecipeConfig): Par
   throw new Error("--image-size: expected --dataset folder:DIR beside it, as other images have their size.");
 }
 
-/** Node's engines use all cores by themselves. */
-function alone({ engine }: CliChoice, { parallel }: { readonly parallel: number }): number {
-  return engine === "node" || engine === "cuda" ? 1 : parallel;
-}
-
 async function saved(path: string): Promise<RecipeConfig> {
   try {
-    return checkConfig(JSON.parse(await readFile(path, "utf8")), path);
+    return checkConfig(parseConfig(await readFile(path, "utf8")), path);
   } catch (error) {
     if (error instanceof SyntaxError) throw new Error(`${path}: expected JSON, got: ${error.message}.`);
     throw error;
@@ -80,7 +83,7 @@ async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
       ...(judges.length > 0 && { extractors: judges }),
     };
   }
-  const steps = choice.teacherSteps ?? (await stepsOf(choice.teacher)) ?? preset.teacherSteps;
+  const steps = choice.teacherSteps ?? (await stepsOf(choice)) ?? preset.teacherSteps;
   const teacherSteps = halvable(steps, choice.teacher ?? "the teacher");
   return { ...start, teacherSteps, halvings: [...halvings(teacherSteps, plan), ...arms], files: {} };
 }
@@ -109,10 +112,11 @@ async function shippedFile(folder: ShippedFolder, name: string): Promise<RecipeC
 }
 
 /** The steps of a teacher from elsewhere. */
-async function stepsOf(teacher: string | undefined): Promise<number | undefined> {
+async function stepsOf(choice: CliChoice): Promise<number | undefined> {
+  const { teacher } = choice;
   if (teacher === undefined) return undefined;
   await fingerprint(teacher); // says what is missing
-  await useBackend("wasm"); // weights need an engine to be read into; the run's own may be another
+  await startEngine("wasm", choice); // weights need an engine to be read into; the run's own may be another
   const { params, steps } = await readModel(teacher);
   disposeParams(params);
   return steps;

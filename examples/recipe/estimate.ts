@@ -8,18 +8,23 @@ import {
   disposeParams,
   noise,
   valueAndGrads,
+  type BackendReport,
   type LossTerms,
   type Params,
 } from "cfd-distill";
+import { nameOf } from "./engine.js";
 import { readClassifier, readModel } from "./import.js";
 import { classifierOf, denoiserOf, teacherOf, type ClassifierModel, type Description } from "./models.js";
 import type { PlannedStage } from "./plan.js";
 import { duration } from "./progress.js";
-import { checkpointPath, type Workplace } from "./workplace.js";
+import { checkpointPath, type Place } from "./place.js";
 
 /** The plan of a run as text: its stages with their steps, time and checkpoints. */
-export async function planOf(place: Workplace, stages: readonly PlannedStage[]): Promise<string> {
-  const { config } = place;
+export async function planOf(
+  place: Place,
+  stages: readonly PlannedStage[],
+  engine: BackendReport,
+): Promise<string> {
   const seconds = await secondsPerImage(place);
   const sizes = await checkpointBytes(place);
   const rows = stages.map(({ name, group, training }) => {
@@ -31,7 +36,7 @@ export async function planOf(place: Workplace, stages: readonly PlannedStage[]):
   const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]!.length)));
   const total = stages.reduce((sum, { group, training }) => sum + (training ? sizes(group) : 0), 0);
   return [
-    `Engine ${config.engine}, ${config.parallel} ${config.parallel === 1 ? "thread" : "threads"}, results in ${place.out}/`,
+    `Engine ${nameOf(engine)}, results in ${place.out}/`,
     ...rows.map(
       (row) =>
         `  ${row
@@ -39,8 +44,8 @@ export async function planOf(place: Workplace, stages: readonly PlannedStage[]):
           .join("  ")
           .trimEnd()}`,
     ),
-    `Checkpoints: ${megabytes(total)}. Times are those of a tried step of a few images in one thread, divided by the`,
-    "threads; of a halving it is told from the teacher's and the classifier's. Samples and measurements come on top.",
+    `Checkpoints: ${megabytes(total)}. Times are those of a tried step of a few images; of a halving it is told from the`,
+    "teacher's and the classifier's. Samples and measurements come on top.",
   ].join("\n");
 }
 
@@ -51,11 +56,7 @@ export async function freeBytes(directory: string): Promise<number> {
 }
 
 /** Refuses to start where the checkpoints that are still missing would not fit into `free` bytes. */
-export async function checkDisk(
-  place: Workplace,
-  stages: readonly PlannedStage[],
-  free: number,
-): Promise<void> {
+export async function checkDisk(place: Place, stages: readonly PlannedStage[], free: number): Promise<void> {
   const sizes = await checkpointBytes(place);
   const missing = stages.filter(({ training, name }) => training && !existsSync(checkpointPath(place, name)));
   const needed = missing.reduce((sum, { group }) => sum + sizes(group), 0);
@@ -68,7 +69,7 @@ export async function checkDisk(
 }
 
 /** Bytes of a stage's checkpoint: weights, the optimiser's moments, and the teacher's average. */
-async function checkpointBytes(place: Workplace): Promise<(group: string) => number> {
+async function checkpointBytes(place: Place): Promise<(group: string) => number> {
   const count = ({ params }: { readonly params: Params }) => {
     const sum = Object.values(params).reduce((before, { size }) => before + size, 0);
     disposeParams(params);
@@ -80,14 +81,14 @@ async function checkpointBytes(place: Workplace): Promise<(group: string) => num
 }
 
 /** The run's teacher: from its file, or of random weights. */
-async function anyTeacher(place: Workplace): Promise<Description & { readonly params: Params }> {
+async function anyTeacher(place: Place): Promise<Description & { readonly params: Params }> {
   const file = place.config.files.teacher;
   if (file) return readModel(file.path);
   const teacher = teacherOf(place);
   return { ...teacher, params: teacher.network.init(createRng(0)) };
 }
 
-async function anyClassifier(place: Workplace): Promise<ClassifierModel> {
+async function anyClassifier(place: Place): Promise<ClassifierModel> {
   const file = place.config.files.classifier;
   if (file) return readClassifier(file.path);
   const network = classifierOf(place);
@@ -112,8 +113,7 @@ function costOf(group: string, { teacher, classifier }: Seconds): number {
 /** Images of a tried step. */
 const TRIED = 4;
 
-async function secondsPerImage(place: Workplace): Promise<Seconds> {
-  const { parallel } = place.config;
+async function secondsPerImage(place: Place): Promise<Seconds> {
   const x0 = noise([1, 2, 3, 4], place.data.train.shape);
   const teacher = await anyTeacher(place);
   const denoiser = denoiserOf(teacher, teacher.params);
@@ -122,8 +122,8 @@ async function secondsPerImage(place: Workplace): Promise<Seconds> {
   const { network, params } = await anyClassifier(place);
   const logits = (): LossTerms => ({ loss: network.apply(params, x0).logits.sum().asScalar() });
   const seconds = {
-    teacher: (await tryStep(loss, teacher.params)) / parallel,
-    classifier: (await tryStep(logits, params)) / parallel,
+    teacher: await tryStep(loss, teacher.params),
+    classifier: await tryStep(logits, params),
   };
   x0.dispose();
   disposeParams(teacher.params);
@@ -131,7 +131,7 @@ async function secondsPerImage(place: Workplace): Promise<Seconds> {
   return seconds;
 }
 
-/** Seconds of a training step in this thread, for each of its images; the first step warms up. */
+/** Seconds of a training step, for each of its images; the first step warms up. */
 async function tryStep(loss: () => LossTerms, params: Params): Promise<number> {
   let seconds = 0;
   for (let i = 0; i < 2; i++) {

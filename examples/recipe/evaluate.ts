@@ -111,7 +111,7 @@ async function withJudge<T>(
   try {
     return await use(judge);
   } finally {
-    await closeJudge(judge);
+    closeJudge(judge);
   }
 }
 
@@ -119,8 +119,9 @@ async function byOwnClassifier(
   judge: Judge,
   { train, test, drawn }: Material,
 ): Promise<Omit<Measurements, "extractors">> {
-  const real = await statistics(featuresOf(judge, "train", train));
-  const fresh = await statistics(featuresOf(judge, "test", test));
+  const { data, config } = judge.run;
+  const real = await statistics(featuresOf(judge, data.train, train));
+  const fresh = await statistics(featuresOf(judge, data.test, test));
   const rows: Row[] = [];
   for (const { method, images, millisecondsPerImage } of drawn) {
     rows.push({
@@ -132,10 +133,10 @@ async function byOwnClassifier(
     });
   }
   return {
-    classifierAccuracy: await accuracy(judge, judge.run.data.test, test),
+    classifierAccuracy: await accuracy(judge, data.test, test),
     trainingImages: real.count,
     testImages: fresh.count,
-    samplesPerMethod: judge.run.config.measured,
+    samplesPerMethod: config.measured,
     frechetOfTestImages: frechetDistance(fresh, real),
     rows,
   };
@@ -143,7 +144,7 @@ async function byOwnClassifier(
 
 async function byExtractor(judge: Judge, name: string, { train, test, drawn }: Material): Promise<Judgement> {
   const { data, config } = judge.run;
-  const features = await gatherFeatures(featuresOf(judge, "train", train));
+  const features = await gatherFeatures(featuresOf(judge, data.train, train));
   const real = { features, statistics: await statistics(features) };
   const methods: Judgement["methods"][number][] = [];
   for (const { method, images } of drawn) {
@@ -156,7 +157,7 @@ async function byExtractor(judge: Judge, name: string, { train, test, drawn }: M
     sha256: config.extractors!.find((one) => one.name === name)!.file.sha256,
     width: features.width,
     ...(knowsClasses && { accuracy: await accuracy(judge, data.test, test) }),
-    testImages: await distancesTo(real, await gatherFeatures(featuresOf(judge, "test", test))),
+    testImages: await distancesTo(real, await gatherFeatures(featuresOf(judge, data.test, test))),
     methods,
   };
 }

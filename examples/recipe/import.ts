@@ -4,7 +4,6 @@ import { createReadStream, existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  classifier,
   classifierFromTorch,
   decodeCheckpoint,
   decodeNetworkCheckpoint,
@@ -13,15 +12,13 @@ import {
   readTorchCheckpoint,
   unetFromTorch,
   type Checkpoint,
-  type Classifier,
-  type Params,
   type StateDict,
   type TorchValue,
 } from "cfd-distill";
 import { loadDiffusers, saveCheckpoint } from "cfd-distill/node";
 import { inSteps, type RecipeConfig } from "./config.js";
 import { isUnet, type ClassifierModel, type Model } from "./models.js";
-import { checkpointPath, type Workplace } from "./workplace.js";
+import { checkpointPath, type Place } from "./place.js";
 
 /** What names a file's content in a config, so that a run goes on only with the file it began with. */
 export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
@@ -93,12 +90,12 @@ function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
 }
 
 /** What a stage's network is, if a file holds it: nothing is trained. */
-export async function importNetwork(place: Workplace, stage: string, path: string): Promise<void> {
+export async function importNetwork(place: Place, stage: string, path: string): Promise<void> {
   if (existsSync(checkpointPath(place, stage))) return;
   await (stage === "classifier" ? importClassifier(place, path) : importModel(place, stage, path));
 }
 
-async function importModel(place: Workplace, stage: string, path: string): Promise<void> {
+async function importModel(place: Place, stage: string, path: string): Promise<void> {
   const model = await readModel(path);
   try {
     checkImages(place, model, path);
@@ -117,7 +114,7 @@ async function importModel(place: Workplace, stage: string, path: string): Promi
 }
 
 /** The model's images are of the data's kind: size, channels, and classes if it has any. */
-function checkImages({ data }: Workplace, { network, imageShape }: Imported, path: string): void {
+function checkImages({ data }: Place, { network, imageShape }: Imported, path: string): void {
   const { shape, classes } = data.train;
   if (imageShape && imageShape.join() !== shape.join()) {
     throw new Error(`${path}: expected a model of ${shape.join("x")} images, got ${imageShape.join("x")}.`);
@@ -146,25 +143,7 @@ async function classifierAt(path: string): Promise<ClassifierModel> {
   throw new Error(`${path}: expected a classifier, got a U-Net.`);
 }
 
-/** The run's own classifier, or the extractor of this name. The caller disposes its `params`. */
-export async function anyClassifierOf(place: Workplace, extractor?: string): Promise<ClassifierModel> {
-  const path = extractor === undefined ? checkpointPath(place, "classifier") : fileOf(place, extractor).path;
-  return readClassifier(path);
-}
-
-/** An extractor as a function of images in [-1, 1]. */
-export async function loadExtractor(place: Workplace, name: string, weights: Params): Promise<Classifier> {
-  const { network, params } = await anyClassifierOf(place, name);
-  disposeParams(params);
-  const { scaling } = place.config.extractors!.find((one) => one.name === name)!;
-  return classifier(network, weights, scaling ?? {});
-}
-
-function fileOf({ config }: Workplace, extractor: string): RecipeConfig["files"][string] {
-  return config.extractors!.find(({ name }) => name === extractor)!.file;
-}
-
-async function importClassifier(place: Workplace, path: string): Promise<void> {
+async function importClassifier(place: Place, path: string): Promise<void> {
   const { network, params } = await readClassifier(path);
   try {
     const wanted = place.data.train.classes.length;

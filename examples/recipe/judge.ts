@@ -1,75 +1,87 @@
 // Classifiers whose features compare sets of images: the run's own, and extractors from elsewhere.
 import * as tf from "@tensorflow/tfjs";
-import { disposeParams, type ImageSet, type Params } from "cfd-distill";
-import type { Job } from "./crew.js";
-import { anyClassifierOf } from "./import.js";
+import {
+  classifier,
+  disposeParams,
+  imageBatch,
+  type Classifier,
+  type ImageSet,
+  type Params,
+} from "cfd-distill";
+import { readClassifier } from "./import.js";
+import { checkpointPath, type Place } from "./place.js";
 import { batches, imageSize } from "./sampling.js";
 import type { Run } from "./stage.js";
-import type { JudgeInput } from "./tasks.js";
 
 /** A classifier at work. */
 export interface Judge {
   readonly run: Run;
   readonly params: Params;
-  readonly job: Job<JudgeInput>;
+  readonly classify: Classifier;
   /** How many classes it knows, which need not be the data's. */
   readonly classes: number;
 }
 
 /** The run's own classifier, or the extractor of this name, ready to work; the caller closes it. */
 export async function openJudge(run: Run, extractor?: string): Promise<Judge> {
-  const { network, params } = await anyClassifierOf(run, extractor);
-  const task = { kind: "judge", ...(extractor !== undefined && { extractor }) } as const;
-  return { run, params, job: await run.crew.open(task, params), classes: network.config.classes };
+  const { path, scaling = {} } = extractor === undefined ? ownClassifier(run) : extractorOf(run, extractor);
+  const { network, params } = await readClassifier(path);
+  return { run, params, classify: classifier(network, params, scaling), classes: network.config.classes };
 }
 
-export async function closeJudge({ job, params }: Judge): Promise<void> {
-  await job.close();
+const ownClassifier = (place: Place) => ({
+  path: checkpointPath(place, "classifier"),
+  scaling: place.config.classifierScaling,
+});
+
+function extractorOf({ config }: Place, extractor: string) {
+  const { file, scaling } = config.extractors!.find(({ name }) => name === extractor)!;
+  return { path: file.path, scaling };
+}
+
+export function closeJudge({ params }: Judge): void {
   disposeParams(params);
 }
 
-/** Features of some images of the data, a batch at a time; each is freed when the next is asked for. */
-export async function* featuresOf(judge: Judge, split: "train" | "test", indices: readonly number[]) {
-  const input = (from: number, to: number) => ({ split, indices: indices.slice(from, to) });
-  for await (const { features } of judged(judge, indices.length, input)) yield features;
+/** Features of some images of a set, a batch at a time; each is freed when the next is asked for. */
+export function* featuresOf(judge: Judge, set: ImageSet, indices: readonly number[]) {
+  const images = (from: number, to: number) => imageBatch(set, indices.slice(from, to)).x0;
+  for (const { features } of judged(judge, indices.length, images)) yield features;
 }
 
 /** Features of drawn images, as bytes. */
-export async function* featuresOfImages(judge: Judge, images: Uint8Array) {
+export function* featuresOfImages(judge: Judge, bytes: Uint8Array) {
+  const { shape } = judge.run.data.train;
   const size = imageSize(judge.run);
-  const input = (from: number, to: number) => ({
-    images: Float32Array.from(images.subarray(from * size, to * size), (byte) => byte / 127.5 - 1),
-  });
-  for await (const { features } of judged(judge, images.length / size, input)) yield features;
+  const images = (from: number, to: number) => {
+    const values = Float32Array.from(bytes.subarray(from * size, to * size), (byte) => byte / 127.5 - 1);
+    return tf.tensor4d(values, [to - from, ...shape]);
+  };
+  for (const { features } of judged(judge, bytes.length / size, images)) yield features;
 }
 
-/** The share of test images whose class is guessed right. */
-export async function accuracy(judge: Judge, test: ImageSet, indices: readonly number[]): Promise<number> {
-  const input = (from: number, to: number) => ({ split: "test", indices: indices.slice(from, to) }) as const;
+/** The share of images whose class is guessed right. */
+export async function accuracy(judge: Judge, set: ImageSet, indices: readonly number[]): Promise<number> {
+  const images = (from: number, to: number) => imageBatch(set, indices.slice(from, to)).x0;
   const guesses: number[] = [];
-  for await (const { logits } of judged(judge, indices.length, input)) {
+  for (const { logits } of judged(judge, indices.length, images)) {
     const best = tf.argMax(logits, -1);
     guesses.push(...(await best.data()));
     best.dispose();
   }
-  const right = guesses.filter((guess, i) => guess === test.labels[indices[i]!]).length;
+  const right = guesses.filter((guess, i) => guess === set.labels[indices[i]!]).length;
   return right / indices.length;
 }
 
 /** Features and logits of `count` images, a batch at a time; each is freed when the next is asked for. */
-async function* judged(
-  { run, params, job, classes }: Judge,
+function* judged(
+  { run, classify }: Judge,
   count: number,
-  inputOf: (from: number, to: number) => JudgeInput,
-): AsyncGenerator<{ features: tf.Tensor2D; logits: tf.Tensor2D }> {
-  for (const { from, to } of batches(run, count)) {
+  images: (from: number, to: number) => tf.Tensor4D,
+): Generator<ReturnType<Classifier>> {
+  for (const { from, to } of batches(count)) {
     run.signal.throwIfAborted();
-    const rows = (await job.outputs(params, inputOf(from, to), to - from)) as tf.Tensor2D;
-    const [features, logits] = tf.split(rows, [rows.shape[1] - classes, classes], 1) as [
-      tf.Tensor2D,
-      tf.Tensor2D,
-    ];
-    rows.dispose();
+    const { features, logits } = tf.tidy(() => ({ ...classify(images(from, to)) }));
     try {
       yield { features, logits };
     } finally {

@@ -18,7 +18,7 @@ import {
 } from "cfd-distill";
 import { loadNetworkCheckpoint } from "cfd-distill/node";
 import type { Halving } from "./config.js";
-import { checkpointPath, type Workplace } from "./workplace.js";
+import { checkpointPath, type Place } from "./place.js";
 
 /** What a loss needs, from a teacher that answers when it is asked. */
 export type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & {
@@ -90,7 +90,7 @@ export function featureTerms(
  * depth. What they say of classes means nothing.
  */
 export async function earlierClassifiers(
-  place: Workplace,
+  place: Place,
   count: number,
 ): Promise<{ models: Classifier[]; params: Params[] }> {
   if (count === 0) return { models: [], params: [] };

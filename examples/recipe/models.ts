@@ -17,7 +17,7 @@ import {
   type Unet,
 } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { checkpointPath, type Workplace } from "./workplace.js";
+import { checkpointPath, type Place } from "./place.js";
 
 /** A diffusion model but for its weights; students take all of it over from their teacher. */
 export interface Description {
@@ -34,7 +34,7 @@ export interface Model extends Description {
 }
 
 /** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries. */
-export function teacherOf({ config, data }: Workplace): Description {
+export function teacherOf({ config, data }: Place): Description {
   const { unet: size, base, teacherSteps } = config;
   const classes = data.train.classes.length;
   return {
@@ -45,7 +45,7 @@ export function teacherOf({ config, data }: Workplace): Description {
 }
 
 /** The network of the classifier that the run trains. */
-export function classifierOf({ config, data }: Workplace) {
+export function classifierOf({ config, data }: Place) {
   const { network } = config.classifier;
   const classes = data.train.classes.length;
   if (network.type === "resnet") return resnet({ ...network, classes });
@@ -54,7 +54,7 @@ export function classifierOf({ config, data }: Workplace) {
 }
 
 /** The model of a finished stage: its averaged weights where it has them. */
-export async function loadModel(place: Workplace, stage: string): Promise<Model> {
+export async function loadModel(place: Place, stage: string): Promise<Model> {
   const { network, params, ema, schedule, predictionType, steps } = await loadCheckpoint(
     checkpointPath(place, stage),
   );
@@ -81,22 +81,12 @@ export interface ClassifierModel {
   readonly params: Params;
 }
 
-/**
- * The run's classifier, in inference mode; it takes images in [-1, 1].
- *
- * @param weights in place of the checkpoint's, which are then freed
- */
-export async function loadClassifier(
-  place: Workplace,
-  weights?: Params,
-): Promise<{ model: Classifier; params: Params }> {
+/** The run's classifier, in inference mode; it takes images in [-1, 1]. */
+export async function loadClassifier(place: Place): Promise<{ model: Classifier; params: Params }> {
   const path = checkpointPath(place, "classifier");
   const { network, params } = await loadNetworkCheckpoint(path);
-  if (weights) disposeParams(params);
   if (isUnet(network)) throw new Error(`${path}: expected a classifier, got a U-Net.`);
-  const used = weights ?? params;
-  const model = classifier(network, used, place.config.classifierScaling ?? {});
-  return { model, params: used };
+  return { model: classifier(network, params, place.config.classifierScaling ?? {}), params };
 }
 
 /** What a checkpoint of any network may hold. */

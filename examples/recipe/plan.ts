@@ -8,7 +8,7 @@ import { evaluate, present } from "./report.js";
 import { drawSamples } from "./sampling.js";
 import type { Run } from "./stage.js";
 import { halve, trainClassifier, trainTeacher } from "./stages.js";
-import { checkpointPath, type Workplace } from "./workplace.js";
+import { checkpointPath, type Place } from "./place.js";
 
 /** One stage: it goes on where it was interrupted, and does nothing where it is finished. */
 export interface PlannedStage {
@@ -68,7 +68,7 @@ export function chooseStages(config: RecipeConfig, names: readonly string[] | un
 }
 
 /** Refuses a stage whose teacher or classifier is not there, or not finished. */
-export async function checkNeeds(place: Workplace, { name, needs }: PlannedStage): Promise<void> {
+export async function checkNeeds(place: Place, { name, needs }: PlannedStage): Promise<void> {
   for (const need of needs) {
     const path = checkpointPath(place, need);
     if (!existsSync(path)) throw new Error(`${name} needs the stage ${need} first: ${path} is not there.`);

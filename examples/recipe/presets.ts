@@ -23,7 +23,6 @@ export interface Shipped {
 const scratch: Preset = {
   preset: "scratch",
   dataset: "emoji-groups",
-  parallel: 2,
   teacherSteps: 16,
   unet: { channels: 16, multipliers: [1, 2, 2], attention: [2], blocks: 1, groups: 8 },
   flip: true,
@@ -69,7 +68,6 @@ const scratch: Preset = {
 const smoke: Preset = {
   ...scratch,
   preset: "smoke",
-  parallel: 1,
   teacherSteps: 8,
   unet: { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4 },
   base: { ...scratch.base, steps: 6, batch: 4, warmup: 2 },
@@ -248,7 +246,6 @@ const grid: Preset = { ...confirm, preset: "grid", arms: confirmingArms(compared
 const paper: Preset = {
   preset: "paper",
   dataset: "cifar10",
-  parallel: 1,
   teacherSteps: 1024,
   unet: { channels: 128, multipliers: [1, 2, 2, 2], attention: [1], blocks: 2, groups: 32 },
   flip: true,

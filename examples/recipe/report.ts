@@ -10,7 +10,7 @@ import { lossPlot } from "./plot.js";
 import { imageSize, LIVE, readSamples, readyMethods, shownClasses } from "./sampling.js";
 import type { Run } from "./stage.js";
 import { textTable } from "./table.js";
-import { checkpointPath } from "./workplace.js";
+import { checkpointPath } from "./place.js";
 
 const GAP = 6;
 

@@ -1,11 +1,11 @@
 import { availableParallelism, cpus } from "node:os";
 import "cfd-distill/backends/wasm";
-import { createRng, useBackend } from "cfd-distill";
+import { createRng } from "cfd-distill";
 import type { CliChoice } from "./cli.js";
 import type { RecipeConfig } from "./config.js";
 import { configure } from "./configure.js";
-import { hire, shared } from "./crew.js";
 import { openDirectory } from "./directory.js";
+import { nameOf, startEngine } from "./engine.js";
 import { checkDisk, freeBytes, planOf } from "./estimate.js";
 import { checkNeeds, chooseStages, type PlannedStage } from "./plan.js";
 import { duration } from "./progress.js";
@@ -24,25 +24,23 @@ export type DataLoader = (config: RecipeConfig, signal: AbortSignal) => Data | P
 export async function runRecipe(choice: CliChoice, load: DataLoader, signal: AbortSignal): Promise<void> {
   const started = performance.now();
   const config = await configure(choice);
-  const engine = await useBackend(config.engine);
+  const engine = await startEngine(config.engine, choice);
   const stages = chooseStages(config, choice.stages);
-  const loaded = await load(config, signal);
-  const data = config.parallel === 1 ? loaded : shared(loaded);
+  const data = await load(config, signal);
   const place = { out: choice.out, config, data };
   if (choice.dryRun) {
-    console.log(await planOf(place, stages));
+    console.log(await planOf(place, stages, engine));
     return;
   }
   await openDirectory(choice.out, config, choice);
   await checkDisk(place, stages, await freeBytes(choice.out));
-  if (takesLong(stages)) console.log(await planOf(place, stages));
+  if (takesLong(stages)) console.log(await planOf(place, stages, engine));
   const watchers = watchersOf(choice, place);
-  const run: Run = { ...place, rng: createRng(config.seed), signal, crew: hire(place), watchers };
+  const run: Run = { ...place, rng: createRng(config.seed), signal, watchers };
   const { train, test } = data;
-  const threads = run.crew.count === 1 ? "" : ` in ${run.crew.count} threads`;
   console.log(
     `${train.labels.length} training and ${test.labels.length} test images of ${train.shape.join("x")}, ` +
-      `engine ${engine.name}${threads}, results in ${choice.out}/`,
+      `engine ${nameOf(engine)}, results in ${choice.out}/`,
   );
   for (const { where } of watchers) console.log(where);
   log(run, { event: choice.resume ? "resume" : "start", engine, machine: machine() });
@@ -55,7 +53,6 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
     }
     finished = true;
   } finally {
-    await run.crew.end();
     await showAll(watchers, finished ? "finished" : "stopped");
   }
   console.log(`Done in ${duration((performance.now() - started) / 1000)}.`);

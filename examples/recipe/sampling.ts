@@ -3,14 +3,22 @@ import { existsSync, mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { decodeSafetensors, disposeParams, encodeSafetensors, safetensorsMetadata } from "cfd-distill";
+import {
+  decodeSafetensors,
+  disposeParams,
+  encodeSafetensors,
+  noise,
+  safetensorsMetadata,
+  sampleDdim,
+} from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
 import { inSteps, type Halving, type RecipeConfig } from "./config.js";
 import { fingerprint } from "./import.js";
-import { loadModel } from "./models.js";
+import { denoiserOf, loadModel } from "./models.js";
 import { progress } from "./progress.js";
+import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
 import type { Run } from "./stage.js";
-import { checkpointPath, type Workplace } from "./workplace.js";
+import { checkpointPath, type Place } from "./place.js";
 
 /** A model and the number of steps to sample it with. */
 export interface Method {
@@ -63,24 +71,23 @@ function labelOf({ halvings, files }: RecipeConfig, halving: Halving): string {
 }
 
 /** Those methods whose networks are there already. */
-export function readyMethods(place: Workplace): Method[] {
+export function readyMethods(place: Place): Method[] {
   return methodsOf(place.config).filter(({ stage }) => existsSync(checkpointPath(place, stage)));
 }
 
-/** Samples that one thread computes at a time. */
-const BATCH = 20;
+/** Images that are computed at a time. */
+const BATCH = 40;
 
-/** 0 ... count - 1 in pieces of a batch for each thread. */
-export function batches({ crew }: Run, count: number): { from: number; to: number }[] {
-  const size = BATCH * crew.count;
-  return Array.from({ length: Math.ceil(count / size) }, (_, i) => ({
-    from: i * size,
-    to: Math.min((i + 1) * size, count),
+/** 0 ... count - 1 in pieces of a batch. */
+export function batches(count: number): { from: number; to: number }[] {
+  return Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => ({
+    from: i * BATCH,
+    to: Math.min((i + 1) * BATCH, count),
   }));
 }
 
 /** Which classes the columns of the picture show. */
-export function shownClasses({ config, data }: Workplace): number[] {
+export function shownClasses({ config, data }: Place): number[] {
   const { classes } = data.train;
   const { drawn, shown } = config;
   const chosen = shown?.map((name) => classes.indexOf(name)) ?? classes.map((_, label) => label);
@@ -135,37 +142,39 @@ export async function readSamples(run: Run, method: Method): Promise<Drawn> {
   return { images: images!.data as Uint8Array, millisecondsPerImage };
 }
 
-function samplesPath({ out }: Workplace, { stage, steps }: Method): string {
+function samplesPath({ out }: Place, { stage, steps }: Method): string {
   return join(out, "samples", `${stage}-in-${steps}.safetensors`);
 }
 
 /** Numbers in one image. */
-export function imageSize({ data }: Workplace): number {
+export function imageSize({ data }: Place): number {
   const [height, width, channels] = data.train.shape;
   return height * width * channels;
 }
 
 async function sampleMethod(run: Run, method: Method): Promise<Drawn> {
-  const { params } = await loadModel(run, method.stage);
+  const { signal, data, config } = run;
+  const loaded = await loadModel(run, method.stage);
+  const shift = config.halvings.find(({ name }) => name === method.stage)?.shift;
+  const model = shiftedDenoiser(denoiserOf(loaded, loaded.params), shift);
+  const schedule = shiftedSchedule(loaded.schedule, shift);
   const { seeds, labels } = startsOf(run);
   const images = new Uint8Array(seeds.length * imageSize(run));
   const bar = progress(method.label, seeds.length, 0);
-  const job = await run.crew.open({ kind: "sampler", stage: method.stage }, params);
   const started = performance.now();
   try {
-    for (const { from, to } of batches(run, seeds.length)) {
-      run.signal.throwIfAborted();
-      const input = { seeds: seeds.slice(from, to), labels: labels.slice(from, to), steps: method.steps };
-      const drawn = await job.outputs(params, input, to - from);
+    for (const { from, to } of batches(seeds.length)) {
+      const zT = noise(seeds.slice(from, to), data.train.shape);
+      const options = { steps: method.steps, labels: labels.slice(from, to), signal };
+      const drawn = await sampleDdim(model, schedule, zT, options);
       images.set(await asBytes(drawn), from * imageSize(run));
-      drawn.dispose();
+      tf.dispose([zT, drawn]);
       bar.update(to, "");
     }
     return { images, millisecondsPerImage: (performance.now() - started) / seeds.length };
   } finally {
     bar.stop();
-    await job.close();
-    disposeParams(params);
+    disposeParams(loaded.params);
   }
 }
 

@@ -2,31 +2,29 @@ import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import {
+  accumulateGrads,
   assignParams,
   clipByGlobalNorm,
   disposeParams,
   readTerms,
   restoreRng,
   updateEma,
+  valueAndGrads,
   type Checkpoint,
   type NetworkCheckpoint,
   type Optimizer,
   type Params,
   type Rng,
-  type ValueAndGrads,
 } from "cfd-distill";
 import { loadNetworkCheckpoint, saveCheckpoint } from "cfd-distill/node";
 import type { TrainingConfig } from "./config.js";
-import type { Crew, Job } from "./crew.js";
 import { progress } from "./progress.js";
-import type { StepInput, Task } from "./tasks.js";
+import type { Terms } from "./terms.js";
 import { showAll, type Watcher } from "./watch/watcher.js";
-import { checkpointPath, type Workplace } from "./workplace.js";
+import { checkpointPath, type Place } from "./place.js";
 
 /** What every stage of a run shares. */
-export interface Run extends Workplace {
-  /** Who computes. */
-  readonly crew: Crew;
+export interface Run extends Place {
   /** Each stage forks its own stream from this one. */
   readonly rng: Rng;
   /** Stops the run at the next step, after a checkpoint. */
@@ -50,8 +48,7 @@ export interface Stage {
   readonly optimizer: Optimizer;
   /** Gradients are scaled down to this global norm. */
   readonly maxNorm: number;
-  /** What is computed of a batch, and of how many samples. */
-  readonly task: Extract<Task, { kind: "teacher" | "classifier" | "halving" }>;
+  readonly terms: Terms;
   readonly training: TrainingConfig;
 }
 
@@ -81,13 +78,12 @@ export async function train(run: Run, stage: Stage): Promise<void> {
     saved = step;
     await showAll(run.watchers, "running");
   };
-  const job = await run.crew.open(stage.task, stage.params);
   const bar = progress(stage.title, stage.training.steps, step);
   try {
     while (step < stage.training.steps) {
       if (run.signal.aborted) await save();
       run.signal.throwIfAborted();
-      const terms = await trainStep(stage, job, step, rng);
+      const terms = await trainStep(stage, step, rng);
       step++;
       if (step % run.config.logEvery === 0 || step === stage.training.steps) {
         log(run, { stage: stage.name, step, ...rounded(terms) });
@@ -98,18 +94,17 @@ export async function train(run: Run, stage: Stage): Promise<void> {
     }
   } finally {
     bar.stop();
-    await job.close();
   }
 }
 
 /** One step, whose random numbers come from a stream of its own. */
-async function trainStep(
-  stage: Stage,
-  job: Job<StepInput>,
-  step: number,
-  rng: Rng,
-): Promise<Record<string, number>> {
-  const { terms, grads } = await ofWholeBatch(stage, job, rng.fork(step));
+async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<string, number>> {
+  const { batch, microBatches } = stage.training;
+  const size = batch / microBatches;
+  const { terms, grads } = accumulateGrads(microBatches, (i) => {
+    const rows = { batch, from: i * size, to: (i + 1) * size };
+    return valueAndGrads(() => stage.terms(rng.fork(step), rows), stage.params);
+  });
   const norm = tf.tidy(() => {
     const clipped = clipByGlobalNorm(grads, stage.maxNorm);
     stage.optimizer.apply(stage.params, clipped.grads);
@@ -121,38 +116,6 @@ async function trainStep(
   } finally {
     tf.dispose([terms, grads, norm]);
   }
-}
-
-/** Terms and gradients of a batch, computed a micro-batch at a time: their means. */
-async function ofWholeBatch(
-  { params, training }: Stage,
-  job: Job<StepInput>,
-  rng: Rng,
-): Promise<ValueAndGrads> {
-  const { batch, microBatches } = training;
-  const size = batch / microBatches;
-  const part = (i: number) => job.valueAndGrads(params, { rng: rng.state(), batch, first: i * size }, size);
-  let sum = await part(0);
-  for (let i = 1; i < microBatches; i++) {
-    const next = await part(i);
-    const before = sum;
-    sum = combine(tf.add, sum, next);
-    tf.dispose([before.terms, before.grads, next.terms, next.grads]);
-  }
-  if (microBatches === 1) return sum;
-  const mean = combine((a) => tf.div(a, microBatches), sum, sum);
-  tf.dispose([sum.terms, sum.grads]);
-  return mean;
-}
-
-function combine(
-  f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
-  a: ValueAndGrads,
-  b: ValueAndGrads,
-): ValueAndGrads {
-  const all = <T extends Readonly<Record<string, tf.Tensor>>>(x: T, y: T) =>
-    Object.fromEntries(Object.keys(x).map((name) => [name, f(x[name]!, y[name]!)])) as unknown as T;
-  return { terms: all(a.terms, b.terms), grads: all(a.grads, b.grads) };
 }
 
 async function restore(run: Run, stage: Stage): Promise<{ step: number; rng: Rng; saved: number }> {

@@ -1,7 +1,8 @@
 import { adam, cloneParams, cosineAnnealing, disposeParams, emaDecay, linearWarmup, sgd } from "cfd-distill";
 import { inSteps, type Halving, type RecipeConfig } from "./config.js";
-import { classifierOf, loadModel, teacherOf } from "./models.js";
+import { classifierOf, teacherOf } from "./models.js";
 import { train, type Run } from "./stage.js";
+import { classifierTerms, openHalving, teacherTerms } from "./terms.js";
 
 /** The diffusion model that the others learn from: of its weights the average is used. */
 export async function trainTeacher(run: Run): Promise<void> {
@@ -19,7 +20,7 @@ export async function trainTeacher(run: Run): Promise<void> {
     ema: { params: ema, decay: emaDecay(base.emaDecay) },
     optimizer,
     maxNorm: 1,
-    task: { kind: "teacher" },
+    terms: teacherTerms(run, params),
     training: base,
   }).finally(() => {
     disposeParams(params);
@@ -42,7 +43,7 @@ export async function trainClassifier(run: Run): Promise<void> {
     params,
     optimizer,
     maxNorm: 5,
-    task: { kind: "classifier" },
+    terms: classifierTerms(run, params),
     training,
   }).finally(() => {
     disposeParams(params);
@@ -58,22 +59,23 @@ function rateOf({ schedule, rate, steps }: RecipeConfig["classifier"]): (step: n
 /** Trains one student to do in one step what its teacher does in two. It starts from the teacher's weights. */
 export async function halve(run: Run, halving: Halving): Promise<void> {
   const { method, studentSteps, name, label, seed } = halving;
-  const { params, ...teacher } = await loadModel(run, halving.teacher);
+  const { student, terms, dispose } = await openHalving(run, halving);
+  const { params, ...description } = student;
   const ema = halving.emaDecay === undefined ? undefined : cloneParams(params);
   const optimizer = adam({ learningRate: cosineAnnealing(halving) });
   await train(run, {
     name,
     ...(seed !== undefined && { stream: `halving to ${studentSteps}, seed ${seed}` }),
     title: `${label ?? method.toUpperCase()} to ${inSteps(studentSteps)}`,
-    describe: { ...teacher, steps: studentSteps, imageShape: run.data.train.shape },
+    describe: { ...description, imageShape: run.data.train.shape },
     params,
     ...(ema && { ema: { params: ema, decay: emaDecay(halving.emaDecay!) } }),
     optimizer,
     maxNorm: 1,
-    task: { kind: "halving", halving },
+    terms,
     training: halving,
   }).finally(() => {
-    disposeParams(params);
+    dispose();
     if (ema) disposeParams(ema);
     optimizer.dispose();
   });

@@ -238,7 +238,7 @@ function measuring({ config, report }: MeasuredRun): string[] {
 }
 
 function making({ groundwork, screen, otherClassifier, chains, confirm }: Experiment): string[] {
-  const { config, machine, seconds } = groundwork;
+  const { config, machine, threads, seconds } = groundwork;
   const { unet, base, classifier, halvings, teacherSteps } = config;
   const total = (run: FinishedRun, wanted: (stage: string) => boolean) =>
     duration(Object.entries(run.seconds).reduce((sum, [stage, time]) => sum + (wanted(stage) ? time : 0), 0));
@@ -258,7 +258,7 @@ function making({ groundwork, screen, otherClassifier, chains, confirm }: Experi
         (confirm ? `; the chains of ${seedsOf(confirm)} seeds: ${total(confirm, arm)}` : "") +
         ".",
     ]),
-    `On ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, engine ${config.engine} in ${config.parallel} threads, interruptions left out; the machine did ` +
+    `On ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, engine ${config.engine} in ${threads} threads, interruptions left out; the machine did ` +
       "other things beside.",
   ];
 }

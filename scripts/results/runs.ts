@@ -1,6 +1,7 @@
 // What a finished run of a recipe tells: its config, its log and its report, as they lie in docs/results.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { BackendReport } from "cfd-distill";
 import type { Halving, RecipeConfig } from "../../examples/recipe/config.js";
 import { readLog } from "../../examples/recipe/curves.js";
 import type { Distances, Judgement, Measurements, Row } from "../../examples/recipe/evaluate.js";
@@ -16,6 +17,7 @@ export interface Machine {
 export interface FinishedRun {
   readonly config: RecipeConfig;
   readonly machine: Machine;
+  readonly threads: number;
   /** Training time of each stage in seconds, interruptions left out. */
   readonly seconds: Readonly<Record<string, number>>;
 }
@@ -76,9 +78,12 @@ export function readExperiment(folder: string): Experiment {
 
 /** Of a run's folder config.json and log.jsonl. */
 export function readRun(folder: string): FinishedRun {
-  const config = readJson(join(folder, "config.json")) as RecipeConfig;
+  const config = readJson(join(folder, "config.json")) as RecipeConfig & { readonly parallel?: number };
   const log = readLog(readFileSync(join(folder, "log.jsonl"), "utf8"));
-  return { config, machine: machineOf(log), seconds: secondsOf(log) };
+  const { machine, engine } = startOf(log);
+  // Before the engine had threads, workers shared each batch, and how many was a setting.
+  const threads = engine.threads ?? config.parallel ?? 1;
+  return { config, machine, threads, seconds: secondsOf(log) };
 }
 
 /** The same with report.json. */
@@ -113,11 +118,16 @@ function resultsOf(config: RecipeConfig, { rows, extractors }: Measurements): Re
 
 type Log = ReturnType<typeof readLog>;
 
-function machineOf(log: Log): Machine {
-  const machine = log.find(({ event }) => event === "start")?.machine as Machine | undefined;
-  if (machine === undefined)
-    throw new Error("log.jsonl: expected the machine in the event that starts a run.");
-  return machine;
+interface Start {
+  readonly machine: Machine;
+  readonly engine: BackendReport;
+}
+
+function startOf(log: Log): Start {
+  const start = log.find(({ event }) => event === "start") as Partial<Start> | undefined;
+  const { machine, engine } = start ?? {};
+  if (machine && engine) return { machine, engine };
+  throw new Error("log.jsonl: expected machine and engine in the event that starts a run.");
 }
 
 /** Between two lines of a stage that no other event parts; scaled to all its steps. */

@@ -4,7 +4,6 @@ import "cfd-distill/backends/webgl";
 import "cfd-distill/backends/webgpu";
 import { expect, it } from "vitest";
 import { adam, noise, readTerms, useBackend, valueAndGrads } from "cfd-distill";
-import { copyOf, withValues } from "../../src/backends/engine.js";
 import { wasmPaths } from "./wasm-paths.js";
 
 it.each(["webgl", "webgpu"] as const)("%s says what computes, and never forwards to cpu", async (name) => {
@@ -56,18 +55,6 @@ it("runs several engines in one page in turn, and takes tensors along", async ()
   }
   x.dispose();
 });
-
-it.each(["webgl", "webgpu"] as const)(
-  "%s lends a tensor's numbers, and copies those it is given",
-  async (name) => {
-    await useBackend(name);
-    const memory = Float32Array.of(9, 1, -0, 3.5, NaN, 9);
-    const tensor = copyOf(memory.subarray(1, 5), [2, 2]);
-    memory.fill(7);
-    expect(await withValues(tensor, (values) => Array.from(values))).toEqual([1, -0, 3.5, NaN]);
-    tensor.dispose();
-  },
-);
 
 it.each(["webgl", "webgpu"] as const)("%s trains within the memory of its first steps", async (name) => {
   await useBackend(name);

@@ -21,7 +21,7 @@ import { parseArguments } from "../../examples/recipe/cli.js";
 import { configure } from "../../examples/recipe/configure.js";
 import { loadEmoji } from "../../examples/recipe/data.js";
 import { fingerprint, importNetwork, readClassifier, readModel } from "../../examples/recipe/import.js";
-import type { Workplace } from "../../examples/recipe/workplace.js";
+import type { Place } from "../../examples/recipe/place.js";
 
 const home = mkdtempSync(join(tmpdir(), "import-"));
 const at = (name: string) => join(home, name);
@@ -31,7 +31,7 @@ const options = (...words: string[]) =>
   parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke", ...words]);
 
 /** A run's place whose config has these words. */
-async function placeOf(...words: string[]): Promise<Workplace> {
+async function placeOf(...words: string[]): Promise<Place> {
   const out = mkdtempSync(at("run-"));
   mkdirSync(join(out, "checkpoints"));
   return { out, config: await configure(options(...words)), data };

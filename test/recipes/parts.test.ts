@@ -205,10 +205,10 @@ describe("the plan", () => {
 
 describe("the costs", () => {
   it("are told before: steps, time and checkpoints of each stage", async () => {
-    await useBackend("wasm");
+    const engine = await useBackend("wasm");
     const before = tf.memory().numTensors;
     const place = { out: "runs/nowhere", config, data: loadEmoji() };
-    const text = await planOf(place, chooseStages(config, ["teacher", "cfd", "picture"]));
+    const text = await planOf(place, chooseStages(config, ["teacher", "cfd", "picture"]), engine);
     expect(text).toMatch(/teacher +6 steps of 4 +about \d+ s +1 MB/);
     expect(text).toMatch(/cfd-2 +3 steps of 4 +about \d+ s +1 MB/);
     expect(text).toContain("  picture\n");
@@ -231,12 +231,8 @@ describe("the config", () => {
     [{ ...config, seed: "1" }, "seed: Invalid input: expected number, received string"],
     [{ ...config, base: { ...config.base, speed: 1 } }, "unknown setting base.speed"],
     [
-      { ...config, engine: "node", parallel: 2 },
-      "engine node uses all cores by itself: parallel must be 1, not 2",
-    ],
-    [
       { ...config, base: { ...config.base, batch: 4, microBatches: 3 } },
-      "base: a batch of 4 cannot be cut into 3 micro-batches for 1 threads",
+      "base: a batch of 4 cannot be cut into 3 micro-batches",
     ],
     [
       { ...config, halvings: [...config.halvings.slice(0, -1), { ...config.halvings.at(-1), layers: 3 }] },
@@ -263,6 +259,8 @@ describe("the run's directory", () => {
     await openDirectory(out, config, fresh);
     expect(JSON.parse(await readFile(join(out, "config.json"), "utf8"))).toEqual(config);
     await expect(openDirectory(out, config, fresh)).rejects.toThrow("already holds a run. Add --resume");
+    await openDirectory(out, config, { resume: true, force: false });
+    await writeFile(join(out, "config.json"), JSON.stringify({ ...config, parallel: 2 })); // of an earlier version
     await openDirectory(out, config, { resume: true, force: false });
     const other = { ...config, seed: 3 };
     await expect(openDirectory(out, other, { resume: true, force: false })).rejects.toThrow(
@@ -319,7 +317,7 @@ describe("the command line", () => {
     const choice = parse("--preset", "scratch", "--seed", "7", "--steps-scale", "0.5");
     expect(choice).toMatchObject({ resume: false, force: false, dryRun: false });
     const chosen = await configure(choice);
-    expect(chosen).toMatchObject({ preset: "scratch", seed: 7, engine: "wasm", parallel: 2 });
+    expect(chosen).toMatchObject({ preset: "scratch", seed: 7, engine: "wasm" });
     expect(chosen.base.steps).toBe(Math.round(presets.quickstart.scratch.base.steps / 2));
     expect(parse().out).toBe("runs/quickstart");
     expect(parse("--preset", "smoke").out).toBe("runs/quickstart-smoke");
@@ -330,9 +328,9 @@ describe("the command line", () => {
     ]);
   });
 
-  it("changes the preset's threads, engine and single settings", async () => {
-    expect(await configure(parse("--parallel", "3"))).toMatchObject({ parallel: 3 });
-    expect(await configure(parse("--engine", "node"))).toMatchObject({ engine: "node", parallel: 1 });
+  it("changes the preset's engine and single settings, but by the number of threads nothing", async () => {
+    expect(await configure(parse("--threads", "3"))).toEqual(await configure(parse()));
+    expect(await configure(parse("--engine", "node"))).toMatchObject({ engine: "node" });
     const changed = await configure(parse("--set", "base.rate=1e-4", "--set", "halvings.0.steps=7"));
     expect([changed.base.rate, changed.halvings[0]!.steps]).toEqual([1e-4, 7]);
     await expect(configure(parse("--preset", "scratch", "--teacher-steps", "12"))).rejects.toThrow(
@@ -388,6 +386,8 @@ describe("the command line", () => {
     await writeFile(path, JSON.stringify(config));
     expect(await configure(parse("--config", path))).toEqual(config);
     expect(await configure(parse("--config", path, "--seed", "3"))).toEqual({ ...config, seed: 3 });
+    await writeFile(path, JSON.stringify({ ...config, parallel: 2 })); // as before the engine had threads
+    expect(await configure(parse("--config", path))).toEqual(config);
     await writeFile(path, "{");
     await expect(configure(parse("--config", path))).rejects.toThrow(`${path}: expected JSON, got:`);
     await rm(home, { recursive: true });
@@ -397,7 +397,7 @@ describe("the command line", () => {
     [["--resum"], "unknown option '--resum'\n(Did you mean --resume?)"],
     [["--seed", "1.5"], "It must be an integer."],
     [["--steps-scale", "0"], "It must be a positive number."],
-    [["--parallel", "0"], "It must be at least 1."],
+    [["--threads", "0"], "It must be at least 1."],
     [["--engine", "gpu"], "Allowed choices are wasm, cpu, node, cuda."],
     [["--config", "a.json", "--preset", "smoke"], "cannot be used with option '--preset <size>'"],
     [["--force", "--resume"], "cannot be used with option '--resume'"],

@@ -19,7 +19,7 @@ import { html } from "../../examples/recipe/watch/markup.js";
 import { page } from "../../examples/recipe/watch/page.js";
 import { tensorboard } from "../../examples/recipe/watch/tensorboard.js";
 import { watchersOf } from "../../examples/recipe/watch/watchers.js";
-import type { Workplace } from "../../examples/recipe/workplace.js";
+import type { Place } from "../../examples/recipe/place.js";
 import { crc32c, readEvents, readFolder } from "./event-file.js";
 
 const choose = (...words: string[]) =>
@@ -46,7 +46,7 @@ const measured = {
 };
 
 let out: string;
-let place: Workplace;
+let place: Place;
 beforeEach(() => {
   out = join(mkdtempSync(join(tmpdir(), "watch-")), 'a"<b>');
   mkdirSync(out);
@@ -66,7 +66,7 @@ describe("the page of a run", () => {
   it("has settings, progress, losses, samples and distances", () => {
     const text = reportPage(shown()).replaceAll(/\s+/g, " ");
     expect(text).toMatch(/<h1> ?a&#34;&#60;b&#62; <span class="state finished">finished<\/span>/);
-    expect(text).toContain("engine wasm, 1 thread, seed 0");
+    expect(text).toContain("engine wasm, seed 0");
     expect(text).toContain('<progress max="6" value="4"></progress></td> <td>4 of 6</td> <td>0.300</td>');
     expect(text).toContain('<progress max="3" value="0"></progress></td> <td>0 of 3</td> <td></td>');
     // x: from 54, a quarter of 270 a step. y: the middle of 166 below 8.

@@ -6,13 +6,13 @@ import type { Measurements } from "../evaluate.js";
 import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf } from "../panel.js";
 import { stagesOf } from "../plan.js";
 import { measuredCells } from "../report.js";
-import type { Workplace } from "../workplace.js";
+import type { Place } from "../place.js";
 import { html, type Html } from "./markup.js";
 import type { State } from "./watcher.js";
 
 /** What the page shows. */
 export interface Shown {
-  readonly place: Workplace;
+  readonly place: Place;
   /** The content of log.jsonl. */
   readonly log: string;
   /** A PNG, once there is one. */
@@ -72,15 +72,15 @@ export function reportPage({ place, log, picture, measured, state, now, style }:
 /** The most classes that are named. */
 const NAMED = 12;
 
-function summary({ out, config, data: { train, test } }: Workplace): Html {
-  const { engine, parallel, seed, unet, teacherSteps } = config;
+function summary({ out, config, data: { train, test } }: Place): Html {
+  const { engine, seed, unet, teacherSteps } = config;
   const { classes } = train;
   const more = classes.length > NAMED ? `, and ${classes.length - NAMED} more` : "";
   const rows = {
     Images: `${count(train.labels.length)} to train on and ${count(test.labels.length)} to test, ${train.shape.join("x")}`,
     Classes: `${classes.length}: ${classes.slice(0, NAMED).join(", ")}${more}`,
     Teacher: `${inSteps(teacherSteps)}; U-Net of ${unet.multipliers.map((by) => by * unet.channels).join(", ")} channels`,
-    Computing: `engine ${engine}, ${parallel === 1 ? "1 thread" : `${parallel} threads`}, seed ${seed}`,
+    Computing: `engine ${engine}, seed ${seed}`,
     Folder: resolve(out),
   };
   return html`<dl>
@@ -92,7 +92,7 @@ function summary({ out, config, data: { train, test } }: Workplace): Html {
   </dl>`;
 }
 
-function progressTable({ config }: Workplace, curves: readonly Curve[]): Html {
+function progressTable({ config }: Place, curves: readonly Curve[]): Html {
   const rows = stagesOf(config).map(({ name, training }) => {
     const title = html`<th scope="row">${titleOf(name)}</th>`;
     const file = config.files[name];

@@ -3,14 +3,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "cfd-distill/node";
 import type { Measurements } from "../evaluate.js";
-import type { Workplace } from "../workplace.js";
+import type { Place } from "../place.js";
 import { reportPage } from "./html.js";
 import type { State, Watcher } from "./watcher.js";
 
 const style = readFileSync(new URL("./page.css", import.meta.url), "utf8");
 
 /** Keeps report.html in the run's directory up to date with the other files there. */
-export function page(place: Workplace): Watcher {
+export function page(place: Place): Watcher {
   const path = join(place.out, "report.html");
   const read = (name: string) => readFile(join(place.out, name)).catch(() => undefined);
   const show = async (state: State) => {

@@ -1,0 +1,15 @@
+import { useBackend, type BackendReport } from "cfd-distill";
+import type { CliChoice } from "./cli.js";
+import type { RecipeConfig } from "./config.js";
+
+/** Starts what computes. The number of threads is no part of a run's config, as no bit of a result depends on it. */
+export function startEngine(name: RecipeConfig["engine"], { threads }: CliChoice): Promise<BackendReport> {
+  if (threads === undefined) return useBackend(name);
+  if (name === "wasm") return useBackend(name, { threads });
+  throw new Error(`--threads: expected the engine wasm, the only one whose threads can be set, got ${name}.`);
+}
+
+/** "wasm in 2 threads". */
+export function nameOf({ name, threads = 1 }: BackendReport): string {
+  return threads === 1 ? name : `${name} in ${threads} threads`;
+}
