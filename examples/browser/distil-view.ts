@@ -102,8 +102,8 @@ function follow(parts: Parts, settings: Settings, saved: Saved | undefined): Lis
   paint(saved?.samples ?? {});
   let where = "";
   return {
-    started(engine, workers) {
-      where = workers === 1 ? `on ${engine}` : `on ${engine} in ${workers} workers`;
+    started(engine, threads) {
+      where = threads === 1 ? `on ${engine}` : `on ${engine} in ${threads} threads`;
     },
     progress(loss) {
       losses.push(loss);

@@ -1,7 +1,6 @@
 // A distillation that can be stopped after any step and goes on, elsewhere or later, as if it had not been.
 import * as tf from "@tensorflow/tfjs";
 import {
-  accumulateGrads,
   adam,
   clipByGlobalNorm,
   cosineAnnealing,
@@ -14,19 +13,10 @@ import {
   readTerms,
   restoreRng,
   sampleDdim,
-  splitBatch,
   valueAndGrads,
   type DecodedCheckpoint,
-  type Params,
-  type ValueAndGrads,
 } from "cfd-distill";
-import { openHalving, type HalvingSetup, type StepInput } from "./halving.js";
-
-/**
- * Every batch is computed in so many shares, one after the other or side by side: the shares decide how sums round, so
- * the result is the same to the bit on one core and on several.
- */
-export const SHARES = 2;
+import { openHalving, type HalvingSetup } from "./halving.js";
 
 /** What the visitor chose. */
 export interface Settings {
@@ -47,33 +37,26 @@ export interface Distillation {
   dispose(): void;
 }
 
-/** Computes loss and gradients of one batch. */
-export type Compute = (params: Params, input: StepInput, batch: number) => Promise<ValueAndGrads>;
-
-/**
- * Opens a distillation at its first step, or where `checkpoint` was taken. `compute` replaces this thread.
- */
+/** Opens a distillation at its first step, or where `checkpoint` was taken. */
 export function openDistillation(
   setup: HalvingSetup,
   settings: Settings,
   checkpoint?: Uint8Array,
-  compute?: Compute,
 ): Distillation {
   const start = decodeCheckpoint(checkpoint ?? setup.teacher); // a student starts from its teacher's weights
   const { network, params, schedule, predictionType, imageShape } = start;
   const { steps } = checkpoint ? start : { steps: start.steps / 2 };
   const model = { network, params, schedule, predictionType, steps, imageShape };
-  const { batch, rate } = setup.recipe;
+  const { rate } = setup.recipe;
   const optimizer = adam({ learningRate: cosineAnnealing({ rate, steps: settings.steps }) });
   if (start.optimizer) optimizer.restore(start.optimizer);
   const rng = start.rng ? restoreRng(start.rng) : createRng(settings.seed);
   let done = checkpoint ? (start.step ?? 0) : 0;
-  const halving = compute ? undefined : openHalving(setup, params);
-  const learn = compute ?? ((_, input) => Promise.resolve(inShares(halving!, params, input, batch)));
+  const halving = openHalving(setup, params);
 
   return {
     async step() {
-      const { terms, grads } = await learn(params, { rng: rng.fork(done).state() }, batch);
+      const { terms, grads } = valueAndGrads(() => halving.terms(rng.fork(done)), params);
       tf.tidy(() => {
         optimizer.apply(params, clipByGlobalNorm(grads, 1).grads);
       });
@@ -91,21 +74,11 @@ export function openDistillation(
       return encodeCheckpoint({ ...model, ...state });
     },
     dispose() {
-      halving?.dispose();
+      halving.dispose();
       disposeParams(params);
       optimizer.dispose();
     },
   };
-}
-
-function inShares(
-  { terms }: ReturnType<typeof openHalving>,
-  params: Params,
-  input: StepInput,
-  batch: number,
-): ValueAndGrads {
-  const shares = splitBatch(batch, SHARES);
-  return accumulateGrads(SHARES, (i) => valueAndGrads(() => terms(input, shares[i]!), params));
 }
 
 type Model = Pick<

@@ -1,10 +1,10 @@
 // Distils, away from the page's thread. Every run begins in a worker of its own and ends with what was saved.
 import type * as tf from "@tensorflow/tfjs";
-import { connectReplicas, decodeCheckpoint, disposeParams } from "cfd-distill";
-import { draw, openDistillation, SHARES, type Compute, type Settings } from "./distillation.js";
+import { decodeCheckpoint, disposeParams } from "cfd-distill";
+import { draw, openDistillation, type Settings } from "./distillation.js";
 import { loadEmoji } from "./emoji.js";
 import type { EngineName } from "./engines.js";
-import type { HalvingSetup, StepInput } from "./halving.js";
+import type { HalvingSetup } from "./halving.js";
 import type { Manifest } from "../recipe/shipped.js";
 import { startEngine } from "./start-engine.js";
 import { save, type Samples, type Saved } from "./store.js";
@@ -28,8 +28,8 @@ export interface Task {
  * two ways, which keep no common order.
  */
 export interface Listener {
-  /** What computes: this worker, or so many others. */
-  readonly started: (engine: EngineName, workers: number) => Told;
+  /** What computes, in how many threads. */
+  readonly started: (engine: EngineName, threads: number) => Told;
   readonly progress: (loss: number) => Told;
   readonly samples: (samples: Samples) => Told;
   /** The run goes on, but a reload would lose it. */
@@ -46,14 +46,13 @@ let pausing = false;
 /** Trains until the settings' steps are done or until `pause`. */
 async function run(task: Task, listener: Listener): Promise<Saved> {
   const { engine, settings } = task;
-  await startEngine(engine);
+  const { threads = 1 } = await startEngine(engine);
   const setup = {
     ...task.halving,
     method: settings.method,
     images: await loadEmoji(task.dataset, task.base),
   };
-  const compute = engine === "wasm" && crossOriginIsolated ? await sideBySide(setup) : undefined;
-  const distillation = openDistillation(setup, settings, task.saved?.checkpoint, compute);
+  const distillation = openDistillation(setup, settings, task.saved?.checkpoint);
   const losses = [...(task.saved?.losses ?? [])];
   const samples = { ...task.saved?.samples };
   const show = async (of: keyof Samples, images: tf.Tensor4D) => {
@@ -72,7 +71,7 @@ async function run(task: Task, listener: Listener): Promise<Saved> {
     return saved;
   };
 
-  await listener.started(engine, compute ? SHARES : 1);
+  await listener.started(engine, threads);
   await show("teacher", await drawTeacher(task));
   await showStudent();
   while (losses.length < settings.steps && !pausing) {
@@ -92,14 +91,6 @@ async function drawTeacher({ halving, seeds, labels }: Task): Promise<tf.Tensor4
   const images = await draw(teacher, seeds, labels);
   disposeParams(teacher.params);
   return images;
-}
-
-/** Workers that compute a share of each batch; they share memory, which the page may only if it is isolated. */
-async function sideBySide(setup: HalvingSetup): Promise<Compute> {
-  const start = () => new Worker(self.location.href, { type: "module", name: "replica" }); // this very file
-  const workers = Array.from({ length: SHARES }, start);
-  const replicas = await connectReplicas<StepInput>(workers, setup);
-  return (...batch) => replicas.valueAndGrads(...batch);
 }
 
 /** Ends the run after the step under way; it resolves then. */

@@ -1,4 +1,4 @@
-// One halving, by PD or CFD, as functions of the student's weights: what the distilling worker and its helpers share.
+// One halving, by PD or CFD, as a function of the student's weights.
 import * as tf from "@tensorflow/tfjs";
 import {
   cfdLoss,
@@ -10,14 +10,11 @@ import {
   drawBatch,
   drawTimes,
   progressiveLoss,
-  restoreRng,
   type ClassifierNetwork,
   type ImageSet,
   type LossTerms,
   type Params,
   type Rng,
-  type RngState,
-  type Share,
 } from "cfd-distill";
 import type { Manifest } from "../recipe/shipped.js";
 
@@ -31,14 +28,10 @@ export interface HalvingSetup {
   readonly images: ImageSet;
 }
 
-/** Of a step: the stream that the whole batch is drawn from, whoever computes how much of it. */
-export interface StepInput {
-  readonly rng: RngState;
-}
-
 /** A halving, ready to compute. */
 export interface Halving {
-  readonly terms: (input: StepInput, share: Share) => LossTerms;
+  /** Of a batch that `rng` draws. */
+  readonly terms: (rng: Rng) => LossTerms;
   /** Frees teacher and classifier. */
   readonly dispose: () => void;
 }
@@ -53,11 +46,10 @@ export function openHalving(setup: HalvingSetup, params: Params): Halving {
   const judge = method === "cfd" ? openClassifier(setup.classifier) : undefined;
   const studentSteps = source.steps / 2;
 
-  const terms = (input: StepInput, share: Share): LossTerms => {
-    const rng = restoreRng(input.rng);
-    const times = drawTimes(rng, share.batch, studentSteps).slice(share.start, share.end);
-    const batch = { ...draw(images, rng, recipe.flip, share), times, studentSteps };
-    const models = { student, teacher, schedule };
+  const models = { student, teacher, schedule, studentSteps };
+  const terms = (rng: Rng): LossTerms => {
+    const times = drawTimes(rng, recipe.batch, studentSteps);
+    const batch = { ...draw(images, rng, recipe), times };
     return judge
       ? cfdLoss({ ...models, ...batch, classifier: judge.model, temperature: recipe.temperature })
       : progressiveLoss({ ...models, ...batch, weighting: recipe.weighting });
@@ -74,10 +66,8 @@ function openClassifier(bytes: Uint8Array) {
   return { model: classifier(network as ClassifierNetwork, params), params };
 }
 
-/** A share of a batch with its noise and classes. The whole batch is drawn, so that it is the same for every share. */
-function draw(images: ImageSet, rng: Rng, flip: boolean, { start, end, batch }: Share) {
+/** A batch with its noise and classes. */
+function draw(images: ImageSet, rng: Rng, { batch, flip }: HalvingSetup["recipe"]) {
   const { x0, labels } = drawBatch(images, rng, { batch, flip });
-  const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
-  const part = (of: tf.Tensor4D) => tf.slice(of, start, end - start);
-  return { x0: part(x0), eps: part(eps), labels: labels.slice(start, end) };
+  return { x0, labels, eps: tf.tensor4d(rng.normals(x0.size), x0.shape) };
 }

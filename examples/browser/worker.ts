@@ -1,7 +1,6 @@
 // The page's workers, by their names: in one file, so that TensorFlow.js is packed and fetched once for all.
 import { expose } from "comlink";
 import { distiller } from "./distiller.js";
-import { serveShare } from "./replica.js";
 import { sampler } from "./sampler.js";
 
 switch (self.name) {
@@ -11,9 +10,6 @@ switch (self.name) {
   case "distiller":
     expose(distiller);
     break;
-  case "replica":
-    serveShare();
-    break;
   default:
-    throw new Error(`worker.ts: expected the name sampler, distiller or replica, got ${self.name}.`);
+    throw new Error(`worker.ts: expected the name sampler or distiller, got ${self.name}.`);
 }

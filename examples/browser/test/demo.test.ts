@@ -199,7 +199,7 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(await page.isHidden("#file-error")).toBe(true);
   });
 
-  it("distils, pauses, survives a reload and ends with the bits of a run in two workers", async () => {
+  it("distils, pauses, survives a reload and ends with the bits of a run in several threads", async () => {
     const { page } = await openQuick();
     await page.selectOption("#distil-steps", "30");
     await page.click("#distil-go");
@@ -217,7 +217,7 @@ describe.skipIf(!chromium)("the demo", () => {
     const beside = await openQuick(isolated.url);
     await beside.page.selectOption("#distil-steps", "30");
     await beside.page.click("#distil-go");
-    await waitForText(beside.page, "#distil-status", /steps\/s on wasm in 2 workers/);
+    await waitForText(beside.page, "#distil-status", /steps\/s on wasm in \d+ threads/);
     expect(Buffer.compare(whole, await finish(beside.page))).toBe(0);
 
     await page.click("#distil-use");
