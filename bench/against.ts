@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { createRng, useBackend } from "cfd-distill";
+import { createRng } from "cfd-distill";
 import { importPackage } from "./cache.js";
-import { show, table } from "./table.js";
+import type { Options } from "./options.js";
+import { startEngine } from "./engine.js";
+import { inThreads, show, table } from "./table.js";
 import { takeTurns } from "./timing.js";
 
 /** What is used here of jax-js, whose arrays are freed by the function that they are passed to. */
@@ -39,12 +41,15 @@ const SHAPES: readonly Shape[] = [
 ];
 
 /** A convolution's value and both gradients, here and in what a JavaScript user would take instead. */
-export async function compareWithJavaScript(rounds: number): Promise<string> {
+export async function compareWithJavaScript({ rounds, threads }: Options): Promise<string> {
+  const count = threads.at(-1)!;
   const jax = await importPackage<Jax>("@jax-js/jax", "0.1.25");
   await jax?.init("wasm");
   jax?.defaultDevice("wasm");
-  await useBackend("wasm"); // but not cpu, which so keeps its stock kernels
-  const rows = [["ms, 3x3 convolution and its gradients", "here", "jax-js", "times", "tfjs cpu", "times"]];
+  await startEngine("wasm", count); // but not cpu, which so keeps its stock kernels
+  const rows = [
+    ["ms, 3x3 convolution and its gradients", inThreads(count), "jax-js", "times", "tfjs cpu", "times"],
+  ];
   for (const shape of SHAPES) {
     const { batch, channels, size } = shape;
     const cpu = batch === 1 ? trainTensorflow("cpu", shape) : undefined;

@@ -1,76 +1,50 @@
-import { startHere, type Contender, type Engine } from "./contender.js";
-import { findPytorch, startPytorch, STORED } from "./pytorch.js";
-import { megabytes, show, table } from "./table.js";
+import { startHere, type Contender } from "./contender.js";
+import { compareMemory } from "./memory.js";
+import type { Options } from "./options.js";
+import { PARTS, type Part, type Row } from "./parts.js";
+import { findPytorch, startPytorch } from "./pytorch.js";
+import { inThreads, show, table } from "./table.js";
 import { takeTurns } from "./timing.js";
-import { paper, small, type StepName, type Workload } from "./workloads.js";
 
-export interface ComparisonOptions {
-  readonly engine: Engine;
-  /** The Node that runs this library's side. */
-  readonly node: string;
-  readonly rounds: number;
+/** What one row took, in ms. */
+interface Measured {
+  readonly row: Row;
+  readonly batch: number;
+  /** For each number of threads. */
+  readonly here: readonly number[];
+  readonly pytorch: readonly number[];
+  /** TensorFlow itself, which takes all cores. */
+  readonly native: number;
 }
 
-interface Row {
-  readonly title: string;
-  readonly step: StepName;
-  /** Times PyTorch's on as many threads, under Node 22 and later and under Node 20. */
-  readonly target: string;
-  readonly nativeTarget: string;
-}
-
-interface Part {
-  readonly title: string;
-  readonly workload: Workload;
-  readonly stored: (typeof STORED)[keyof typeof STORED];
-  readonly rows: readonly Row[];
-}
-
-const PARTS: readonly Part[] = [
-  {
-    title: "small U-Net, batch 16",
-    workload: small,
-    stored: STORED.small,
-    rows: [
-      { title: "forward", step: "forward", target: "", nativeTarget: "" },
-      { title: "base step", step: "base", target: "1.5 (Node 20: 1.8)", nativeTarget: "1.2" },
-      { title: "progressive step", step: "progressive", target: "1.5", nativeTarget: "1.2" },
-      { title: "CFD step, ResNet-18", step: "cfd", target: "1.5", nativeTarget: "1.2" },
-    ],
-  },
-  {
-    title: "paper's U-Net, batch 4",
-    workload: paper,
-    stored: STORED.paper,
-    rows: [
-      { title: "forward", step: "forward", target: "1.5", nativeTarget: "1.1" },
-      { title: "base step", step: "base", target: "2.0", nativeTarget: "1.2" },
-    ],
-  },
-];
-
-const THREADS = [1, 2];
-
-/** Steps and memory of this library beside PyTorch's, which take turns; the issue's table. */
-export async function compareWithPytorch(options: ComparisonOptions): Promise<string> {
+/** Steps and memory of this library beside PyTorch's in as many threads; what threads gain. */
+export async function compareWithPytorch(options: Options): Promise<string> {
+  const { threads } = options;
   const python = findPytorch();
-  const theirs = python === undefined ? "PyTorch, stored" : "PyTorch";
-  const columns = ["1 worker", theirs, "ratio", "2 workers", theirs, "ratio", "target"];
   const native = await runsNatively(options.node);
-  const times = [["ms", ...columns, ...(native ? ["node", "ratio", "target"] : [])]];
-  const memory = [["peak memory of a base step, MB", ...columns]];
+  const theirs = python === undefined ? "PyTorch, stored" : "PyTorch";
+  const columns = [...threads.flatMap((count) => [inThreads(count), theirs, "ratio"]), "target"];
+  const times = [["ms", ...columns, ...(native ? ["node", "ratio"] : [])]];
+  const gains = [[`from ${inThreads(threads[0]!)} to ${threads.at(-1)!}`, ...GAINS]];
   for (const part of PARTS) {
-    times.push([part.title, ...times[0]!.slice(1).map(() => "")]);
-    times.push(...(await timeRows(part, python, native, options)));
-    memory.push(...(await memoryRows(part, python, options)));
+    const measured = await measure(part, python, native, options);
+    times.push(titled(part, times[0]!), ...measured.map((one) => timesRow(one, native)));
+    gains.push(titled(part, gains[0]!), ...measured.map((one) => gainsRow(one, threads)));
   }
-  return `${table(times)}\n\n${table(memory)}`;
+  const memory = await compareMemory(columns, python, options);
+  return [table(times), ...(threads[0] === 1 && threads.length > 1 ? [table(gains)] : []), memory].join(
+    "\n\n",
+  );
 }
+
+const GAINS = ["gain", "target", "PyTorch's", "serial share", "target"];
+
+const titled = ({ title }: Part, head: readonly string[]) => [title, ...head.slice(1).map(() => "")];
 
 /** Whether the engine `node` is there; it is measured beside the others, and not missed silently. */
 async function runsNatively(node: string): Promise<boolean> {
   try {
-    (await startHere("node", node)).close();
+    (await startHere("node", node, 0)).close();
     return true;
   } catch (error) {
     const { message } = error as Error;
@@ -79,67 +53,56 @@ async function runsNatively(node: string): Promise<boolean> {
   }
 }
 
-async function timeRows(
-  part: Part,
+/** The medians of a part's rows: every column is a process of its own, and all take turns. */
+async function measure(
+  { workload, rows, stored }: Part,
   python: string | undefined,
   withNative: boolean,
-  options: ComparisonOptions,
-) {
-  const here = await startHere(options.engine, options.node);
-  const pytorch = await startPytorch(python);
-  const native = withNative ? await startHere("node", options.node) : undefined;
-  const sides = [here, pytorch, native];
-  await Promise.all(sides.map(async (side) => side?.make(part.workload)));
-  const rows: string[][] = [];
-  for (const { title, step, target, nativeTarget } of part.rows) {
-    const runners = THREADS.flatMap((threads) =>
-      [here, pytorch].map((side) => side && (() => side.time(step, threads))),
-    );
-    // TensorFlow uses all cores by itself.
-    const medians = await takeTurns([...runners, native && (() => native.time(step, 1))], options.rounds);
-    if (!pytorch) medians[3] = part.stored[step] ?? NaN; // stored with two threads only
-    const [, , , theirs = NaN, ms = NaN] = medians;
-    const last = native ? [show(ms), show(ms / theirs, 2), nativeTarget] : [];
-    rows.push([`  ${title}`, ...pairs(medians, (time) => show(time)), target, ...last]);
+  { engine, node, rounds, threads }: Options,
+): Promise<Measured[]> {
+  const here = await Promise.all(threads.map((count) => startHere(engine, node, count)));
+  const pytorch = await Promise.all(threads.map((count) => startPytorch(python, count)));
+  const native = withNative ? await startHere("node", node, 0) : undefined;
+  const sides: (Contender | undefined)[] = [...here, ...pytorch, native];
+  await Promise.all(sides.map(async (side) => side?.make(workload)));
+  const measured: Measured[] = [];
+  for (const row of rows) {
+    const runners = sides.map((side) => side && (() => side.time(row.step)));
+    const medians = await takeTurns(runners, rounds);
+    const theirs = medians.slice(threads.length, 2 * threads.length);
+    measured.push({
+      row,
+      batch: workload.batch,
+      here: medians.slice(0, threads.length),
+      // What is stored was measured in two threads.
+      pytorch: python ? theirs : threads.map((count) => (count === 2 ? (stored[row.step] ?? NaN) : NaN)),
+      native: medians.at(-1)!,
+    });
   }
   for (const side of sides) side?.close();
-  return rows;
+  return measured;
 }
 
-/** Ours, theirs and their ratio, for one thread and for two. */
-function pairs([a = NaN, b = NaN, c = NaN, d = NaN]: readonly number[], format: (x: number) => string) {
-  return [format(a), format(b), show(a / b, 2), format(c), format(d), show(c / d, 2)];
+function timesRow({ row, batch, here, pytorch, native }: Measured, withNative: boolean): string[] {
+  const { perSecond } = row;
+  const shown = (ms: number) => (perSecond ? show((1000 * batch) / ms, 1) : show(ms, ms < 100 ? 1 : 0));
+  const ratio = (ours: number, theirs: number) => show(perSecond ? theirs / ours : ours / theirs, 2);
+  const cells = here.flatMap((ms, i) => [shown(ms), shown(pytorch[i]!), ratio(ms, pytorch[i]!)]);
+  const last = withNative ? [shown(native), ratio(native, pytorch.at(-1)!)] : [];
+  return [`  ${row.title}`, ...cells, row.target ?? "", ...last];
 }
 
-/** The highest resident memory of three base steps, each contender in a fresh process; and what the steps added. */
-async function memoryRows(part: Part, python: string | undefined, options: ComparisonOptions) {
-  const measured: { peak: number; added: number }[] = [];
-  for (const threads of THREADS) {
-    const here = await startHere(options.engine, options.node);
-    // PyTorch as it comes: the settings that make it faster hold more memory.
-    const pytorch = await startPytorch(python, { tuned: false });
-    for (const contender of [here, pytorch])
-      measured.push(await peakMemory(contender, part.workload, threads));
-  }
-  const row = (title: string, kind: "peak" | "added") => {
-    return [
-      title,
-      ...pairs(
-        measured.map((memory) => memory[kind]),
-        megabytes,
-      ),
-      "1.5",
-    ];
-  };
-  return [row(`${part.title}, the process`, "peak"), row("  of it added by the steps", "added")];
-}
-
-async function peakMemory(contender: Contender | undefined, workload: Workload, threads: number) {
-  if (contender === undefined) return { peak: NaN, added: NaN };
-  await contender.make(workload);
-  const { rss } = await contender.memory();
-  for (let step = 0; step < 3; step++) await contender.time("base", threads);
-  const { peak } = await contender.memory();
-  contender.close();
-  return { peak, added: peak - rss };
+/** How many times as fast the most threads are as one, and the serial share that explains it by Amdahl's law. */
+function gainsRow({ row, here, pytorch }: Measured, threads: readonly number[]): string[] {
+  const count = threads.at(-1)!;
+  const gain = here[0]! / here.at(-1)!;
+  const serial = (count / gain - 1) / (count - 1);
+  return [
+    `  ${row.title}`,
+    show(gain, 2),
+    row.gain ?? "",
+    show(pytorch[0]! / pytorch.at(-1)!, 2),
+    `${show(100 * serial, 1)} %`,
+    row.serial ?? "",
+  ];
 }

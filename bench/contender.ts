@@ -8,17 +8,14 @@ import type { StepName, Workload } from "./workloads.js";
 export type Engine = "cpu" | "wasm" | "node";
 
 /** What a contender is asked, one line of JSON each; it answers each with one line. */
-export type Request =
-  | { readonly make: Workload }
-  | { readonly step: StepName; readonly threads: number }
-  | { readonly memory: true };
+export type Request = { readonly make: Workload } | { readonly step: StepName } | { readonly memory: true };
 
 /** A process that holds a workload and runs its steps when asked, so that contenders can take turns. */
 export interface Contender {
   readonly name: string;
   make(workload: Workload): Promise<{ readonly parameters: number }>;
   /** Milliseconds of one step, by the contender's own clock. */
-  time(step: StepName, threads: number): Promise<number>;
+  time(step: StepName): Promise<number>;
   /** Resident bytes now and at their highest. */
   memory(): Promise<{ readonly rss: number; readonly peak: number }>;
   close(): void;
@@ -61,7 +58,7 @@ export async function startContender(
   return {
     name,
     make: (workload) => ask({ make: workload }),
-    time: async (step, threads) => (await ask<{ ms: number }>({ step, threads })).ms,
+    time: async (step) => (await ask<{ ms: number }>({ step })).ms,
     memory: () => ask({ memory: true }),
     close: () => {
       child.kill();
@@ -69,8 +66,8 @@ export async function startContender(
   };
 }
 
-/** This library on an engine, under the Node at `node`. */
-export function startHere(engine: Engine, node: string): Promise<Contender> {
+/** This library under the Node at `node`. An engine's threads are fixed when it starts; only wasm's can be told. */
+export function startHere(engine: Engine, node: string, threads: number): Promise<Contender> {
   const script = fileURLToPath(new URL("server.ts", import.meta.url));
-  return startContender(node, ["--import", "tsx", script, engine]);
+  return startContender(node, ["--import", "tsx", script, engine, String(threads)]);
 }

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRng } from "cfd-distill";
-import { table } from "./table.js";
+import type { Options } from "./options.js";
+import { startEngine } from "./engine.js";
+import { inThreads, table } from "./table.js";
 import { medianTime } from "./timing.js";
 
 const BATCH = 16;
@@ -53,15 +55,17 @@ function attentionProduct(rounds: number): string[] {
   return [`matMul [${BATCH}, ${pixels}, ${channels}], q k'`, ...speeds];
 }
 
-/** A table of GFLOP/s per operation on the engine that runs. */
-export function timeOps(rounds: number): string {
+/** A table of GFLOP/s per operation, in this process. */
+export async function timeOps(options: Options): Promise<string> {
+  const { rounds } = options;
+  await startEngine(options.engine, options.threads.at(-1)!);
   const shapes = [
     [32, 32],
     [64, 16],
     [128, 32],
   ] as const;
   return table([
-    ["GFLOP/s", "forward", "input gradient", "filter gradient"],
+    [`GFLOP/s, ${inThreads(options.threads.at(-1)!)}`, "forward", "input gradient", "filter gradient"],
     ...shapes.map((shape) => convolution(shape, rounds)),
     attentionProduct(rounds),
   ]);

@@ -35,7 +35,7 @@ function specification(points: readonly Point[]) {
     encoding: {
       x: { field: "value", type: "quantitative", scale: { type: "log", base: 2 }, title: dimension },
       y: { field, type: "quantitative", title, scale: { type: "log", base: 2 } },
-      color: { field: "workers", type: "nominal", title: "workers" },
+      color: { field: "threads", type: "nominal", title: "threads" },
     },
   });
   const row = (field: "ms" | "megabytes", title: string) => ({

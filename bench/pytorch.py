@@ -1,7 +1,7 @@
 """The bench's networks in PyTorch: the reference for speed and memory.
 
-Reads requests from standard input and answers each with a line of JSON (see contender.ts):
-{"make": workload}, {"step": name, "threads": n} -> {"ms": ...}, {"memory": true} -> {"rss": ..., "peak": ...}.
+Computes in as many threads as its argument says, reads requests from standard input and answers each with a line of JSON (see contender.ts):
+{"make": workload}, {"step": name} -> {"ms": ...}, {"memory": true} -> {"rss": ..., "peak": ...}.
 """
 
 import copy
@@ -220,6 +220,7 @@ def memory():
 
 
 def main():
+    torch.set_num_threads(int(sys.argv[1]))
     print(json.dumps({"name": f"PyTorch {torch.__version__.split('+')[0]}"}), flush=True)
     work = None
     for line in sys.stdin:
@@ -229,7 +230,6 @@ def main():
             work = Work(workload["unet"], workload["batch"], workload["size"])
             answer = {"parameters": sum(p.numel() for p in work.model.parameters())}
         elif "step" in request:
-            torch.set_num_threads(request["threads"])
             start = time.perf_counter()
             name, *arguments = request["step"].split()
             getattr(work, name)(*map(int, arguments))

@@ -21,14 +21,15 @@ const KEEP_MEMORY = { MALLOC_TRIM_THRESHOLD_: "2000000000", MALLOC_MMAP_THRESHOL
 const FOLDER = `${CACHE}/pytorch`;
 const CPU_WHEELS = "https://download.pytorch.org/whl/cpu";
 
-/** PyTorch on CPU: the one that python3 has, or one installed into a cache folder. Nothing where there is neither. */
+/** PyTorch on CPU in so many threads; nothing without a Python that has it. */
 export async function startPytorch(
   python: string | undefined,
+  threads: number,
   { tuned = true } = {},
 ): Promise<Contender | undefined> {
   if (python === undefined) return undefined;
   const script = fileURLToPath(new URL("pytorch.py", import.meta.url));
-  return startContender(python, [script], tuned ? KEEP_MEMORY : {});
+  return startContender(python, [script, String(threads)], tuned ? KEEP_MEMORY : {});
 }
 
 /** The Python that has PyTorch, which is installed first if need be; undefined where that fails. */

@@ -1,7 +1,7 @@
-import type { ComparisonOptions } from "./comparison.js";
+import type { Options } from "./options.js";
 import { startHere, type Contender } from "./contender.js";
 import { findPytorch, startPytorch } from "./pytorch.js";
-import { show, table } from "./table.js";
+import { inThreads, show, table } from "./table.js";
 import { takeTurns } from "./timing.js";
 import { small } from "./workloads.js";
 
@@ -10,22 +10,22 @@ const MEMORY = 250e6; // bytes that sampling may add
 const LARGEST = 64; // from about 16 images on, more make no image faster
 
 /** Images per second of the small U-Net by DDIM, beside PyTorch with as many threads. */
-export async function timeSampling({ engine, node, rounds }: ComparisonOptions): Promise<string> {
-  const batch = await batchByMemory(() => startHere(engine, node));
-  const here = await startHere(engine, node);
-  const pytorch = await startPytorch(findPytorch());
-  const workload = { ...small, batch };
-  await Promise.all([here.make(workload), pytorch?.make(workload)]);
-  const rows = [[`images/s, batch ${batch}`, "1 worker", "PyTorch", "2 workers", "PyTorch"]];
+export async function timeSampling({ engine, node, rounds, threads }: Options): Promise<string> {
+  const batch = await batchByMemory(() => startHere(engine, node, 1));
+  const python = findPytorch();
+  const sides: (Contender | undefined)[] = [];
+  for (const count of threads) {
+    sides.push(await startHere(engine, node, count), await startPytorch(python, count));
+  }
+  await Promise.all(sides.map(async (side) => side?.make({ ...small, batch })));
+  const columns = threads.flatMap((count) => [inThreads(count), "PyTorch"]);
+  const rows = [[`images/s, batch ${batch}`, ...columns]];
   for (const steps of STEPS) {
-    const runners = [1, 2].flatMap((threads) =>
-      [here, pytorch].map((side) => side && (() => side.time(`sample ${steps}`, threads))),
-    );
+    const runners = sides.map((side) => side && (() => side.time(`sample ${steps}`)));
     const times = await takeTurns(runners, rounds);
     rows.push([`${steps} steps`, ...times.map((ms) => show((1000 * batch) / ms, 1))]);
   }
-  here.close();
-  pytorch?.close();
+  for (const side of sides) side?.close();
   return table(rows);
 }
 
@@ -36,7 +36,7 @@ async function batchByMemory(start: () => Promise<Contender>): Promise<number> {
     const contender = await start();
     await contender.make({ ...small, batch });
     const { rss } = await contender.memory();
-    await contender.time("sample 1", 1);
+    await contender.time("sample 1");
     peaks.push((await contender.memory()).peak - rss);
     contender.close();
   }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { ComparisonOptions } from "./comparison.js";
+import type { Options } from "./options.js";
 import { startHere } from "./contender.js";
 import { plotScaling } from "./plot.js";
 import { show } from "./table.js";
@@ -11,7 +11,7 @@ import { small, type Workload } from "./workloads.js";
 export interface Point {
   readonly dimension: "batch" | "width" | "image size";
   readonly value: number;
-  readonly workers: number;
+  readonly threads: number;
   /** Of a base step. */
   readonly ms: number;
   /** The process's highest resident memory, MB. */
@@ -35,19 +35,19 @@ function workloadOf(dimension: Dimension, value: number): Workload {
   return { ...small, unet: { ...small.unet, channels: value } };
 }
 
-/** Time and memory of a base step over batch, width, image size and workers; writes the report's table and plot. */
-export async function measureScaling(options: ComparisonOptions): Promise<string> {
+/** Time and memory of a base step over batch, width, image size and threads; writes the report's table and plot. */
+export async function measureScaling(options: Options): Promise<string> {
   const points: Point[] = [];
   const known = new Map<string, Measured>(); // the small U-Net itself is a point of each dimension
   for (const dimension of Object.keys(VALUES) as Dimension[]) {
     for (const value of VALUES[dimension]) {
-      for (const workers of [1, 2]) {
+      for (const threads of options.threads) {
         const workload = workloadOf(dimension, value);
-        const key = JSON.stringify([workload, workers]);
-        const measured = known.get(key) ?? (await measure(workload, workers, options));
+        const key = JSON.stringify([workload, threads]);
+        const measured = known.get(key) ?? (await measure(workload, threads, options));
         known.set(key, measured);
-        points.push({ dimension, value, workers, ...measured });
-        console.error(`${dimension} ${value}, workers ${workers}: ${show(measured.ms)} ms`);
+        points.push({ dimension, value, threads, ...measured });
+        console.error(`${dimension} ${value}, threads ${threads}: ${show(measured.ms)} ms`);
       }
     }
   }
@@ -62,10 +62,10 @@ export async function measureScaling(options: ComparisonOptions): Promise<string
 }
 
 function markdown(points: readonly Point[]): string {
-  const rows = points.map(({ dimension, value, workers, ms, megabytes }) => {
-    return `| ${dimension} ${value} | ${workers} | ${show(ms)} | ${show(megabytes)} |`;
+  const rows = points.map(({ dimension, value, threads, ms, megabytes }) => {
+    return `| ${dimension} ${value} | ${threads} | ${show(ms)} | ${show(megabytes)} |`;
   });
-  return ["| small U-Net, but | workers | ms a base step | peak MB |", "|---|---|---|---|", ...rows].join(
+  return ["| small U-Net, but | threads | ms a base step | peak MB |", "|---|---|---|---|", ...rows].join(
     "\n",
   );
 }
@@ -73,11 +73,11 @@ function markdown(points: readonly Point[]): string {
 type Measured = Pick<Point, "ms" | "megabytes">;
 
 /** In a process of its own, as memory once taken is not given back. The first step does not count. */
-async function measure(workload: Workload, workers: number, options: ComparisonOptions): Promise<Measured> {
-  const contender = await startHere(options.engine, options.node);
+async function measure(workload: Workload, threads: number, options: Options): Promise<Measured> {
+  const contender = await startHere(options.engine, options.node, threads);
   await contender.make(workload);
   const times: number[] = [];
-  for (let step = 0; step <= options.rounds; step++) times.push(await contender.time("base", workers));
+  for (let step = 0; step <= options.rounds; step++) times.push(await contender.time("base"));
   const { peak } = await contender.memory();
   contender.close();
   return { ms: median(times.slice(1)), megabytes: peak / 1e6 };

@@ -1,22 +1,23 @@
 // This library as a contender: answers the requests of contender.ts, as pytorch.py does.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { useBackend } from "cfd-distill";
 import type { Engine, Request } from "./contender.js";
+import { startEngine } from "./engine.js";
 import { makeWork, type Work } from "./steps.js";
 
 const engine = process.argv[2] as Engine;
+const threads = Number(process.argv[3]);
 let work: Work | undefined;
 
 async function answer(request: Request): Promise<object> {
   if ("make" in request) {
-    work = makeWork(engine, request.make);
+    work = makeWork(request.make);
     return { parameters: work.parameters };
   }
   if ("memory" in request) return processMemory();
   if (work === undefined) throw new Error("make a workload first");
   const start = performance.now();
-  await work.run(request.step, request.threads);
+  await work.run(request.step);
   return { ms: performance.now() - start };
 }
 
@@ -31,7 +32,7 @@ const say = (message: object) => {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 };
 
-const { name, device } = await useBackend(engine);
+const { name, device } = await startEngine(engine, threads);
 say({ name: `${device ?? name}, Node ${process.versions.node}` });
 for await (const line of createInterface({ input: process.stdin })) {
   try {

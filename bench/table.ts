@@ -11,6 +11,11 @@ export function show(value: number, digits = 0): string {
   return Number.isNaN(value) ? "-" : value.toFixed(digits);
 }
 
+/** "1 thread", "2 threads". */
+export function inThreads(count: number): string {
+  return count === 1 ? "1 thread" : `${count} threads`;
+}
+
 /** Bytes as megabytes (10^6). */
 export function megabytes(bytes: number): string {
   return show(bytes / 1e6);

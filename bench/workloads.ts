@@ -11,7 +11,8 @@ export interface Workload {
 }
 
 /** A forward pass, sampling by DDIM in so many steps, or a training step: loss, gradients, clipping, Adam. */
-export type StepName = "forward" | `sample ${number}` | TrainingStep;
+export type StepName = DrawingStep | TrainingStep;
+export type DrawingStep = "forward" | `sample ${number}`;
 export type TrainingStep = "base" | "progressive" | "cfd";
 
 /** 1.11 M parameters; 8.23 GFLOP forward. */
