@@ -116,7 +116,7 @@ describe("a memory that cannot be shared", () => {
       vi.spyOn(WebAssembly, "Memory").mockImplementation(function (given: WebAssembly.MemoryDescriptor) {
         if (given.maximum! > pages) throw new RangeError("could not allocate memory");
         return new Memory(given);
-      } as never);
+      });
     expect(sharedMaximum()).toBe(65536);
     upTo(20000);
     expect(sharedMaximum()).toBe(16384);
