@@ -1,7 +1,7 @@
 import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../../src/index.js";
-import { cases, draw, evaluateCase, groupNormCase } from "../support/compositions.js";
+import { attentionCase, cases, draw, evaluateCase, groupNormCase } from "../support/compositions.js";
 
 // Kernels that are called for parts of their units, in any order: the bits are those of one call.
 
@@ -27,7 +27,8 @@ vi.mock("../../src/backends/wasm/jobs.js", async (original) => {
 const each = (units: number): Parts => Array.from({ length: units }, (_, i) => [i, i + 1] as const);
 const plans: Record<string, typeof plan.divide> = {
   "one by one, backwards": (units) => [...each(units)].reverse(),
-  "odd ones, then even ones": (units) => [1, 0].flatMap((rest) => each(units).filter(([i]) => i % 2 === rest)),
+  "odd ones, then even ones": (units) =>
+    [1, 0].flatMap((rest) => each(units).filter(([i]) => i % 2 === rest)),
   "a third and the rest": (units) => [
     [Math.floor(units / 3), units],
     [0, Math.floor(units / 3)],
@@ -52,8 +53,12 @@ async function divided<T>(f: () => Promise<T>): Promise<{ whole: T; parts: Recor
 
 beforeAll(() => useBackend("wasm"));
 
-/** Several slices, several blocks of pixels, and rests of both. */
-const several = [groupNormCase([2, 9, 13, 40], 20, true), groupNormCase([1, 9, 13, 54], 6, false)];
+/** Several slices, several blocks of pixels, and rests of both; more images than are held at a time. */
+const several = [
+  groupNormCase([2, 9, 13, 40], 20, true),
+  groupNormCase([1, 9, 13, 54], 6, false),
+  attentionCase(18, 9, 9),
+];
 const jobs = [...several, ...cases].filter(({ name }) => /norm|attention|channel|pixels/i.test(name));
 
 describe("the jobs of an operation, divided", () => {

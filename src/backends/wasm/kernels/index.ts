@@ -2,7 +2,7 @@
 // the linear memory of the engine, at addresses it is given, and owns no memory. Numbers are float32; sizes named
 // bytes are bytes.
 
-export { normaliseRows, weigh, weighBackwards } from "./attention";
+export { attend, attendBackwards, attendKeysBackwards, packImages } from "./attention";
 export { convolveListed, listPixels, pack, pad } from "./convolution";
 export { collect, correlate, deal } from "./correlation";
 export { copyRows } from "./copy";
