@@ -1,6 +1,15 @@
+import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { useBackend } from "../../src/index.js";
+import {
+  adam,
+  clipByGlobalNorm,
+  cloneParams,
+  createRng,
+  sgd,
+  updateEma,
+  useBackend,
+} from "../../src/index.js";
 import { attentionCase, cases, draw, evaluateCase, groupNormCase } from "../support/compositions.js";
 
 // Kernels that are called for parts of their units, in any order: the bits are those of one call.
@@ -65,6 +74,39 @@ describe("the jobs of an operation, divided", () => {
   it.each(jobs)("$name", async (operation) => {
     const { inputs, dy } = draw(operation);
     const { whole, parts } = await divided(() => evaluateCase(operation, inputs, dy));
+    for (const part of Object.values(parts)) expect(part).toEqual(whole);
+  });
+});
+
+describe("the jobs of a training step, divided", () => {
+  const shapes = [[], [7], [90, 100], [3, 3, 5, 8]];
+  const drawn = (seed: number) =>
+    shapes.map((shape, i) => createRng(seed + i).normals(tf.util.sizeFromShape(shape)));
+  const named = <T>(make: (shape: number[], i: number) => T) =>
+    Object.fromEntries(shapes.map((shape, i) => [`w${i}`, make(shape, i)]));
+  const [weights, gradients] = [drawn(1), drawn(10)];
+
+  it.each([
+    ["adam", () => adam({ learningRate: 0.01, weightDecay: 0.1 })],
+    ["sgd", () => sgd({ learningRate: 0.1, momentum: 0.9 })],
+  ])("clipping, %s and the average", async (_, make) => {
+    const { whole, parts } = await divided(async () => {
+      const params = named((shape, i) => tf.tidy(() => tf.variable(tf.tensor(weights[i]!, shape))));
+      const [ema, optimizer] = [cloneParams(params), make()];
+      for (let step = 0; step < 2; step++) {
+        const grads = named((shape, i) => tf.tensor(gradients[i]!, shape));
+        const clipped = clipByGlobalNorm(grads, 1);
+        optimizer.apply(params, clipped.grads);
+        updateEma(ema, params, 0.9);
+        tf.dispose([grads, clipped.grads, clipped.norm]);
+      }
+      const tensors = [...Object.values(params), ...Object.values(ema)];
+      const values = await Promise.all(tensors.map(async (tensor) => (await tensor.data()).slice()));
+      const state = await optimizer.state();
+      optimizer.dispose();
+      tf.dispose(tensors);
+      return { values, state };
+    });
     for (const part of Object.values(parts)) expect(part).toEqual(whole);
   });
 });

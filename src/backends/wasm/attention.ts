@@ -95,13 +95,13 @@ export const attentionGradient: tf.KernelFunc = kernel((inputs, backend, attrs) 
 const dealtBytes = (pixels: number) => (panelBytes(pixels, 8) / 16) * (pixels * 16 + 64);
 
 /** A group of images; the places are q, k, v, dy, dq, dk, dv and statistics. */
-function gradients(backend: WasmBackend, places: readonly number[], sizes: Sizes, scale: number): void {
-  const [q, k, v, dy, dq, dk, dv, statistics] = places as Repeated;
+function gradients(backend: WasmBackend, places: number[], sizes: Sizes, scale: number): void {
+  const [q, k, v, dy, dq, dk, dv, statistics] = places as Places;
   const { images, pixels, channels } = sizes;
   const [across, along] = [images * turnedBytes(sizes), images * packedBytes(sizes)];
   const dealt = images * dealtBytes(pixels);
-  const room = [across, across, along, along, along, dealt, dealt];
-  withScratch(backend, room, (keys, values, keyRows, queries, dys, weights, scores) => {
+  withScratch(backend, [across, across, along, along, along, dealt, dealt], (...room) => {
+    const [keys, values, keyRows, queries, dys, weights, scores] = room as Room;
     pack(backend, [k, keys], sizes, turned);
     pack(backend, [v, values], sizes, turned);
     pack(backend, [k, keyRows], sizes, plain);
@@ -116,4 +116,5 @@ function gradients(backend: WasmBackend, places: readonly number[], sizes: Sizes
   });
 }
 
-type Repeated = [number, number, number, number, number, number, number, number];
+type Room = [number, number, number, number, number, number, number];
+type Places = [...Room, number];

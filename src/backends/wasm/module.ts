@@ -41,7 +41,7 @@ export type Kernels = Readonly<
     | "scale"
     | "sgd"
     | "mix"
-    | "sumOfSquares",
+    | "sumSquares",
     (...values: number[]) => void
   >
 >;

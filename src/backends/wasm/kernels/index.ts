@@ -10,6 +10,6 @@ export { packRows } from "./transpose";
 export { groupNorm } from "./group-norm";
 export { groupNormGradient } from "./group-norm-gradient";
 export { addRows, repeatRows, sumChannels, sumRows } from "./pixels";
-export { adam, mix, scale, sgd, sumOfSquares } from "./updates";
+export { adam, mix, scale, sgd, sumSquares } from "./updates";
 export { batchNorm, batchNormGradient, batchNormInputGradient, batchNormScales } from "./batch-norm";
 export { gatherFilters, gatherTiles, packSpread, packSpreadTurned, spreadGradients, spreadTiles } from "./winograd";
