@@ -36,3 +36,41 @@ export function runFusedOr(
 export function numbered(name: string, tensors: readonly tf.Tensor[]): Record<string, tf.Tensor> {
   return Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor]));
 }
+
+/** Numbers of the outputs that are made before what they replace is freed, unless one tensor has more. */
+const HELD = 2 ** 22;
+
+/**
+ * Runs the kernel on rows of tensors, those of a row all of one size, and hands `take` the outputs of each; else the
+ * composition of each row. The kernel gets many rows in one call, so that small tensors cost little.
+ */
+export function runFusedRows<R extends readonly tf.Tensor[]>(
+  fused: Fused,
+  rows: readonly R[],
+  composed: (...row: R) => readonly tf.Tensor[],
+  take: (outputs: readonly tf.Tensor[], row: R) => void,
+): void {
+  const fusible = canFuse(fused, rows.flat());
+  for (const group of fusible ? grouped(rows) : rows.map((row) => [row])) {
+    tf.tidy(() => {
+      const outputs = fusible ? runFused(fused, numbered("input", group.flat())) : composed(...group[0]!);
+      const count = outputs.length / group.length;
+      group.forEach((row, i) => {
+        take(outputs.slice(i * count, (i + 1) * count), row);
+      });
+    });
+  }
+}
+
+/** Rows in groups whose tensors have {@link HELD} numbers in all at most, or are those of a single row. */
+function grouped<R extends readonly tf.Tensor[]>(rows: readonly R[]): R[][] {
+  const groups: R[][] = [];
+  let room = 0;
+  for (const row of rows) {
+    const { size } = row[0]!;
+    if (size > room) groups.push([]);
+    room = (size > room ? HELD : room) - size;
+    groups.at(-1)!.push(row);
+  }
+  return groups;
+}

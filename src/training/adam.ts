@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { runFusedOr } from "../fused.js";
+import { runFusedRows } from "../fused.js";
 import { rateAt, type LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
 
@@ -57,8 +57,7 @@ export function adam(options: AdamOptions): Optimizer {
     type: "adam",
     slots: ["expAvg", "expAvgSq"],
     learningRate,
-    update(step, rate) {
-      // Bias corrections in float64, folded into two scalars that all weights share.
+    update(all, step, rate) {
       // Bias corrections in float64, folded into two numbers that all weights share.
       const constants = {
         stepSize: rate / (1 - beta1 ** (step + 1)),
@@ -70,15 +69,18 @@ export function adam(options: AdamOptions): Optimizer {
         shrink: 1 - rate * weightDecay,
         decay: l2,
       };
-      const composed = composedStep(constants);
-      return (weight, grad, { expAvg, expAvgSq }) => {
-        const inputs = { weight, grad, expAvg: expAvg!, expAvgSq: expAvgSq! };
-        const fused = { kernel: "Adam", attrs: constants };
-        const [w, m, v] = runFusedOr(fused, inputs, () => composed(inputs));
+      const rows = all.map(({ weight, grad, slots: { expAvg, expAvgSq } }): Row => [
+        weight,
+        grad,
+        expAvg!,
+        expAvgSq!,
+      ]);
+      const take = ([w, m, v]: readonly tf.Tensor[], [weight, , expAvg, expAvgSq]: Row) => {
         weight.assign(w!);
-        expAvg!.assign(m!);
-        expAvgSq!.assign(v!);
+        expAvg.assign(m!);
+        expAvgSq.assign(v!);
       };
+      runFusedRows({ kernel: "Adam", attrs: constants }, rows, composedStep(constants), take);
     },
   });
 }
@@ -86,12 +88,12 @@ export function adam(options: AdamOptions): Optimizer {
 type Constants = Readonly<
   Record<"stepSize" | "bias2" | "keep2" | "take1" | "take2" | "epsilon" | "shrink" | "decay", number>
 >;
-type Inputs = Readonly<Record<"weight" | "grad" | "expAvg" | "expAvgSq", tf.Tensor>>;
+type Row = readonly [weight: tf.Variable, grad: tf.Tensor, expAvg: tf.Variable, expAvgSq: tf.Variable];
 
 /** From a weight, its gradient and its moments to the new weight and moments. */
-function composedStep(constants: Constants): (inputs: Inputs) => tf.Tensor[] {
+function composedStep(constants: Constants): (...row: Row) => tf.Tensor[] {
   const { stepSize, bias2, keep2, take1, take2, epsilon, shrink, decay } = mapScalars(constants);
-  return ({ weight, grad, expAvg, expAvgSq }) => {
+  return (weight, grad, expAvg, expAvgSq) => {
     const g = constants.decay === 0 ? grad : tf.add(grad, tf.mul(weight, decay));
     const m = tf.add(expAvg, tf.mul(tf.sub(g, expAvg), take1));
     const v = tf.add(tf.mul(expAvgSq, keep2), tf.mul(tf.square(g), take2));

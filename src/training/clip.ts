@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { runFusedOr } from "../fused.js";
+import { numbered, runFusedOr } from "../fused.js";
 import type { Grads } from "../types.js";
 
 /**
@@ -25,27 +25,30 @@ export function clipByGlobalNorm<G extends Grads>(grads: G, maxNorm: number): { 
   const entries = Object.entries(grads);
   check(entries.length > 0, "clipByGlobalNorm", "at least one gradient", grads);
   check(maxNorm > 0, "clipByGlobalNorm", "maxNorm to be positive", maxNorm);
+  const [names, tensors] = [entries.map(([name]) => name), entries.map(([, grad]) => grad)];
+  const named = (scaled: readonly tf.Tensor[]) =>
+    Object.fromEntries(names.map((name, i) => [name, scaled[i]!])) as G;
   return tf.tidy(() => {
-    const norm = tf.sqrt(tf.addN(entries.map(([, grad]) => sumOfSquares(grad)))).asScalar();
-    if (maxNorm === Infinity) return { grads: mapGrads(entries, (grad) => grad.clone()) as G, norm };
+    const norm = tf.sqrt(sumOfSquares(tensors)).asScalar();
+    if (maxNorm === Infinity) return { grads: named(tensors.map((grad) => grad.clone())), norm };
     const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
-    return { grads: mapGrads(entries, (grad) => scale(grad, factor)) as G, norm };
+    return { grads: named(scale(tensors, factor)), norm };
   });
 }
 
 /** In two stages, last axis first: float32 sums of long rows lose digits on wasm. */
-function sumOfSquares(grad: tf.Tensor): tf.Tensor {
-  const composed = () => {
-    const squares = tf.square(grad);
-    return [tf.sum(grad.rank > 1 ? tf.sum(squares, -1) : squares)];
+function sumOfSquares(tensors: readonly tf.Tensor[]): tf.Tensor {
+  const composed = (tensor: tf.Tensor) => {
+    const squares = tf.square(tensor);
+    return tf.sum(tensor.rank > 1 ? tf.sum(squares, -1) : squares);
   };
-  return runFusedOr({ kernel: "SumOfSquares", attrs: {} }, { x: grad }, composed)[0]!;
+  const fused = { kernel: "SumOfSquares", attrs: {} };
+  return runFusedOr(fused, numbered("input", tensors), () => [tf.addN(tensors.map(composed))])[0]!;
 }
 
-function scale(grad: tf.Tensor, factor: tf.Tensor): tf.Tensor {
-  return runFusedOr({ kernel: "Scale", attrs: {} }, { x: grad, factor }, () => [tf.mul(grad, factor)])[0]!;
-}
-
-function mapGrads(entries: [string, tf.Tensor][], f: (grad: tf.Tensor) => tf.Tensor): Grads {
-  return Object.fromEntries(entries.map(([name, grad]) => [name, f(grad)]));
+function scale(tensors: readonly tf.Tensor[], factor: tf.Tensor): readonly tf.Tensor[] {
+  const inputs = { factor, ...numbered("input", tensors) };
+  return runFusedOr({ kernel: "Scale", attrs: {} }, inputs, () =>
+    tensors.map((grad) => tf.mul(grad, factor)),
+  );
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
 import type { Params } from "../types.js";
-import { runFusedOr } from "../fused.js";
+import { runFusedRows } from "../fused.js";
 import { checkSameEntries } from "./params.js";
 
 /**
@@ -29,17 +29,21 @@ export function updateEma(ema: Params, params: Params, decay: number): void {
   checkSameEntries(ema, params, "updateEma", "params with the names and shapes of ema");
   tf.tidy(() => {
     const [keep, take] = [tf.scalar(decay), tf.scalar(1 - decay)];
-    const fused = { kernel: "Ema", attrs: { keep: decay, take: 1 - decay } };
-    for (const [name, weight] of Object.entries(params)) {
-      tf.tidy(() => {
-        const average = ema[name]!;
-        const composed = () => [tf.add(tf.mul(average, keep), tf.mul(weight, take))];
-        const mixed = () => runFusedOr(fused, { average, weight }, composed)[0]!;
-        average.assign(weight.trainable ? mixed() : weight.clone());
-      });
-    }
+    const composed = (...[average, weight]: Pair) => [tf.add(tf.mul(average, keep), tf.mul(weight, take))];
+    const pairs = Object.entries(params).map(([name, weight]): Pair => [ema[name]!, weight]);
+    for (const [copy, weight] of pairs) if (!weight.trainable) copy.assign(weight.clone());
+    runFusedRows(
+      { kernel: "Ema", attrs: { keep: decay, take: 1 - decay } },
+      pairs.filter(([, weight]) => weight.trainable),
+      composed,
+      ([mixed], [average]) => {
+        average.assign(mixed!);
+      },
+    );
   });
 }
+
+type Pair = [average: tf.Variable, weight: tf.Variable];
 
 /**
  * A decay that starts low and grows, min(decay, (1 + step) / (10 + step)), so that an average does not remember its

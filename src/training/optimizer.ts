@@ -30,13 +30,20 @@ export interface Optimizer {
 /** The moments of one weight by slot name; variables, so that no `tf.tidy` around a training step frees them. */
 export type Slots = Readonly<Record<string, tf.Variable>>;
 
+/** What a step changes, and from what. */
+export interface Updated {
+  readonly weight: tf.Variable;
+  readonly grad: tf.Tensor;
+  readonly slots: Slots;
+}
+
 /** What tells one optimiser from another. */
 export interface UpdateRule {
   readonly type: OptimizerState["type"];
   readonly slots: readonly string[];
   readonly learningRate: LearningRate;
-  /** Prepares a step (0 for the first), with the constants in `scalar`s shared by all weights. */
-  update(step: number, rate: number): (weight: tf.Variable, grad: tf.Tensor, slots: Slots) => void;
+  /** Takes a step, 0 the first. */
+  update(all: readonly Updated[], step: number, rate: number): void;
 }
 
 /** The bookkeeping that adam and sgd share. */
@@ -57,13 +64,13 @@ export function createOptimizer(rule: UpdateRule): Optimizer {
       check(Number.isFinite(rate), `${rule.type}.apply`, `a finite learning rate at step ${step}`, rate);
       moments ??= zeroMoments(rule.slots, weights);
       const slots = moments;
+      const all = Object.entries(weights).map(([name, weight]) => ({
+        weight,
+        grad: grads[name]!,
+        slots: slots[name]!,
+      }));
       tf.tidy(() => {
-        const update = rule.update(step, rate);
-        for (const [name, weight] of Object.entries(weights)) {
-          tf.tidy(() => {
-            update(weight, grads[name]!, slots[name]!);
-          });
-        }
+        rule.update(all, step, rate);
       });
       step++;
     },

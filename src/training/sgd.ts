@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { runFusedOr } from "../fused.js";
+import { runFusedRows } from "../fused.js";
 import { isRate } from "./adam.js";
 import type { LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
@@ -48,22 +48,32 @@ export function sgd(options: SgdOptions): Optimizer {
     type: "sgd",
     slots: momentum === 0 ? [] : ["momentum"],
     learningRate,
-    update(_, rate) {
+    update(all, _, rate) {
       const [scale, keep, decay] = [rate, momentum, l2].map((x) => tf.scalar(x));
-      const composed = (weight: tf.Tensor, grad: tf.Tensor, buffer?: tf.Tensor) => {
-        const g = l2 === 0 ? grad : tf.add(grad, tf.mul(weight, decay!));
+      const along = (direction: tf.Tensor, weight: tf.Tensor) => tf.sub(weight, tf.mul(direction, scale!));
+      const gradient = (grad: tf.Tensor, weight: tf.Tensor) =>
+        l2 === 0 ? grad : tf.add(grad, tf.mul(weight, decay!));
+      if (momentum === 0) {
+        for (const { weight, grad } of all) {
+          tf.tidy(() => {
+            weight.assign(along(gradient(grad, weight), weight));
+          });
+        }
+        return;
+      }
+      const composed = (weight: tf.Tensor, grad: tf.Tensor, buffer: tf.Tensor) => {
         // The buffer starts at zero, so the first direction is the gradient itself.
-        const direction = buffer ? tf.add(tf.mul(buffer, keep!), g) : g;
-        return [tf.sub(weight, tf.mul(direction, scale!)), direction];
+        const direction = tf.add(tf.mul(buffer, keep!), gradient(grad, weight));
+        return [along(direction, weight), direction];
       };
-      const fused = { kernel: "Sgd", attrs: { rate, keep: momentum, decay: l2 } };
-      return (weight, grad, { momentum: buffer }) => {
-        const [w, direction] = buffer
-          ? runFusedOr(fused, { weight, grad, momentum: buffer }, () => composed(weight, grad, buffer))
-          : composed(weight, grad);
+      const rows = all.map(({ weight, grad, slots }): Row => [weight, grad, slots.momentum!]);
+      const take = ([w, direction]: readonly tf.Tensor[], [weight, , buffer]: Row) => {
         weight.assign(w!);
-        buffer?.assign(direction!);
+        buffer.assign(direction!);
       };
+      runFusedRows({ kernel: "Sgd", attrs: { rate, keep: momentum, decay: l2 } }, rows, composed, take);
     },
   });
 }
+
+type Row = readonly [weight: tf.Variable, grad: tf.Tensor, momentum: tf.Variable];

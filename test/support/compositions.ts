@@ -38,7 +38,7 @@ export function groupNormCase(
   };
 }
 
-function attentionCase(...shape: readonly [number, number, number]): Case {
+export function attentionCase(...shape: readonly [number, number, number]): Case {
   return {
     name: `attention of [${shape.join(", ")}]`,
     shapes: [shape, shape, shape],

@@ -1,196 +1,120 @@
 import type * as tf from "@tensorflow/tfjs";
+import { PASS } from "./channelwise.js";
 import { FLOAT, panelBytes } from "./geometry.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
-import { kernelsOf, type Kernels } from "./module.js";
-import { listBytes, listRows, sumProducts, timesPanels, type Rows } from "./products.js";
+import { run } from "./jobs.js";
 
-// The engine's part of attention: see src/models/attention.ts for what it computes. The scores of a block of queries
-// stay in the cache between the products.
+// The engine's part of attention: see src/models/attention.ts for what it computes.
 
-/** Queries whose scores are held at a time. */
+/** Queries, or keys, of a unit: as in kernels/attention.ts. */
 const BLOCK = 64;
+
+/** Blocks whose weights are held at a time in the backward pass, or those of an image: enough for some threads. */
+const HELD = 16;
 
 interface Sizes {
   readonly images: number;
   readonly pixels: number;
   readonly channels: number;
-  readonly scale: number;
-  /** From one row of scores to the next, filled up to whole panels. */
-  readonly rowBytes: number;
-  readonly matrixBytes: number;
 }
 
-function sizes({ shape }: tf.TensorInfo, attrs: Readonly<Record<string, unknown>>): Sizes {
-  const [images, pixels, channels] = shape as [number, number, number];
-  const rowBytes = panelBytes(pixels, 8);
-  const matrixBytes = pixels * channels * FLOAT;
-  return { images, pixels, channels, scale: attrs.scale as number, rowBytes, matrixBytes };
-}
-
-/** q, k, v to the mix of v and, for the gradient, each query's largest score and 1 / sum of its unscaled weights. */
-export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
-  const given = [inputs.input0!, inputs.input1!, inputs.input2!];
-  const all = sizes(given[0]!, attrs);
-  const { images, pixels, channels, rowBytes, matrixBytes } = all;
-  const shapes = [given[0]!.shape, [images, pixels, 2]];
-  const outputs = shapes.map((shape) => backend.makeOutput(shape, "float32"));
-  const kernels = kernelsOf(backend);
-  const [q, k, v, out, statistics] = addresses(backend, [...given, ...outputs]);
-  const panels = [rowBytes * channels, pixels * panelBytes(channels, 8)] as const;
-  const room = [...panels, BLOCK * rowBytes, listBytes(BLOCK), listBytes(BLOCK)];
-  withScratch(backend, room, (keys, values, scores, scoreList, mixList) => {
-    const { toScores, toChannels } = listBoth(kernels, all, [scoreList, mixList]);
-    for (let image = 0; image < images; image++) {
-      const at = image * matrixBytes;
-      kernels.packRows(k! + at, keys, pixels, channels);
-      kernels.pack(v! + at, values, pixels, channels);
-      for (let first = 0; first < pixels; first += BLOCK) {
-        const rows = Math.min(BLOCK, pixels - first);
-        const here = at + first * channels * FLOAT;
-        const said = statistics! + (image * pixels + first) * 2 * FLOAT;
-        timesPanels(kernels, toScores, [q! + here, keys, scores], [rows, channels, rowBytes / FLOAT]);
-        kernels.weigh(scores, said, rows, pixels, rowBytes, all.scale);
-        timesPanels(kernels, toChannels, [scores, values, out! + here], [rows, pixels, channels]);
-        kernels.normaliseRows(out! + here, said, rows, channels);
-      }
-    }
-  });
-  return outputs;
+const sizesOf = ({ shape: [images, pixels, channels] }: tf.TensorInfo): Sizes => ({
+  images: images!,
+  pixels: pixels!,
+  channels: channels!,
 });
 
 const addresses = (backend: WasmBackend, tensors: readonly tf.TensorInfo[]) =>
   tensors.map((tensor) => address(backend, tensor));
 
-/** The rows of products from queries to scores, and back to channels. */
-interface Lists {
-  readonly toScores: Rows;
-  readonly toChannels: Rows;
+/** Bytes of an image's matrix as panels of 8 columns, and of its transpose. */
+const packedBytes = ({ pixels, channels }: Sizes) => pixels * panelBytes(channels, 8);
+const turnedBytes = ({ pixels, channels }: Sizes) => channels * panelBytes(pixels, 8);
+
+/** Units that are blocks of queries or of keys, each of so many products of a block and a matrix. */
+function blocks({ images, pixels, channels }: Sizes, products: number, room: number) {
+  const work = products * 2 * Math.min(BLOCK, pixels) * pixels * channels;
+  return { units: images * Math.ceil(pixels / BLOCK), work, room };
 }
 
-function listBoth(kernels: Kernels, { channels, rowBytes }: Sizes, lists: readonly [number, number]): Lists {
-  const query = channels * FLOAT;
-  return {
-    toScores: listRows(kernels, BLOCK, { list: lists[0], leftBytes: query, outBytes: rowBytes }),
-    toChannels: listRows(kernels, BLOCK, { list: lists[1], leftBytes: rowBytes, outBytes: query }),
-  };
+/** Packs each image's matrix, or its transpose. */
+function pack(
+  backend: WasmBackend,
+  [from, to]: readonly [number, number],
+  { images, pixels, channels }: Sizes,
+  { transpose }: { readonly transpose: boolean },
+): void {
+  const job = { units: images, work: PASS * pixels * channels };
+  run(backend, "packImages", job, from, to, pixels, channels, Number(transpose));
 }
 
-/** Addresses of one image's matrices and of what is worked out of them. */
-interface Image {
-  readonly q: number;
-  readonly k: number;
-  readonly v: number;
-  readonly dy: number;
-  readonly dq: number;
-  readonly dk: number;
-  readonly dv: number;
-  readonly statistics: number;
-}
+const turned = { transpose: true };
+const plain = { transpose: false };
 
-/** Scratch; the names are those of what it holds. */
-interface Room extends Lists {
-  readonly keys: number;
-  readonly values: number;
-  readonly keyRows: number;
-  readonly scores: number;
-  readonly dWeights: number;
-  readonly weightPanels: number;
-  readonly scorePanels: number;
-  readonly queryPanels: number;
-  readonly dyPanels: number;
-  readonly sumsK: number;
-  readonly sumsV: number;
-}
+/** Bytes of two lists of a block's rows, and of their scores. */
+const LISTS = 2 * 2 * FLOAT * BLOCK;
+const scoreBytes = (pixels: number) => BLOCK * panelBytes(pixels, 8);
 
-/** dy, what {@link attention} was given and said, to the gradients of q, k and v. The weights are made again. */
-export const attentionGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+/** q, k, v to the mix of v and, for the gradient, each query's largest score and 1 / sum of its unscaled weights. */
+export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const given = [inputs.input0!, inputs.input1!, inputs.input2!];
-  const all = sizes(given[0]!, attrs);
-  const { images, pixels, matrixBytes } = all;
-  const outputs = given.map(({ shape }) => backend.makeOutput(shape, "float32"));
-  const tensors = [...given, inputs.dy!, ...outputs];
-  const starts = addresses(backend, tensors);
-  const statistics = address(backend, inputs.extra0!);
-  withRoom(backend, all, (room) => {
-    for (let i = 0; i < images; i++) {
-      const [q, k, v, dy, dq, dk, dv] = starts.map((start) => start + i * matrixBytes);
-      const image = { q: q!, k: k!, v: v!, dy: dy!, dq: dq!, dk: dk!, dv: dv! };
-      imageGradient(backend, all, { ...image, statistics: statistics + i * pixels * 2 * FLOAT }, room);
-    }
+  const sizes = sizesOf(given[0]!);
+  const { images, pixels, channels } = sizes;
+  const shapes = [given[0]!.shape, [images, pixels, 2]];
+  const outputs = shapes.map((shape) => backend.makeOutput(shape, "float32"));
+  const [q, k, v, out, statistics] = addresses(backend, [...given, ...outputs]);
+  const packed = [images * turnedBytes(sizes), images * packedBytes(sizes)];
+  withScratch(backend, packed, (keys, values) => {
+    pack(backend, [k!, keys], sizes, turned);
+    pack(backend, [v!, values], sizes, plain);
+    const job = blocks(sizes, 2, LISTS + scoreBytes(pixels));
+    const places = [q!, keys, values, out!, statistics!];
+    run(backend, "attend", job, ...places, pixels, channels, attrs.scale as number);
   });
   return outputs;
 });
 
-/** From one panel of 4 columns of a block to the next; a line more than it needs, lest all share a set of the cache. */
-const BLOCK_BYTES = BLOCK * 4 * FLOAT + 64;
+/** dy, what {@link attention} was given and said, to the gradients of q, k and v. The weights are made again. */
+export const attentionGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+  const given = [inputs.input0!, inputs.input1!, inputs.input2!];
+  const all = sizesOf(given[0]!);
+  const outputs = given.map(({ shape }) => backend.makeOutput(shape, "float32"));
+  const starts = addresses(backend, [...given, inputs.dy!, ...outputs]);
+  const statistics = address(backend, inputs.extra0!);
+  const group = Math.ceil(HELD / Math.ceil(all.pixels / BLOCK));
+  for (let first = 0; first < all.images; first += group) {
+    const sizes = { ...all, images: Math.min(group, all.images - first) };
+    const pixels = first * all.pixels;
+    const places = starts.map((start) => start + pixels * all.channels * FLOAT);
+    gradients(backend, [...places, statistics + pixels * 2 * FLOAT], sizes, attrs.scale as number);
+  }
+  return outputs;
+});
 
-const sumBytes = ({ pixels, channels }: Sizes) => (panelBytes(pixels, 4) / FLOAT) * panelBytes(channels, 8);
+/** Bytes of weights dealt out to panels of 4 keys, `keyPanelBytes` of kernels/attention.ts apart. */
+const dealtBytes = (pixels: number) => (panelBytes(pixels, 8) / 16) * (pixels * 16 + 64);
 
-function withRoom(backend: WasmBackend, all: Sizes, use: (room: Room) => void): void {
-  const { pixels, channels, rowBytes } = all;
-  const turned = rowBytes * channels;
-  const block = BLOCK * rowBytes;
-  const dealt = Math.ceil(pixels / 4 + 1) * BLOCK_BYTES;
-  const packed = BLOCK * panelBytes(channels, 8);
-  const bytes = {
-    keys: turned,
-    values: turned,
-    keyRows: pixels * panelBytes(channels, 8),
-    scores: block,
-    dWeights: block,
-    weightPanels: dealt,
-    scorePanels: dealt,
-    queryPanels: packed,
-    dyPanels: packed,
-    sumsK: sumBytes(all),
-    sumsV: sumBytes(all),
-  };
-  const names = Object.keys(bytes);
-  const lists = [listBytes(BLOCK), listBytes(BLOCK)];
-  withScratch(backend, [...lists, ...Object.values(bytes)], (scoreList, mixList, ...parts) => {
-    const places = Object.fromEntries(names.map((name, i) => [name, parts[i]!]));
-    use({ ...(places as typeof bytes), ...listBoth(kernelsOf(backend), all, [scoreList, mixList]) });
+/** A group of images; the places are q, k, v, dy, dq, dk, dv and statistics. */
+function gradients(backend: WasmBackend, places: number[], sizes: Sizes, scale: number): void {
+  const [q, k, v, dy, dq, dk, dv, statistics] = places as Places;
+  const { images, pixels, channels } = sizes;
+  const [across, along] = [images * turnedBytes(sizes), images * packedBytes(sizes)];
+  const dealt = images * dealtBytes(pixels);
+  withScratch(backend, [across, across, along, along, along, dealt, dealt], (...room) => {
+    const [keys, values, keyRows, queries, dys, weights, scores] = room as Room;
+    pack(backend, [k, keys], sizes, turned);
+    pack(backend, [v, values], sizes, turned);
+    pack(backend, [k, keyRows], sizes, plain);
+    pack(backend, [q, queries], sizes, plain);
+    pack(backend, [dy, dys], sizes, plain);
+    const made = [q, dy, dq, statistics, keys, values, keyRows, weights, scores];
+    const byQuery = blocks(sizes, 3, LISTS + 2 * scoreBytes(pixels));
+    run(backend, "attendBackwards", byQuery, ...made, pixels, channels, scale);
+    const byKey = blocks(sizes, 2, (BLOCK / 4) * Math.ceil(channels / 8) * 128);
+    const summed = [weights, scores, queries, dys, dk, dv];
+    run(backend, "attendKeysBackwards", byKey, ...summed, pixels, channels);
   });
 }
 
-function imageGradient(backend: WasmBackend, all: Sizes, image: Image, room: Room): void {
-  const kernels = kernelsOf(backend);
-  const { pixels, channels } = all;
-  kernels.packRows(image.k, room.keys, pixels, channels);
-  kernels.packRows(image.v, room.values, pixels, channels);
-  kernels.pack(image.k, room.keyRows, pixels, channels);
-  for (const sums of [room.sumsK, room.sumsV]) backend.wasm.HEAPU8.fill(0, sums, sums + sumBytes(all));
-  for (let first = 0; first < pixels; first += BLOCK) addBlock(kernels, all, image, room, first);
-  kernels.collect(room.sumsK, image.dk, 1, pixels, channels);
-  kernels.collect(room.sumsV, image.dv, 1, pixels, channels);
-}
-
-/** The queries from `first` on: their own gradients, and what they add to those of the keys and values. */
-function addBlock(kernels: Kernels, all: Sizes, image: Image, room: Room, first: number): void {
-  const { pixels, channels, rowBytes, scale } = all;
-  const rows = Math.min(BLOCK, pixels - first);
-  const here = first * channels * FLOAT;
-  const columns = rowBytes / FLOAT;
-  timesPanels(kernels, room.toScores, [image.q + here, room.keys, room.scores], [rows, channels, columns]);
-  timesPanels(
-    kernels,
-    room.toScores,
-    [image.dy + here, room.values, room.dWeights],
-    [rows, channels, columns],
-  );
-  const dealt = [room.weightPanels, room.scorePanels] as const;
-  const counts = [rows, pixels, rowBytes, BLOCK_BYTES, scale] as const;
-  const statistics = image.statistics + first * 2 * FLOAT;
-  kernels.weighBackwards(room.scores, room.dWeights, statistics, ...dealt, ...counts);
-  timesPanels(
-    kernels,
-    room.toChannels,
-    [room.dWeights, room.keyRows, image.dq + here],
-    [rows, pixels, channels],
-  );
-  kernels.pack(image.q + here, room.queryPanels, rows, channels);
-  kernels.pack(image.dy + here, room.dyPanels, rows, channels);
-  const sums = { rows: pixels, inner: rows, columns: channels };
-  sumProducts(kernels, [room.scorePanels, room.queryPanels, room.sumsK], sums, BLOCK_BYTES);
-  sumProducts(kernels, [room.weightPanels, room.dyPanels, room.sumsV], sums, BLOCK_BYTES);
-}
+type Room = [number, number, number, number, number, number, number];
+type Places = [...Room, number];

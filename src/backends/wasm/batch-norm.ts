@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
-import { checkRows, imageSizes } from "./channelwise.js";
+import { channelSlices, checkRows, DOUBLE, imageSizes, PASS, pixelBlocks, sumRows } from "./channelwise.js";
 import { FLOAT } from "./geometry.js";
 import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
-import { kernelsOf } from "./module.js";
+import { run } from "./jobs.js";
 
 // The engine's part of src/models/batch-norm.ts.
 
@@ -11,10 +11,28 @@ interface Attributes {
   readonly epsilon: number;
 }
 
-/** All pixels of a batch, and the channels of each. */
-function flatSizes(x: tf.TensorInfo): [pixels: number, channels: number] {
+/** All pixels of a batch as those of one image: for what is done pixel by pixel. */
+function flatSizes(x: tf.TensorInfo) {
   const { batch, pixels, channels } = imageSizes(x);
-  return [batch * pixels, channels];
+  return { batch: 1, pixels: batch * pixels, channels };
+}
+
+const addressOf = (backend: WasmBackend, tensor: tf.TensorInfo | undefined) =>
+  tensor === undefined ? 0 : address(backend, tensor);
+
+/** Lends `use` 1 / sqrt(variance + epsilon) of each channel, and gamma times that. */
+function withScales(
+  backend: WasmBackend,
+  [gamma, variance]: readonly [tf.TensorInfo, tf.TensorInfo],
+  epsilon: number,
+  use: (inverse: number, scale: number) => void,
+): void {
+  const [channels] = variance.shape as [number];
+  withScratch(backend, [channels * FLOAT, channels * FLOAT], (inverse, scale) => {
+    const rows = [variance, gamma].map((tensor) => address(backend, tensor));
+    run(backend, "batchNormScales", { units: channels, work: PASS }, ...rows, inverse, scale, epsilon);
+    use(inverse, scale);
+  });
 }
 
 function normalise(
@@ -22,14 +40,14 @@ function normalise(
   [x, gamma, beta, mean, variance, other]: readonly (tf.TensorInfo | undefined)[],
   { relu, epsilon }: Attributes,
 ): tf.TensorInfo {
-  const [pixels, channels] = flatSizes(x!);
+  const sizes = flatSizes(x!);
+  const { pixels, channels } = sizes;
   checkRows("batchNorm", channels, [gamma!, beta!, mean!, variance!]);
   const y = backend.makeOutput(x!.shape, "float32");
-  const tensors = [x, gamma, beta, mean, variance, other, y].map((tensor) =>
-    tensor === undefined ? 0 : address(backend, tensor),
-  );
-  withScratch(backend, [2 * channels * FLOAT], (room) => {
-    kernelsOf(backend).batchNorm(...tensors, room, pixels, channels, epsilon, Number(relu));
+  const [from, to, means, offsets, more] = [x, y, mean, beta, other].map((t) => addressOf(backend, t));
+  withScales(backend, [gamma!, variance!], epsilon, (_, scale) => {
+    const addresses = [from!, to!, means!, scale, offsets!, more!];
+    run(backend, "batchNorm", pixelBlocks(sizes), ...addresses, pixels, channels, Number(relu));
   });
   return y;
 }
@@ -41,20 +59,30 @@ export const fixedBatchNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => 
   return normalise(backend, tensors, attrs as unknown as Attributes);
 });
 
+/** Each channel's mean and variance. */
+function moments(backend: WasmBackend, x: tf.TensorInfo): [tf.TensorInfo, tf.TensorInfo] {
+  const sizes = imageSizes(x);
+  const { batch, pixels, channels } = sizes;
+  const outputs = [0, 1].map(() => backend.makeOutput([channels], "float32"));
+  const [from, means, variances] = [x, ...outputs].map((tensor) => address(backend, tensor));
+  withScratch(backend, [batch * channels * DOUBLE], (sums) => {
+    const columns = { sums, rows: batch, columns: channels, divisor: batch * pixels };
+    run(backend, "sumChannels", channelSlices(sizes), from!, 0, sums, pixels, channels);
+    sumRows(backend, { ...columns, to: means! });
+    run(backend, "sumChannels", channelSlices(sizes), from!, means!, sums, pixels, channels);
+    sumRows(backend, { ...columns, to: variances! });
+  });
+  return outputs as [tf.TensorInfo, tf.TensorInfo];
+}
+
 /** x, gamma and beta to y, and each channel's mean and variance. */
 export const batchNorm: tf.KernelFunc = kernel(({ input0: x, input1, input2 }, backend, attrs) => {
-  const [pixels, channels] = flatSizes(x!);
-  const [mean, variance] = [0, 1].map(() => backend.makeOutput([channels], "float32"));
-  const tensors = [x!, mean!, variance!].map((tensor) => address(backend, tensor));
-  withScratch(backend, [3 * channels * FLOAT], (room) => {
-    backend.wasm.HEAPU8.fill(0, room, room + 3 * channels * FLOAT);
-    kernelsOf(backend).channelMoments(...tensors, room, pixels, channels);
-  });
+  const [mean, variance] = moments(backend, x!);
   const y = normalise(backend, [x, input1, input2, mean, variance], attrs as unknown as Attributes);
-  return [y, mean!, variance!];
+  return [y, mean, variance];
 });
 
-interface Sums {
+interface Gradients {
   readonly dx: tf.TensorInfo;
   readonly dOther: tf.TensorInfo | undefined;
   readonly dGamma: tf.TensorInfo;
@@ -66,21 +94,32 @@ function gradients(
   [x, gamma, beta, mean, variance, other, dy]: readonly (tf.TensorInfo | undefined)[],
   { relu, epsilon }: Attributes,
   train: boolean,
-): Sums {
-  const [pixels, channels] = flatSizes(x!);
+): Gradients {
+  const sizes = imageSizes(x!);
+  const { batch, pixels, channels } = sizes;
   const [dx, dGamma, dBeta] = [x!, gamma!, beta!].map(({ shape }) => backend.makeOutput(shape, "float32"));
   const dOther = other && backend.makeOutput(x!.shape, "float32");
-  const tensors = [x, gamma, beta, mean, variance, other, dy, dx, dOther].map((tensor) =>
-    tensor === undefined ? 0 : address(backend, tensor),
-  );
-  const row = channels * FLOAT;
-  withScratch(backend, [4 * row, 6 * row], (totals, room) => {
-    backend.wasm.HEAPU8.fill(0, totals, room + 2 * row);
-    const flags = [Number(relu), Number(train)];
-    kernelsOf(backend).batchNormGradient(...tensors, totals, room, pixels, channels, epsilon, ...flags);
-    const sums = new Float64Array(backend.wasm.HEAPU8.buffer, totals, 2 * channels);
-    backend.typedArrayFromHeap(dBeta!).set(sums.subarray(0, channels));
-    backend.typedArrayFromHeap(dGamma!).set(sums.subarray(channels));
+  const images = [x, dy, dx, dOther].map((tensor) => addressOf(backend, tensor));
+  const [means, offsets, more] = [mean, beta, other].map((tensor) => addressOf(backend, tensor));
+  const row = channels * DOUBLE;
+  withScales(backend, [gamma!, variance!], epsilon, (inverse, scale) => {
+    withScratch(backend, [batch * 2 * row, row / 2, row / 2], (sums, slope, shift) => {
+      const addresses = [...images, means!, inverse, scale, offsets!, more!, sums];
+      const flags = [Number(relu), Number(train)];
+      run(backend, "batchNormGradient", channelSlices(sizes), ...addresses, pixels, channels, ...flags);
+      const ofBeta = { sums, rows: batch, columns: channels, stepBytes: 2 * row };
+      const ofGamma = { ...ofBeta, sums: sums + row };
+      sumRows(backend, { ...ofBeta, to: address(backend, dBeta!) });
+      sumRows(backend, { ...ofGamma, to: address(backend, dGamma!) });
+      if (!train) return;
+      // dx = gamma inverse (d - mean(d) - normal mean(d normal)), means over all pixels.
+      const scaled = { weights: scale, divisor: batch * pixels };
+      sumRows(backend, { ...ofBeta, ...scaled, to: shift });
+      sumRows(backend, { ...ofGamma, ...scaled, to: slope });
+      const flat = flatSizes(x!);
+      const places = [images[0]!, images[2]!, means!, inverse, scale, slope, shift];
+      run(backend, "batchNormInputGradient", pixelBlocks(flat), ...places, flat.pixels, channels);
+    });
   });
   return { dx: dx!, dOther, dGamma: dGamma!, dBeta: dBeta! };
 }

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
+import { addRows } from "./channelwise.js";
 import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
 import type { FusedAttributes, Transposes } from "./mat-mul.js";
-import { kernelsOf } from "./module.js";
 import { multiply, type Matrices } from "./products.js";
 
 /** tf.matMul by this library's own kernels: nothing is transposed or broadcast in memory, nothing cached. */
@@ -29,7 +29,7 @@ export function directFusedMatMul(composed: tf.KernelFunc): tf.KernelFunc {
       const out = product(backend, a!, b!, fused);
       const rows = sizeOf(out.shape) / columns;
       const at = address(backend, out);
-      kernelsOf(backend).addRows(at, address(backend, bias), at, 1, rows, columns, 0);
+      addRows(backend, [at, address(backend, bias), at], { batch: 1, pixels: rows, channels: columns }, 0);
       return out;
     });
     return run(call);

@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
-import { checkRows, imageSizes } from "./channelwise.js";
+import { checkRows, DOUBLE, imageSizes, PASS, SLICE, sumRows, type Images } from "./channelwise.js";
 import { FLOAT } from "./geometry.js";
 import { address, kernel, withScratch } from "./heap.js";
-import { kernelsOf } from "./module.js";
+import { run, type Job } from "./jobs.js";
 
 // The engine's part of group norm with or without SiLU: see src/models/group-norm.ts for what it computes.
 
@@ -12,21 +12,31 @@ interface Attributes {
   readonly epsilon: number;
 }
 
+/** A unit is `share` groups of an image, so that neighbours share few lines of the cache. */
+function slices({ batch, pixels, channels }: Images, groups: number): { share: number; job: Job } {
+  const width = channels / groups;
+  const share = Math.min(groups, Math.ceil(SLICE / width));
+  const job = {
+    units: batch * Math.ceil(groups / share),
+    work: 3 * PASS * pixels * share * width,
+    room: 5 * share * width * FLOAT,
+  };
+  return { share, job };
+}
+
 /** x, gamma, beta to y and, for the gradient, each image's and group's mean and 1 / standard deviation. */
 export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
   const { groups, activate, epsilon } = attrs as unknown as Attributes;
-  const { batch, pixels, channels } = imageSizes(x);
+  const sizes = imageSizes(x);
+  const { batch, pixels, channels } = sizes;
   checkRows("groupNorm", channels, [gamma, beta]);
   const outputs = [x.shape, [batch, groups], [batch, groups]].map((shape) =>
     backend.makeOutput(shape, "float32"),
   );
   const tensors = [x, gamma, beta, ...outputs].map((tensor) => address(backend, tensor));
-  withScratch(backend, [5 * channels * FLOAT], (room) => {
-    backend.wasm.HEAPU8.fill(0, room, room + 3 * channels * FLOAT);
-    const counts = [batch, pixels, channels, groups, epsilon, Number(activate)];
-    kernelsOf(backend).groupNorm(...tensors, room, ...counts);
-  });
+  const { share, job } = slices(sizes, groups);
+  run(backend, "groupNorm", job, ...tensors, pixels, channels, groups, share, epsilon, Number(activate));
   return outputs;
 });
 
@@ -34,20 +44,20 @@ export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
 export const groupNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
   const { groups, activate } = attrs as unknown as Attributes;
-  const { batch, pixels, channels } = imageSizes(x);
+  const sizes = imageSizes(x);
+  const { batch, pixels, channels } = sizes;
   const outputs = [x, gamma, beta].map(({ shape }) => backend.makeOutput(shape, "float32"));
-  const [dx, ...weights] = outputs;
-  const tensors = [x, inputs.dy!, dx!, gamma, beta, inputs.extra0!, inputs.extra1!];
+  const tensors = [x, inputs.dy!, outputs[0]!, gamma, beta, inputs.extra0!, inputs.extra1!];
   const addresses = tensors.map((tensor) => address(backend, tensor));
-  const row = channels * FLOAT;
-  withScratch(backend, [4 * row, 11 * row], (all, room) => {
-    backend.wasm.HEAPU8.fill(0, all, room + 6 * row);
-    const counts = [batch, pixels, channels, groups, Number(activate)];
-    kernelsOf(backend).groupNormGradient(...addresses, all, room, ...counts);
-    const sums = new Float64Array(backend.wasm.HEAPU8.buffer, all, 2 * channels);
-    const [dGamma, dBeta] = weights.map((weight) => backend.typedArrayFromHeap(weight));
-    dGamma!.set(sums.subarray(channels));
-    dBeta!.set(sums.subarray(0, channels));
+  const { share, job } = slices(sizes, groups);
+  const row = channels * DOUBLE;
+  withScratch(backend, [batch * 2 * row], (sums) => {
+    const counts = [pixels, channels, groups, share, Number(activate)];
+    run(backend, "groupNormGradient", job, ...addresses, sums, ...counts);
+    const [, dGamma, dBeta] = outputs.map((tensor) => address(backend, tensor));
+    const columns = { rows: batch, columns: channels, stepBytes: 2 * row };
+    sumRows(backend, { ...columns, sums, to: dBeta! });
+    sumRows(backend, { ...columns, sums: sums + row, to: dGamma! });
   });
   return outputs;
 });

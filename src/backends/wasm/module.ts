@@ -23,22 +23,25 @@ export type Kernels = Readonly<
     | "collect"
     | "packRows"
     | "copyRows"
-    | "weigh"
-    | "normaliseRows"
-    | "weighBackwards"
+    | "packImages"
+    | "attend"
+    | "attendBackwards"
+    | "attendKeysBackwards"
     | "groupNorm"
     | "groupNormGradient"
-    | "channelMoments"
     | "batchNorm"
     | "batchNormGradient"
+    | "batchNormInputGradient"
+    | "batchNormScales"
     | "addRows"
-    | "sumPixels"
+    | "sumChannels"
+    | "sumRows"
     | "repeatRows"
     | "adam"
     | "scale"
     | "sgd"
     | "mix"
-    | "sumOfSquares",
+    | "sumSquares",
     (...values: number[]) => void
   >
 >;

@@ -1,53 +1,92 @@
 import type * as tf from "@tensorflow/tfjs";
-import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
-import { kernelsOf } from "./module.js";
+import { DOUBLE, PASS, sumRows } from "./channelwise.js";
+import { FLOAT } from "./geometry.js";
+import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
+import { run, type Job } from "./jobs.js";
 
-// The engine's part of src/training: each kernel gives new tensors, as variables share their data with clones.
+// The engine's part of src/training, for all weights at once: their inputs follow each other, row by row. Each kernel
+// gives new tensors, as variables share their data with clones.
 
-const like = (backend: WasmBackend, tensor: tf.TensorInfo, count: number) =>
-  Array.from({ length: count }, () => backend.makeOutput(tensor.shape, "float32"));
+/** Numbers of a unit. */
+const BLOCK = 8192;
 
-const addresses = (backend: WasmBackend, tensors: readonly tf.TensorInfo[]) =>
-  tensors.map((tensor) => address(backend, tensor));
+/** So many tensors at a time, all of one size. */
+function rowsOf(inputs: Readonly<Record<string, tf.TensorInfo>>, length: number): tf.TensorInfo[][] {
+  const all = Object.values(inputs);
+  return Array.from({ length: all.length / length }, (_, i) => all.slice(i * length, (i + 1) * length));
+}
 
-/** Weight, gradient and both moments to a new weight and new moments. */
-export const adam: tf.KernelFunc = kernel(({ weight, grad, expAvg, expAvgSq }, backend, attrs) => {
+/** Lends `use` a table of blocks: each row the addresses of a block in one row of tensors, and its size. */
+function withTable(
+  backend: WasmBackend,
+  rows: readonly (readonly tf.TensorInfo[])[],
+  use: (table: number, job: Job) => void,
+): void {
+  const entries = rows.flatMap((tensors) => {
+    const size = sizeOf(tensors[0]!.shape);
+    const starts = tensors.map((tensor) => address(backend, tensor));
+    return Array.from({ length: Math.ceil(size / BLOCK) }, (_, i) => [
+      ...starts.map((start) => start + i * BLOCK * FLOAT),
+      Math.min(BLOCK, size - i * BLOCK),
+    ]);
+  });
+  const places = rows[0]!.length + 1;
+  const total = rows.reduce((sum, [tensor]) => sum + sizeOf(tensor!.shape), 0);
+  withScratch(backend, [entries.length * places * FLOAT], (table) => {
+    new Uint32Array(backend.wasm.HEAPU8.buffer, table, entries.length * places).set(entries.flat());
+    use(table, { units: entries.length, work: (PASS * places * total) / (2 * entries.length) });
+  });
+}
+
+/** Gives each row of inputs `count` outputs of its size, by a kernel whose table holds both. */
+function update(
+  backend: WasmBackend,
+  name: "adam" | "sgd" | "mix" | "scale",
+  [rows, count]: readonly [readonly (readonly tf.TensorInfo[])[], number],
+  ...constants: readonly number[]
+): tf.TensorInfo[] {
+  const made = rows.map(([tensor]) =>
+    Array.from({ length: count }, () => backend.makeOutput(tensor!.shape, "float32")),
+  );
+  const whole = rows.map((tensors, i) => [...tensors, ...made[i]!]);
+  withTable(backend, whole, (table, job) => {
+    run(backend, name, job, table, ...constants);
+  });
+  return made.flat();
+}
+
+/** Weights, gradients and both moments to new weights and new moments. */
+export const adam: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const { take1, keep2, take2, stepSize, bias2, epsilon, shrink, decay } = attrs as Record<string, number>;
-  const outputs = like(backend, weight!, 3);
-  const tensors = addresses(backend, [weight!, grad!, expAvg!, expAvgSq!, ...outputs]);
   const constants = [take1!, keep2!, take2!, stepSize!, bias2!, epsilon!, shrink!, decay!];
-  kernelsOf(backend).adam(...tensors, sizeOf(weight!.shape), ...constants);
-  return outputs;
+  return update(backend, "adam", [rowsOf(inputs, 4), 3], ...constants);
 });
 
-/** Weight, gradient and momentum to a new weight and a new momentum. */
-export const sgd: tf.KernelFunc = kernel(({ weight, grad, momentum }, backend, attrs) => {
+/** Weights, gradients and momenta to new weights and new momenta. */
+export const sgd: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const { rate, keep, decay } = attrs as Record<string, number>;
-  const outputs = like(backend, weight!, 2);
-  const tensors = addresses(backend, [weight!, grad!, momentum!, ...outputs]);
-  kernelsOf(backend).sgd(...tensors, sizeOf(weight!.shape), rate!, keep!, decay!);
-  return outputs;
+  return update(backend, "sgd", [rowsOf(inputs, 3), 2], rate!, keep!, decay!);
 });
 
-/** average keep + weight take. */
-export const ema: tf.KernelFunc = kernel(({ average, weight }, backend, attrs) => {
+/** Averages and weights to average keep + weight take. */
+export const ema: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const { keep, take } = attrs as Record<string, number>;
-  const [out] = like(backend, weight!, 1);
-  const tensors = addresses(backend, [average!, weight!, out!]);
-  kernelsOf(backend).mix(...tensors, sizeOf(weight!.shape), keep!, take!);
-  return out!;
+  return update(backend, "mix", [rowsOf(inputs, 2), 1], keep!, take!);
 });
 
-/** A tensor's sum of squares. */
-export const sumOfSquares: tf.KernelFunc = kernel(({ x }, backend) => {
+/** The sum of the squares of all tensors' numbers. */
+export const sumOfSquares: tf.KernelFunc = kernel((inputs, backend) => {
   const out = backend.makeOutput([], "float32");
-  kernelsOf(backend).sumOfSquares(address(backend, x!), address(backend, out), sizeOf(x!.shape));
+  withTable(backend, rowsOf(inputs, 1), (table, job) => {
+    withScratch(backend, [job.units * DOUBLE], (sums) => {
+      run(backend, "sumSquares", job, table, sums);
+      sumRows(backend, { sums, to: address(backend, out), rows: job.units, columns: 1 });
+    });
+  });
   return out;
 });
 
-/** x times a scalar. */
-export const scale: tf.KernelFunc = kernel(({ x, factor }, backend) => {
-  const [out] = like(backend, x!, 1);
-  kernelsOf(backend).scale(...addresses(backend, [x!, factor!, out!]), sizeOf(x!.shape));
-  return out!;
-});
+/** All tensors times a scalar. */
+export const scale: tf.KernelFunc = kernel(({ factor, ...inputs }, backend) =>
+  update(backend, "scale", [rowsOf(inputs, 1), 1], address(backend, factor!)),
+);

@@ -1,129 +1,201 @@
-// The softmax between attention's two products, and its gradient, over rows of scores whose length in memory,
-// `rowBytes`, is a multiple of 32 bytes.
+// Attention, queries in blocks: their scores stay in the cache between the products. Matrices are packed as for
+// convolutions, an image's rows being the pixels of an image of one row.
 
-import { powerOfTwo } from "./exp";
-import { multiplyAdd } from "./multiply-add";
+import { convolveListed, listPixels, pack } from "./convolution";
+import { collect, correlate } from "./correlation";
+import { normaliseRows, weigh, weighBackwards } from "./softmax";
+import { packRows } from "./transpose";
 
-/** The weights are powers of 2: log2 e is part of the scale. */
-const LOG2_E: f32 = 1.44269504088896341;
+/** Queries, or keys, of a unit. */
+const BLOCK: i32 = 64;
 
-/**
- * 2^(base (score - most)), but never below 2^-100, a share of the sum that float32 does not see: so no product with it
- * falls below the normal numbers, which are slow.
- */
+/** Bytes of a block in a list for `convolveListed`. */
+const LIST: usize = 8 * BLOCK;
+
+/** Queries whose products are summed before they are added to the rest: half of an L1 cache. */
+const SUMMED: i32 = 512;
+
+/** Bytes of a row of panels of 8. */
 @inline
-function weightOf(score: v128, most: v128, base: v128): v128 {
-  return powerOfTwo(f32x4.pmax(f32x4.mul(base, f32x4.sub(score, most)), f32x4.splat(-100)));
+function panelBytes(columns: i32): usize {
+  return ((<usize>(columns + 7)) & ~7) << 2;
+}
+
+/** From one panel of 4 keys to the next; a line more than it needs, lest all share a set of the cache. */
+@inline
+function keyPanelBytes(pixels: i32): usize {
+  return ((<usize>pixels) << 4) + 64;
 }
 
 @inline
-function sumOf(x: v128): f32 {
-  return (
-    f32x4.extract_lane(x, 0) +
-    f32x4.extract_lane(x, 1) +
-    (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3))
-  );
+function blocksOf(pixels: i32): i32 {
+  return (pixels + BLOCK - 1) / BLOCK;
 }
 
-/** Gives the spare columns of a row as good as no weight. */
-@inline
-function hideSpare(row: usize, columns: i32, rowBytes: usize): void {
-  for (let at = (<usize>columns) << 2; at < rowBytes; at += 4) store<f32>(row + at, -Infinity);
-}
-
-/**
- * Replaces scores s by e^(scale (s - max s)), where the maximum is the row's; `statistics` gets every row's maximum
- * and 1 / sum.
- */
-export function weigh(
-  scores: usize,
-  statistics: usize,
+/** Packs each image's matrix, or its transpose. A unit is an image. */
+export function packImages(
+  first: i32,
+  end: i32,
+  room: usize,
+  from: usize,
+  to: usize,
   rows: i32,
   columns: i32,
-  rowBytes: usize,
-  scale: f32,
+  transpose: bool,
 ): void {
-  const base = f32x4.splat(scale * LOG2_E);
-  for (let row = 0; row < rows; row++) {
-    hideSpare(scores, columns, rowBytes);
-    let most = v128.load(scores);
-    for (let at: usize = 16; at < rowBytes; at += 16) most = f32x4.pmax(most, v128.load(scores + at));
-    most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
-    most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 1, 0, 3, 2));
-    let sum = f32x4.splat(0);
-    for (let at: usize = 0; at < rowBytes; at += 32) {
-      const left = weightOf(v128.load(scores + at), most, base);
-      const right = weightOf(v128.load(scores + at, 16), most, base);
-      v128.store(scores + at, left);
-      v128.store(scores + at, right, 16);
-      sum = f32x4.add(sum, f32x4.add(left, right));
-    }
-    store<f32>(statistics, f32x4.extract_lane(most, 0));
-    store<f32>(statistics, 1 / sumOf(sum), 4);
-    statistics += 8;
-    scores += rowBytes;
+  const matrixBytes = (<usize>(rows * columns)) << 2;
+  const packedBytes = transpose ? panelBytes(rows) * <usize>columns : panelBytes(columns) * <usize>rows;
+  for (let image = <usize>first; image < <usize>end; image++) {
+    const matrix = from + image * matrixBytes;
+    const panels = to + image * packedBytes;
+    if (transpose) packRows(matrix, panels, rows, columns);
+    else pack(matrix, panels, rows, columns);
   }
 }
 
-/** Multiplies each row by its 1 / sum of {@link weigh}. */
-export function normaliseRows(matrix: usize, statistics: usize, rows: i32, columns: i32): void {
-  const rowBytes = (<usize>columns) << 2;
-  const full = rowBytes & ~15;
-  for (let row = 0; row < rows; row++) {
-    const inverse = load<f32>(statistics, 4);
-    const factor = f32x4.splat(inverse);
-    let at: usize = 0;
-    for (; at < full; at += 16) v128.store(matrix + at, f32x4.mul(v128.load(matrix + at), factor));
-    for (; at < rowBytes; at += 4) store<f32>(matrix + at, load<f32>(matrix + at) * inverse);
-    statistics += 8;
-    matrix += rowBytes;
+/** Lists a block's rows for products whose rows are so far apart. */
+@inline
+function listRows(list: usize, fromBytes: usize, toBytes: usize): void {
+  listPixels(list, 1, 1, BLOCK, 0, 0, <i32>fromBytes, 0, 0, <i32>toBytes);
+}
+
+/**
+ * Each query's mix of the values and its statistics: the largest score and 1 / sum of the unscaled weights. `keys` are
+ * packed transposed. A unit is a block of an image's queries; `room` is their scores and two lists.
+ */
+export function attend(
+  first: i32,
+  end: i32,
+  room: usize,
+  q: usize,
+  keys: usize,
+  values: usize,
+  out: usize,
+  statistics: usize,
+  pixels: i32,
+  channels: i32,
+  scale: f32,
+): void {
+  const blocks = blocksOf(pixels);
+  const rowBytes = panelBytes(pixels);
+  const queryBytes = (<usize>channels) << 2;
+  const scores = room + 2 * LIST;
+  listRows(room, queryBytes, rowBytes);
+  listRows(room + LIST, rowBytes, queryBytes);
+  for (let unit = first; unit < end; unit++) {
+    const image = <usize>(unit / blocks);
+    const query = (unit % blocks) * BLOCK;
+    const count = min(BLOCK, pixels - query);
+    const at = image * <usize>pixels + <usize>query;
+    const said = statistics + (at << 3);
+    const imageKeys = keys + image * rowBytes * <usize>channels;
+    const imageValues = values + image * panelBytes(channels) * <usize>pixels;
+    const to = out + at * queryBytes;
+    const columns = <i32>(rowBytes >> 2);
+    convolveListed(q + at * queryBytes, room, count, imageKeys, scores, columns, 1, channels, 0);
+    weigh(scores, said, count, pixels, rowBytes, scale);
+    convolveListed(scores, room + LIST, count, imageValues, to, channels, 1, pixels, 0);
+    normaliseRows(to, said, count, channels);
   }
 }
 
 /**
- * Replaces dP, the weights' gradients, by the scores' gradients scale P (dP - sum P dP), and deals both P and these
- * out to panels of 4 columns. `scores` are those that {@link weigh} got; they are overwritten.
+ * Each query's gradient; and, dealt out to panels of 4 keys, the weights and the scores' gradients of all queries.
+ * `keys` and `values` are packed transposed, `keyRows` as they are. A unit is a block of an image's queries; `room` is
+ * twice their scores and two lists.
  */
-export function weighBackwards(
-  scores: usize,
-  dWeights: usize,
+export function attendBackwards(
+  first: i32,
+  end: i32,
+  room: usize,
+  q: usize,
+  dy: usize,
+  dq: usize,
   statistics: usize,
+  keys: usize,
+  values: usize,
+  keyRows: usize,
   weightPanels: usize,
   scorePanels: usize,
-  rows: i32,
-  columns: i32,
-  rowBytes: usize,
-  panelBytes: usize,
+  pixels: i32,
+  channels: i32,
   scale: f32,
 ): void {
-  const base = f32x4.splat(scale * LOG2_E);
-  const factor = f32x4.splat(scale);
-  for (let row = 0; row < rows; row++) {
-    hideSpare(scores, columns, rowBytes);
-    const most = v128.load_splat<f32>(statistics);
-    const inverse = v128.load_splat<f32>(statistics, 4);
-    let sum = f32x4.splat(0);
-    for (let at: usize = 0; at < rowBytes; at += 32) {
-      const left = f32x4.mul(weightOf(v128.load(scores + at), most, base), inverse);
-      const right = f32x4.mul(weightOf(v128.load(scores + at, 16), most, base), inverse);
-      v128.store(scores + at, left);
-      v128.store(scores + at, right, 16);
-      sum = multiplyAdd(left, v128.load(dWeights + at), sum);
-      sum = multiplyAdd(right, v128.load(dWeights + at, 16), sum);
-    }
-    const mean = f32x4.splat(sumOf(sum));
-    let panel = (<usize>row) << 4;
-    for (let at: usize = 0; at < rowBytes; at += 16) {
-      const weight = v128.load(scores + at);
-      const excess = f32x4.sub(v128.load(dWeights + at), mean);
-      const dScore = f32x4.mul(f32x4.mul(factor, weight), excess);
-      v128.store(dWeights + at, dScore);
-      v128.store(weightPanels + panel, weight);
-      v128.store(scorePanels + panel, dScore);
-      panel += panelBytes;
-    }
-    statistics += 8;
-    scores += rowBytes;
-    dWeights += rowBytes;
+  const blocks = blocksOf(pixels);
+  const rowBytes = panelBytes(pixels);
+  const queryBytes = (<usize>channels) << 2;
+  const dealtBytes = keyPanelBytes(pixels);
+  const columns = <i32>(rowBytes >> 2);
+  const scores = room + 2 * LIST;
+  const dWeights = scores + <usize>BLOCK * rowBytes;
+  listRows(room, queryBytes, rowBytes);
+  listRows(room + LIST, rowBytes, queryBytes);
+  for (let unit = first; unit < end; unit++) {
+    const image = <usize>(unit / blocks);
+    const query = (unit % blocks) * BLOCK;
+    const count = min(BLOCK, pixels - query);
+    const at = image * <usize>pixels + <usize>query;
+    const turned = image * rowBytes * <usize>channels;
+    const rows = keyRows + image * panelBytes(channels) * <usize>pixels;
+    const dealt = image * (rowBytes >> 4) * dealtBytes + ((<usize>query) << 4);
+    convolveListed(q + at * queryBytes, room, count, keys + turned, scores, columns, 1, channels, 0);
+    convolveListed(dy + at * queryBytes, room, count, values + turned, dWeights, columns, 1, channels, 0);
+    // prettier-ignore
+    weighBackwards(scores, dWeights, statistics + (at << 3), weightPanels + dealt, scorePanels + dealt, count, pixels, rowBytes, dealtBytes, scale);
+    convolveListed(dWeights, room + LIST, count, rows, dq + at * queryBytes, channels, 1, pixels, 0);
+  }
+}
+
+/** The product of some keys' panels, transposed, and an image's rows in panels of 8 columns. */
+function sumQueries(
+  sums: usize,
+  keyPanels: usize,
+  rows: usize,
+  to: usize,
+  count: i32,
+  pixels: i32,
+  channels: i32,
+): void {
+  const panels = (count + 3) / 4;
+  const columns = (channels + 7) / 8;
+  memory.fill(sums, 0, (<usize>(panels * columns)) << 7);
+  for (let query = 0; query < pixels; query += SUMMED) {
+    const left = keyPanels + ((<usize>query) << 4);
+    const right = rows + ((<usize>query) << 5);
+    const width = min(SUMMED, pixels - query);
+    // prettier-ignore
+    correlate(left, right, sums, 1, 0, 1, width, 1, 1, panels, columns, keyPanelBytes(pixels), (<usize>pixels) << 5, 0, 0, 0, 0, 16);
+  }
+  collect(sums, to, 1, count, channels);
+}
+
+/**
+ * The keys' and the values' gradients, from what {@link attendBackwards} dealt out and from packed queries and dy. A
+ * unit is a block of an image's keys; `room` is their sums: 128 bytes for each 4 keys and 8 channels.
+ */
+export function attendKeysBackwards(
+  first: i32,
+  end: i32,
+  room: usize,
+  weightPanels: usize,
+  scorePanels: usize,
+  queries: usize,
+  dys: usize,
+  dk: usize,
+  dv: usize,
+  pixels: i32,
+  channels: i32,
+): void {
+  const blocks = blocksOf(pixels);
+  const dealtBytes = keyPanelBytes(pixels);
+  for (let unit = first; unit < end; unit++) {
+    const image = <usize>(unit / blocks);
+    const key = (unit % blocks) * BLOCK;
+    const count = min(BLOCK, pixels - key);
+    const at = (image * <usize>pixels + <usize>key) * ((<usize>channels) << 2);
+    const dealt = (image * (panelBytes(pixels) >> 4) + (<usize>key >> 2)) * dealtBytes;
+    const packed = image * panelBytes(channels) * <usize>pixels;
+    sumQueries(room, scorePanels + dealt, queries + packed, dk + at, count, pixels, channels);
+    sumQueries(room, weightPanels + dealt, dys + packed, dv + at, count, pixels, channels);
   }
 }

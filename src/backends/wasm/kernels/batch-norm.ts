@@ -1,42 +1,24 @@
-// Batch normalisation with or without ReLU, and with or without another tensor added before it.
+// Batch normalisation with or without ReLU, and with or without another tensor added before it. A unit of what is
+// done pixel by pixel is a block of pixels; of what is summed it is some channels of an image.
 
-import { accumulate, addChannels, addSquares, BLOCK, flush, read, write } from "./channels";
-import { inputGradients } from "./group-norm";
+import { addTo, BLOCK, read, write } from "./channels";
+import { inputGradients } from "./input-gradients";
 
-/** Each channel's mean and variance over all pixels. `room` is 3 `channels` float32, all zero, and is left so. */
-export function channelMoments(
-  x: usize,
-  means: usize,
-  variances: usize,
+/** Channels whose sums are a unit: a line of the cache. */
+const SLICE: i32 = 16;
+
+/** 1 / sqrt(variance + epsilon), and gamma times that. A unit is a channel. */
+export function batchNormScales(
+  first: i32,
+  end: i32,
   room: usize,
-  pixels: i32,
-  channels: i32,
-): void {
-  const sums = room + ((<usize>channels) << 3);
-  addChannels(x, room, sums, pixels, channels);
-  takeMeans(room, means, pixels, channels);
-  addSquares(x, means, room, sums, pixels, channels);
-  takeMeans(room, variances, pixels, channels);
-}
-
-function takeMeans(totals: usize, to: usize, pixels: i32, channels: i32): void {
-  for (let i = 0; i < channels; i++) {
-    const total = totals + ((<usize>i) << 3);
-    store<f32>(to + ((<usize>i) << 2), <f32>(load<f64>(total) / <f64>pixels));
-    store<f64>(total, 0);
-  }
-}
-
-/** 1 / sqrt(variance + epsilon), and gamma times that. */
-function scales(
   variances: usize,
   gamma: usize,
   inverse: usize,
   scale: usize,
-  channels: i32,
   epsilon: f64,
 ): void {
-  for (let i = 0; i < channels; i++) {
+  for (let i = first; i < end; i++) {
     const at = (<usize>i) << 2;
     const value = <f32>(1 / Math.sqrt(<f64>load<f32>(variances + at) + epsilon));
     store<f32>(inverse + at, value);
@@ -47,31 +29,40 @@ function scales(
 @inline
 function valueOf(
   centred: v128,
-  scale: usize,
-  beta: usize,
+  scale: v128,
+  beta: v128,
   other: usize,
   joined: bool,
   four: bool,
 ): v128 {
-  const value = f32x4.add(f32x4.mul(centred, read(scale, four)), read(beta, four));
+  const value = f32x4.add(f32x4.mul(centred, scale), beta);
   return joined ? f32x4.add(value, read(other, four)) : value;
 }
 
 @inline
-function normaliseFour(
+function normaliseBlock(
   x: usize,
   y: usize,
-  mean: usize,
-  scale: usize,
-  beta: usize,
+  means: usize,
+  scales: usize,
+  betas: usize,
   other: usize,
+  pixels: i32,
+  stride: usize,
   relu: bool,
   joined: bool,
   four: bool,
 ): void {
-  const centred = f32x4.sub(read(x, four), read(mean, four));
-  const value = valueOf(centred, scale, beta, other, joined, four);
-  write(y, relu ? f32x4.pmax(value, f32x4.splat(0)) : value, four);
+  const mean = read(means, four);
+  const scale = read(scales, four);
+  const beta = read(betas, four);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const value = valueOf(f32x4.sub(read(x, four), mean), scale, beta, other, joined, four);
+    write(y, relu ? f32x4.pmax(value, f32x4.splat(0)) : value, four);
+    x += stride;
+    y += stride;
+    other += stride;
+  }
 }
 
 @inline
@@ -82,81 +73,94 @@ function normaliseAll(
   scale: usize,
   beta: usize,
   other: usize,
+  first: i32,
+  end: i32,
   pixels: i32,
   channels: i32,
   relu: bool,
   joined: bool,
 ): void {
-  const row = (<usize>channels) << 2;
-  const fours = row & ~15;
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    // prettier-ignore
+  const stride = (<usize>channels) << 2;
+  const fours = stride & ~15;
+  for (let unit = first; unit < end; unit++) {
+    const skip = <usize>unit * <usize>BLOCK * stride;
+    const count = min(BLOCK, pixels - unit * BLOCK);
     for (let at: usize = 0; at < fours; at += 16) {
-      normaliseFour(x + at, y + at, mean + at, scale + at, beta + at, other + at, relu, joined, true);
+      // prettier-ignore
+      normaliseBlock(x + skip + at, y + skip + at, mean + at, scale + at, beta + at, other + skip + at, count, stride, relu, joined, true);
     }
-    // prettier-ignore
-    for (let at = fours; at < row; at += 4) {
-      normaliseFour(x + at, y + at, mean + at, scale + at, beta + at, other + at, relu, joined, false);
+    for (let at = fours; at < stride; at += 4) {
+      // prettier-ignore
+      normaliseBlock(x + skip + at, y + skip + at, mean + at, scale + at, beta + at, other + skip + at, count, stride, relu, joined, false);
     }
-    x += row;
-    y += row;
-    other += row;
   }
 }
 
-/**
- * y = (x - mean) gamma / sqrt(variance + epsilon) + beta, plus `other` unless that is 0, and ReLU of it if asked.
- * `room` is 2 `channels` float32.
- */
+/** y = (x - mean) scale + beta, plus `other` unless that is 0, and ReLU of it if asked. */
 export function batchNorm(
-  x: usize,
-  gamma: usize,
-  beta: usize,
-  means: usize,
-  variances: usize,
-  other: usize,
-  y: usize,
+  first: i32,
+  end: i32,
   room: usize,
+  x: usize,
+  y: usize,
+  mean: usize,
+  scale: usize,
+  beta: usize,
+  other: usize,
   pixels: i32,
   channels: i32,
-  epsilon: f64,
   relu: bool,
 ): void {
-  const scale = room + ((<usize>channels) << 2);
-  scales(variances, gamma, room, scale, channels, epsilon);
   // prettier-ignore
-  if (relu && other != 0) normaliseAll(x, y, means, scale, beta, other, pixels, channels, true, true);
-  else if (relu) normaliseAll(x, y, means, scale, beta, other, pixels, channels, true, false);
-  else normaliseAll(x, y, means, scale, beta, other, pixels, channels, false, false);
+  if (relu && other != 0) normaliseAll(x, y, mean, scale, beta, other, first, end, pixels, channels, true, true);
+  else if (relu) normaliseAll(x, y, mean, scale, beta, other, first, end, pixels, channels, true, false);
+  else normaliseAll(x, y, mean, scale, beta, other, first, end, pixels, channels, false, false);
 }
 
 @inline
-function gradientFour(
+function gradientBlock(
   x: usize,
   dy: usize,
   dx: usize,
   dOther: usize,
-  mean: usize,
-  inverse: usize,
-  scale: usize,
-  beta: usize,
+  means: usize,
+  inverses: usize,
+  scales: usize,
+  betas: usize,
   other: usize,
-  sums: usize,
-  row: usize,
+  dBeta: usize,
+  dGamma: usize,
+  pixels: i32,
+  stride: usize,
   relu: bool,
   joined: bool,
   scaled: bool,
   four: bool,
 ): void {
-  const centred = f32x4.sub(read(x, four), read(mean, four));
-  let d = read(dy, four);
-  if (relu) {
-    d = v128.and(d, f32x4.gt(valueOf(centred, scale, beta, other, joined, four), f32x4.splat(0)));
+  const mean = read(means, four);
+  const inverse = read(inverses, four);
+  const scale = read(scales, four);
+  const beta = read(betas, four);
+  let sums = f32x4.splat(0);
+  let normalSums = f32x4.splat(0);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const centred = f32x4.sub(read(x, four), mean);
+    let d = read(dy, four);
+    if (relu) {
+      d = v128.and(d, f32x4.gt(valueOf(centred, scale, beta, other, joined, four), f32x4.splat(0)));
+    }
+    if (joined) write(dOther, d, four);
+    write(dx, scaled ? f32x4.mul(d, scale) : d, four);
+    sums = f32x4.add(sums, d);
+    normalSums = f32x4.add(normalSums, f32x4.mul(d, f32x4.mul(centred, inverse)));
+    x += stride;
+    dy += stride;
+    dx += stride;
+    dOther += stride;
+    other += stride;
   }
-  if (joined) write(dOther, d, four);
-  write(dx, scaled ? f32x4.mul(d, read(scale, four)) : d, four);
-  accumulate(sums, d, four);
-  accumulate(sums + row, f32x4.mul(d, f32x4.mul(centred, read(inverse, four))), four);
+  addTo(dBeta, sums, four);
+  addTo(dGamma, normalSums, four);
 }
 
 @inline
@@ -170,10 +174,11 @@ function gradientAll(
   scale: usize,
   beta: usize,
   other: usize,
-  totals: usize,
-  sums: usize,
+  dBeta: usize,
+  dGamma: usize,
   pixels: i32,
   channels: i32,
+  stride: usize,
   relu: bool,
   joined: bool,
   scaled: bool,
@@ -181,71 +186,89 @@ function gradientAll(
   const row = (<usize>channels) << 2;
   const fours = row & ~15;
   for (let first = 0; first < pixels; first += BLOCK) {
-    const end = min(first + BLOCK, pixels);
-    for (let pixel = first; pixel < end; pixel++) {
-      for (let at: usize = 0; at < fours; at += 16) {
-        // prettier-ignore
-        gradientFour(x + at, dy + at, dx + at, dOther + at, mean + at, inverse + at, scale + at, beta + at, other + at, sums + at, row, relu, joined, scaled, true);
-      }
-      for (let at = fours; at < row; at += 4) {
-        // prettier-ignore
-        gradientFour(x + at, dy + at, dx + at, dOther + at, mean + at, inverse + at, scale + at, beta + at, other + at, sums + at, row, relu, joined, scaled, false);
-      }
-      x += row;
-      dy += row;
-      dx += row;
-      dOther += row;
-      other += row;
+    const count = min(BLOCK, pixels - first);
+    for (let at: usize = 0; at < fours; at += 16) {
+      // prettier-ignore
+      gradientBlock(x + at, dy + at, dx + at, dOther + at, mean + at, inverse + at, scale + at, beta + at, other + at, dBeta + 2 * at, dGamma + 2 * at, count, stride, relu, joined, scaled, true);
     }
-    flush(sums, totals, 2 * channels);
+    for (let at = fours; at < row; at += 4) {
+      // prettier-ignore
+      gradientBlock(x + at, dy + at, dx + at, dOther + at, mean + at, inverse + at, scale + at, beta + at, other + at, dBeta + 2 * at, dGamma + 2 * at, count, stride, relu, joined, scaled, false);
+    }
+    x += <usize>BLOCK * stride;
+    dy += <usize>BLOCK * stride;
+    dx += <usize>BLOCK * stride;
+    dOther += <usize>BLOCK * stride;
+    other += <usize>BLOCK * stride;
   }
 }
 
 /**
- * Gradients of {@link batchNorm}: dx, that of `other` unless that is 0, and in `totals` (2 `channels` float64, zero
- * before) those of beta and gamma. With `train` mean and variance are x's own. `room` is 6 `channels` float32, the
- * first 2 zero.
+ * What each image adds to beta's and gamma's gradients, in the rows of `sums`, [batch, 2, channels] float64; dx, which
+ * with `train`, where mean and variance are x's own, is only what reaches the normalised values; and the gradient of
+ * `other` unless that is 0.
  */
 export function batchNormGradient(
+  first: i32,
+  end: i32,
+  room: usize,
   x: usize,
-  gamma: usize,
-  beta: usize,
-  means: usize,
-  variances: usize,
-  other: usize,
   dy: usize,
   dx: usize,
   dOther: usize,
-  totals: usize,
-  room: usize,
+  mean: usize,
+  inverse: usize,
+  scale: usize,
+  beta: usize,
+  other: usize,
+  sums: usize,
   pixels: i32,
   channels: i32,
-  epsilon: f64,
   relu: bool,
   train: bool,
 ): void {
-  const row = (<usize>channels) << 2;
-  const inverse = room + 2 * row;
-  const scale = room + 3 * row;
-  const slope = room + 4 * row;
-  const shift = room + 5 * row;
-  scales(variances, gamma, inverse, scale, channels, epsilon);
+  const slices = (channels + SLICE - 1) / SLICE;
+  const stride = (<usize>channels) << 2;
+  for (let unit = first; unit < end; unit++) {
+    const image = <usize>(unit / slices);
+    const channel = (unit % slices) * SLICE;
+    const count = min(SLICE, channels - channel);
+    const c = (<usize>channel) << 2;
+    const at = image * <usize>pixels * stride + c;
+    const dBeta = sums + image * 4 * stride + 2 * c;
+    const dGamma = dBeta + 2 * stride;
+    memory.fill(dBeta, 0, (<usize>count) << 3);
+    memory.fill(dGamma, 0, (<usize>count) << 3);
+    // prettier-ignore
+    if (train) {
+      if (relu) gradientAll(x + at, dy + at, dx + at, dOther + at, mean + c, inverse + c, scale + c, beta + c, other + at, dBeta, dGamma, pixels, count, stride, true, false, false);
+      else gradientAll(x + at, dy + at, dx + at, dOther + at, mean + c, inverse + c, scale + c, beta + c, other + at, dBeta, dGamma, pixels, count, stride, false, false, false);
+    } else {
+      if (relu && other != 0) gradientAll(x + at, dy + at, dx + at, dOther + at, mean + c, inverse + c, scale + c, beta + c, other + at, dBeta, dGamma, pixels, count, stride, true, true, true);
+      else if (relu) gradientAll(x + at, dy + at, dx + at, dOther + at, mean + c, inverse + c, scale + c, beta + c, other + at, dBeta, dGamma, pixels, count, stride, true, false, true);
+      else gradientAll(x + at, dy + at, dx + at, dOther + at, mean + c, inverse + c, scale + c, beta + c, other + at, dBeta, dGamma, pixels, count, stride, false, false, true);
+    }
+  }
+}
+
+/** d at `dx` to the input's gradient: see {@link inputGradients}. */
+export function batchNormInputGradient(
+  first: i32,
+  end: i32,
+  room: usize,
+  x: usize,
+  dx: usize,
+  mean: usize,
+  inverse: usize,
+  scale: usize,
+  slope: usize,
+  shift: usize,
+  pixels: i32,
+  channels: i32,
+): void {
+  const stride = (<usize>channels) << 2;
+  const skip = <usize>first * <usize>BLOCK * stride;
+  const count = min(end * BLOCK, pixels) - first * BLOCK;
   // prettier-ignore
-  if (train) {
-    if (relu) gradientAll(x, dy, dx, dOther, means, inverse, scale, beta, other, totals, room, pixels, channels, true, false, false);
-    else gradientAll(x, dy, dx, dOther, means, inverse, scale, beta, other, totals, room, pixels, channels, false, false, false);
-  } else {
-    if (relu && other != 0) gradientAll(x, dy, dx, dOther, means, inverse, scale, beta, other, totals, room, pixels, channels, true, true, true);
-    else if (relu) gradientAll(x, dy, dx, dOther, means, inverse, scale, beta, other, totals, room, pixels, channels, true, false, true);
-    else gradientAll(x, dy, dx, dOther, means, inverse, scale, beta, other, totals, room, pixels, channels, false, false, true);
-  }
-  if (!train) return;
-  // dx = gamma inverse (d - mean(d) - normal mean(d normal)), means over all pixels.
-  for (let i = 0; i < channels; i++) {
-    const at = (<usize>i) << 2;
-    const part = <f64>load<f32>(scale + at) / <f64>pixels;
-    store<f32>(shift + at, <f32>(part * load<f64>(totals + 2 * at)));
-    store<f32>(slope + at, <f32>(part * load<f64>(totals + 2 * (row + at))));
-  }
-  inputGradients(x, dx, dx, means, inverse, scale, slope, shift, pixels, channels);
+  inputGradients(x + skip, dx + skip, dx + skip, mean, inverse, scale, slope, shift, count, channels, stride);
 }

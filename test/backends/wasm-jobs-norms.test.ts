@@ -1,0 +1,112 @@
+import * as tf from "@tensorflow/tfjs";
+import "cfd-distill/backends/wasm";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  adam,
+  clipByGlobalNorm,
+  cloneParams,
+  createRng,
+  sgd,
+  updateEma,
+  useBackend,
+} from "../../src/index.js";
+import { attentionCase, cases, draw, evaluateCase, groupNormCase } from "../support/compositions.js";
+
+// Kernels that are called for parts of their units, in any order: the bits are those of one call.
+
+type Parts = readonly (readonly [first: number, end: number])[];
+const plan = vi.hoisted(() => ({ divide: (units: number): Parts => [[0, units]], calls: 0 }));
+
+vi.mock("../../src/backends/wasm/jobs.js", async (original) => {
+  const { withScratch } = await import("../../src/backends/wasm/heap.js");
+  const { kernelsOf } = await import("../../src/backends/wasm/module.js");
+  const run: typeof import("../../src/backends/wasm/jobs.js").run = (backend, kernel, job, ...rest) => {
+    const { units, room = 0 } = job;
+    withScratch(backend, [room], (at) => {
+      for (const [first, end] of plan.divide(units)) {
+        backend.wasm.HEAPU8.fill(255, at, at + room); // NaN: nobody may count on what is there
+        kernelsOf(backend)[kernel](first, end, at, ...rest);
+        plan.calls++;
+      }
+    });
+  };
+  return { ...(await original<object>()), run };
+});
+
+const each = (units: number): Parts => Array.from({ length: units }, (_, i) => [i, i + 1] as const);
+const plans: Record<string, typeof plan.divide> = {
+  "one by one, backwards": (units) => [...each(units)].reverse(),
+  "odd ones, then even ones": (units) =>
+    [1, 0].flatMap((rest) => each(units).filter(([i]) => i % 2 === rest)),
+  "a third and the rest": (units) => [
+    [Math.floor(units / 3), units],
+    [0, Math.floor(units / 3)],
+  ],
+};
+
+/** The result of one call a job, and of each plan. */
+async function divided<T>(f: () => Promise<T>): Promise<{ whole: T; parts: Record<string, T> }> {
+  plan.divide = (units) => [[0, units]];
+  plan.calls = 0;
+  const whole = await f();
+  const { calls } = plan;
+  expect(calls).toBeGreaterThan(0);
+  const parts: Record<string, T> = {};
+  for (const [name, divide] of Object.entries(plans)) {
+    plan.divide = divide;
+    parts[name] = await f();
+  }
+  expect(plan.calls).toBeGreaterThan(calls * (1 + Object.keys(plans).length));
+  return { whole, parts };
+}
+
+beforeAll(() => useBackend("wasm"));
+
+/** Several slices, several blocks of pixels, and rests of both; more images than are held at a time. */
+const several = [
+  groupNormCase([2, 9, 13, 40], 20, true),
+  groupNormCase([1, 9, 13, 54], 6, false),
+  attentionCase(18, 9, 9),
+];
+const jobs = [...several, ...cases].filter(({ name }) => /norm|attention|channel|pixels/i.test(name));
+
+describe("the jobs of an operation, divided", () => {
+  it.each(jobs)("$name", async (operation) => {
+    const { inputs, dy } = draw(operation);
+    const { whole, parts } = await divided(() => evaluateCase(operation, inputs, dy));
+    for (const part of Object.values(parts)) expect(part).toEqual(whole);
+  });
+});
+
+describe("the jobs of a training step, divided", () => {
+  const shapes = [[], [7], [90, 100], [3, 3, 5, 8]];
+  const drawn = (seed: number) =>
+    shapes.map((shape, i) => createRng(seed + i).normals(tf.util.sizeFromShape(shape)));
+  const named = <T>(make: (shape: number[], i: number) => T) =>
+    Object.fromEntries(shapes.map((shape, i) => [`w${i}`, make(shape, i)]));
+  const [weights, gradients] = [drawn(1), drawn(10)];
+
+  it.each([
+    ["adam", () => adam({ learningRate: 0.01, weightDecay: 0.1 })],
+    ["sgd", () => sgd({ learningRate: 0.1, momentum: 0.9 })],
+  ])("clipping, %s and the average", async (_, make) => {
+    const { whole, parts } = await divided(async () => {
+      const params = named((shape, i) => tf.tidy(() => tf.variable(tf.tensor(weights[i]!, shape))));
+      const [ema, optimizer] = [cloneParams(params), make()];
+      for (let step = 0; step < 2; step++) {
+        const grads = named((shape, i) => tf.tensor(gradients[i]!, shape));
+        const clipped = clipByGlobalNorm(grads, 1);
+        optimizer.apply(params, clipped.grads);
+        updateEma(ema, params, 0.9);
+        tf.dispose([grads, clipped.grads, clipped.norm]);
+      }
+      const tensors = [...Object.values(params), ...Object.values(ema)];
+      const values = await Promise.all(tensors.map(async (tensor) => (await tensor.data()).slice()));
+      const state = await optimizer.state();
+      optimizer.dispose();
+      tf.dispose(tensors);
+      return { values, state };
+    });
+    for (const part of Object.values(parts)) expect(part).toEqual(whole);
+  });
+});
