@@ -55,7 +55,7 @@ function sizeFor({ outHeight, outWidth }: ConvInfo): Size | undefined {
     const [down, across] = tilesAlong(outHeight, outWidth, size);
     return down * across >= LEAST_TILES;
   };
-  return enough(2) ? 2 : undefined;
+  return enough(4) ? 4 : enough(2) ? 2 : undefined;
 }
 
 /** Whether a convolution and its gradients are done this way. */
