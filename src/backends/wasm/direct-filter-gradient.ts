@@ -1,114 +1,166 @@
 import type * as tf from "@tensorflow/tfjs";
-import { FLOAT, geometry, panelBytes, visited, type Attributes, type ConvInfo } from "./geometry.js";
-import { overlap } from "./ground.js";
-import { address, kernel, withScratch, type WasmBackend } from "./heap.js";
-import { kernelsOf, type Kernels } from "./module.js";
+import {
+  FLOAT,
+  geometry,
+  panelBytes,
+  visited,
+  type Attributes,
+  type Canvas,
+  type ConvInfo,
+} from "./geometry.js";
+import { address, kernel, withScratch, writeInts, type WasmBackend } from "./heap.js";
+import { run } from "./jobs.js";
 import { suits } from "./winograd.js";
 import { winogradFilterGradient } from "./winograd-filter-gradient.js";
 
-/** Pixels of dy whose products are summed before they are added to the rest: 16 kB of a panel, half of an L1 cache. */
-const BLOCK = 512;
+/** Bytes of panels that are dealt out together, about: an L2 cache. */
+const BLOCK_BYTES = 2 ** 20;
+
+/** Pixels of a row, where how they are cut into rows does not matter. */
+const ROW = 512;
 
 /** dL/dw[kh, kw, ci, co] = sum over b, i, j of x[b, s i + kh, s j + kw, ci] dy[b, i, j, co]. */
 export function directFilterGradient(composed: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const run = kernel(({ x, dy }, backend, attrs) => {
+    const compute = kernel(({ x, dy }, backend, attrs) => {
       const filterShape = (attrs as unknown as Attributes).filterShape!;
       const info = geometry(x!.shape, filterShape, attrs, [x!, dy!]);
       if (info === undefined) return composed(call);
       if (suits(info)) return winogradFilterGradient(backend, x!, dy!, info);
       const out = backend.makeOutput(filterShape, "float32");
-      correlate(backend, info, [address(backend, x!), address(backend, dy!), address(backend, out)]);
+      const tensors = { x: address(backend, x!), dy: address(backend, dy!), out: address(backend, out) };
+      correlate(backend, isPointwise(info) ? pointsOf(info) : [batchOf(info)], tensors);
       return out;
     });
-    return run(call);
+    return compute(call);
   };
 }
 
-/** Addresses of what is dealt out in panels, and of the sums. */
-interface Panels {
-  readonly x: number;
-  readonly dy: number;
-  readonly sums: number;
+type Pair = readonly [number, number];
+
+/** Images, the gradients of what a filter gave on its way over them, and the filter. */
+export interface Correlation {
+  readonly images: number;
+  /** Height and width of an image, and channels. */
+  readonly given: Pair;
+  readonly inputs: number;
+  readonly canvas: Canvas;
+  /** Height and width of a gradient, and channels. */
+  readonly size: Pair;
+  readonly outputs: number;
+  readonly by: Pair;
+  readonly filter: Pair;
 }
 
-function correlate(
+const batchOf = (info: ConvInfo): Correlation => ({
+  images: info.batchSize,
+  given: [info.inHeight, info.inWidth],
+  inputs: info.inChannels,
+  canvas: visited(info),
+  size: [info.outHeight, info.outWidth],
+  outputs: info.outChannels,
+  by: [info.strideHeight, info.strideWidth],
+  filter: [info.filterHeight, info.filterWidth],
+});
+
+/** Each pixel meets one tap, once. */
+function isPointwise({ inShape, outShape, filterHeight, filterWidth, padInfo }: ConvInfo): boolean {
+  const same = inShape[1] === outShape[1] && inShape[2] === outShape[2];
+  return same && filterHeight * filterWidth === 1 && padInfo.top === 0 && padInfo.left === 0;
+}
+
+const pointsOf = ({ batchSize, outHeight, outWidth, inChannels, outChannels }: ConvInfo) =>
+  points(batchSize * outHeight * outWidth, inChannels, outChannels);
+
+/** Pixels of which each meets one tap: whole rows of them, and what is left. */
+export function points(pixels: number, inputs: number, outputs: number): Correlation[] {
+  const rows = (images: number, width: number): Correlation => ({
+    images,
+    given: [1, width],
+    inputs,
+    canvas: { height: 1, width, top: 0, left: 0 },
+    size: [1, width],
+    outputs,
+    by: [1, 1],
+    filter: [1, 1],
+  });
+  return [rows(Math.floor(pixels / ROW), ROW), rows(1, pixels % ROW)].filter(
+    ({ images, size }) => images * size[1] > 0,
+  );
+}
+
+/** Addresses. */
+export interface Tensors {
+  readonly x: number;
+  readonly dy: number;
+  readonly out: number;
+}
+
+/** The filter's gradient [taps, inputs, outputs] of all parts, whose images follow each other. */
+export function correlate(
   backend: WasmBackend,
-  info: ConvInfo,
-  [x, dy, out]: readonly [number, number, number],
+  parts: readonly Correlation[],
+  { x, dy, out }: Tensors,
 ): void {
-  const kernels = kernelsOf(backend);
-  const { inChannels, outChannels, outHeight, outWidth, filterHeight, filterWidth } = info;
-  const canvas = visited(info);
-  const taps = filterHeight * filterWidth;
-  const sumBytes = taps * Math.ceil(inChannels / 4) * Math.ceil(outChannels / 8) * 4 * 8 * FLOAT;
-  // Small images are dealt out together: the sums, often larger than they, are then passed over once for several.
-  const images = Math.max(1, Math.min(info.batchSize, Math.floor(BLOCK / (outHeight * outWidth))));
-  const xBytes = images * canvas.height * canvas.width * panelBytes(inChannels, 4);
-  const dyBytes = images * outHeight * outWidth * panelBytes(outChannels, 8);
-  withScratch(backend, [xBytes, dyBytes, sumBytes], (xPanels, dyPanels, sums) => {
-    // Borders and spare lanes stay zero.
-    backend.wasm.HEAPU8.fill(0, xPanels, sums + sumBytes);
-    const panels: Panels = { x: xPanels, dy: dyPanels, sums: sums };
-    for (let first = 0; first < info.batchSize; first += images) {
-      const count = Math.min(images, info.batchSize - first);
-      for (let i = 0; i < count; i++) deal(kernels, info, [x, dy], panels, [first + i, i, images]);
-      sumUp(kernels, info, panels, [count, images]);
+  const { inputs, outputs, filter } = parts[0]!;
+  const taps = filter[0] * filter[1];
+  const pairs = Math.ceil(inputs / 4) * Math.ceil(outputs / 8);
+  withScratch(backend, [pairs * taps * 4 * 8 * FLOAT], (sums) => {
+    let at = { x, dy, sums: sums };
+    for (const part of parts) {
+      addImages(backend, part, at, at.x === x);
+      at = {
+        ...at,
+        x: at.x + part.images * part.given[0] * part.given[1] * inputs * FLOAT,
+        dy: at.dy + part.images * part.size[0] * part.size[1] * outputs * FLOAT,
+      };
     }
-    kernels.collect(sums, out, taps, inChannels, outChannels);
+    const job = { units: pairs, work: 8 * taps * 4 * 8 };
+    run(backend, "collectPanels", job, sums, out, taps, inputs, outputs);
   });
 }
 
-/** Deals image `from` of the batch out to place `to` of `places`. */
-function deal(
-  kernels: Kernels,
-  info: ConvInfo,
-  [x, dy]: readonly [number, number],
-  panels: Panels,
-  [from, to, places]: readonly [number, number, number],
+/** Adds what the images of a part contribute to the sums, which are cleared if `fresh`. */
+function addImages(
+  backend: WasmBackend,
+  part: Correlation,
+  { x, dy, sums }: { readonly x: number; readonly dy: number; readonly sums: number },
+  fresh: boolean,
 ): void {
-  const { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels } = info;
-  const { height, width, top, left } = visited(info);
-  const xPanel = height * width * 4 * FLOAT;
-  const xRow = inWidth * inChannels * FLOAT;
-  kernels.deal(
-    x + from * inHeight * xRow,
-    panels.x + to * xPanel + (top * width + left) * 4 * FLOAT,
-    overlap(inHeight, height, top).count,
-    overlap(inWidth, width, left).count,
-    xRow,
-    inChannels,
-    4,
-    places * xPanel,
-    width * 4 * FLOAT,
-  );
-  const dyPanel = outHeight * outWidth * 8 * FLOAT;
-  const dyRow = outWidth * outChannels * FLOAT;
-  const target = panels.dy + to * dyPanel;
-  const source = dy + from * outHeight * dyRow;
-  const sizes = [dyRow, outChannels, 8, places * dyPanel, outWidth * 8 * FLOAT] as const;
-  kernels.deal(source, target, outHeight, outWidth, ...sizes);
-}
-
-/** Adds what `images` of the dealt out `places` contribute. */
-function sumUp(
-  kernels: Kernels,
-  info: ConvInfo,
-  { x, dy, sums }: Panels,
-  [images, places]: readonly [number, number],
-): void {
-  const { outHeight, outWidth, filterHeight, filterWidth } = info;
-  const { height, width } = visited(info);
-  const xImage = height * width * 4 * FLOAT;
-  const dyImage = outHeight * outWidth * 8 * FLOAT;
-  const row = width * 4 * FLOAT;
-  const steps = [row, info.strideHeight * row, info.strideWidth * 4 * FLOAT] as const;
-  const counts = [Math.ceil(info.inChannels / 4), Math.ceil(info.outChannels / 8)] as const;
-  const sizes = [places * xImage, places * dyImage, xImage, dyImage] as const;
-  const rows = places > 1 ? outHeight : Math.max(1, Math.floor(BLOCK / outWidth));
-  for (let first = 0; first < outHeight; first += rows) {
-    const end = Math.min(outHeight, first + rows);
-    const filter = [outWidth, filterHeight, filterWidth] as const;
-    kernels.correlate(x, dy, sums, images, first, end, ...filter, ...counts, ...sizes, ...steps);
-  }
+  const { given, inputs, canvas, size, outputs, by, filter } = part;
+  const pixels = size[0] * size[1];
+  const bytes = [
+    canvas.height * canvas.width * panelBytes(inputs, 4),
+    pixels * panelBytes(outputs, 8),
+  ] as const;
+  const images = Math.max(1, Math.min(part.images, Math.floor(BLOCK_BYTES / (bytes[0] + bytes[1]))));
+  const pairs = Math.ceil(inputs / 4) * Math.ceil(outputs / 8);
+  const rest = [
+    ...given,
+    inputs,
+    canvas.height,
+    canvas.width,
+    canvas.top,
+    canvas.left,
+    ...size,
+    outputs,
+    ...by,
+    ...filter,
+  ];
+  const scratch = [(1 + rest.length) * FLOAT, images * bytes[0], images * bytes[1]];
+  withScratch(backend, scratch, (plan, xPanels, dyPanels) => {
+    for (let first = 0; first < part.images; first += images) {
+      const count = Math.min(images, part.images - first);
+      writeInts(backend, plan, [count, ...rest]);
+      const from = [
+        x + first * given[0] * given[1] * inputs * FLOAT,
+        dy + first * pixels * outputs * FLOAT,
+      ] as const;
+      const rows = count * (canvas.height + size[0]);
+      const work = 8 * size[1] * (inputs + outputs);
+      run(backend, "deal", { units: rows, work }, plan, ...from, xPanels, dyPanels);
+      const job = { units: pairs, work: 2 * count * pixels * filter[0] * filter[1] * 4 * 8 };
+      run(backend, "correlatePanels", job, plan, xPanels, dyPanels, sums, Number(fresh && first === 0));
+    }
+  });
 }

@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { addRows } from "./channelwise.js";
-import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
 import type { FusedAttributes, Transposes } from "./mat-mul.js";
-import { multiply, type Matrices } from "./products.js";
+import { multiply } from "./products.js";
 
 /** tf.matMul by this library's own kernels: nothing is transposed or broadcast in memory, nothing cached. */
 export function directMatMul(composed: tf.KernelFunc): tf.KernelFunc {
@@ -51,19 +50,34 @@ function product(
 ): tf.TensorInfo {
   const [rows, inner] = sizes(a, transposeA);
   const columns = sizes(b, transposeB)[1];
+  // A single row or column is stored alike either way.
+  const turnedLeft = transposeA && rows > 1 && inner > 1;
+  const turnedRight = transposeB && columns > 1 && inner > 1;
+  if (turnedLeft && turnedRight) {
+    const turned = turn(b);
+    const out = product(backend, a, turned, { transposeA, transposeB: false });
+    turned.dispose();
+    return out;
+  }
   const outer = tf.backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const out = backend.makeOutput([...outer, rows, columns], "float32");
   const [lefts, rights] = [visits(a.shape, outer), visits(b.shape, outer)];
+  const pairs = lefts.map((left, i) => [left, rights[i]!] as const);
   // One right-hand side for a whole batch: its rows are those of one tall matrix.
-  const tall = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA;
-  const [height, products] = tall ? [rows * lefts.length, 1] : [rows, lefts.length];
-  const places = Array.from({ length: products }, (_, i): Matrices => ({
-    left: address(backend, a) + lefts[i]! * rows * inner * FLOAT,
-    right: address(backend, b) + rights[i]! * inner * columns * FLOAT,
-    out: address(backend, out) + i * rows * columns * FLOAT,
-  }));
-  multiply(backend, { rows: height, inner, columns, transposeA, transposeB }, places);
+  const tall =
+    sizeOf(b.shape.slice(0, -2)) === 1 && !turnedLeft && sizeOf(a.shape.slice(0, -2)) === lefts.length;
+  const at = { left: address(backend, a), right: address(backend, b), out: address(backend, out) };
+  const transposed = turnedLeft ? "left" : turnedRight ? "right" : "none";
+  const height = tall ? rows * lefts.length : rows;
+  multiply(backend, { rows: height, inner, columns, transposed }, at, tall ? [[0, 0]] : pairs);
   return out;
+}
+
+/** The matrices transposed in memory. */
+function turn(x: tf.TensorInfo): tf.Tensor {
+  const last = x.shape.length - 1;
+  const axes = x.shape.map((_, axis) => axis);
+  return tf.transpose(x as unknown as tf.Tensor, [...axes.slice(0, -2), last, last - 1]);
 }
 
 /** Rows and columns of the matrices, as they are multiplied. */

@@ -1,121 +1,113 @@
 import type * as tf from "@tensorflow/tfjs";
+import { divide, workOf } from "./division.js";
 import { FLOAT, geometry, panelBytes, type Attributes } from "./geometry.js";
-import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
-import { groundOf, pad, type Ground } from "./ground.js";
-import { kernelsOf, type Kernels } from "./module.js";
+import { address, kernel, sizeOf, withScratch, writeInts, type WasmBackend } from "./heap.js";
+import { run } from "./jobs.js";
 import { backwards, forwards, type Pass, type Sweep } from "./sweeps.js";
 import { backward, forward, suits, winograd } from "./winograd.js";
 
 // Convolutions by this library's own kernels (kernels/): direct, without im2col.
 
-/** Small images are convolved together, so many that they have at least this many pixels: full tiles, hot weights. */
-const PIXELS = 192;
+/** Pixels that a kernel takes together (kernels/direct.ts). */
+const BLOCK = 192;
+
+/** Numbers in the kernel's description of a sweep. */
+const PLAN = 21;
 
 /** tf.conv2d; `stock` does what these kernels do not: dilations, other layouts and types. */
 export function convolution(stock: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const run = kernel(({ x, filter }, backend, attrs) => {
+    const compute = kernel(({ x, filter }, backend, attrs) => {
       const info = geometry(x!.shape, filter!.shape, attrs, [x!, filter!]);
       if (info === undefined) return stock(call);
       const { inChannels, outChannels } = info;
-      const weights = address(backend, filter!);
       if (suits(info)) return winograd(backend, x!, filter!, forward(info));
-      return convolve(backend, x!, forwards(info), (kernels, panels, { taps }) => {
-        kernels.pack(weights, panels, taps.length * inChannels, outChannels);
+      const weights = address(backend, filter!);
+      return convolve(backend, x!, forwards(info), (panels, { taps }) => {
+        const rows = taps.length * inChannels;
+        const job = { units: Math.ceil(outChannels / 8), work: rows * 8 * 8 };
+        run(backend, "packMatrices", job, weights, panels, rows, outChannels);
       });
     });
-    return run(call);
+    return compute(call);
   };
 }
 
 /** dL/dx: dy convolved with the filter turned round and its channels exchanged. */
 export function directInputGradient(composed: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const run = kernel(({ dy, filter }, backend, attrs) => {
+    const compute = kernel(({ dy, filter }, backend, attrs) => {
       const inputShape = (attrs as unknown as Attributes).inputShape!;
       const info = geometry(inputShape, filter!.shape, attrs, [dy!, filter!]);
       if (info === undefined) return composed(call);
       const { inChannels, outChannels } = info;
-      const weights = address(backend, filter!);
       if (suits(info)) return winograd(backend, dy!, filter!, backward(info));
-      return convolve(backend, dy!, backwards(info), (kernels, panels, { taps }) => {
-        const inputBytes = outChannels * FLOAT;
-        let panel = panels;
-        for (let input = 0; input < inChannels; input += 8) {
-          for (const tap of taps) {
-            const rows = weights + (tap * inChannels + input) * inputBytes;
-            kernels.packRows(rows, panel, Math.min(8, inChannels - input), outChannels);
-            panel += 8 * inputBytes;
-          }
-        }
+      const weights = address(backend, filter!);
+      return convolve(backend, dy!, backwards(info), (panels, { taps }) => {
+        withScratch(backend, [taps.length * FLOAT], (list) => {
+          writeInts(backend, list, taps);
+          const job = { units: Math.ceil(inChannels / 8), work: taps.length * outChannels * 8 * 8 };
+          run(backend, "packTaps", job, weights, panels, list, taps.length, inChannels, outChannels);
+        });
       });
     });
-    return run(call);
+    return compute(call);
   };
 }
 
 /** Writes the weights of a sweep's filter as the kernels want them. */
-type Pack = (kernels: Kernels, panels: number, sweep: Sweep) => void;
+type Pack = (panels: number, sweep: Sweep) => void;
 
 function convolve(backend: WasmBackend, input: tf.TensorInfo, pass: Pass, pack: Pack): tf.TensorInfo {
-  const kernels = kernelsOf(backend);
   const { from, to } = pass;
   const out = backend.makeOutput(to, "float32");
-  const target = address(backend, out);
+  const target = address(backend, out) >>> 0;
   const sweeps = pass.sweeps.filter(({ taps }) => taps.length > 0);
   // Pixels that no tap meets.
   if (sweeps.length < pass.sweeps.length) backend.wasm.HEAPU8.fill(0, target, target + sizeOf(to) * FLOAT);
-  if (sweeps.length === 0) return out;
-  const images = together(pass);
-  const ground = groundOf(pass);
-  const places = sweeps.map(({ size }) => images * size[0] * size[1]);
-  const sizes = [
-    ground.bare ? 0 : images * ground.imageBytes,
-    ...places.map((pixels) => pixels * 2 * FLOAT),
-    ...sweeps.map(({ taps }) => taps.length * from[3] * panelBytes(to[3], 8)),
-  ];
-  withScratch(backend, sizes, (padded, ...parts) => {
-    const work = sweeps.map((sweep, i) => ({ sweep, list: parts[i]!, panels: parts[sweeps.length + i]! }));
-    for (const { sweep, list, panels } of work) {
-      listPixels(kernels, [pass, sweep, ground], list, images);
-      pack(kernels, panels, sweep);
-    }
-    if (!ground.bare) backend.wasm.HEAPU8.fill(0, padded, padded + sizes[0]!);
-    for (let first = 0; first < from[0]; first += images) {
-      const count = Math.min(images, from[0] - first);
-      const source = address(backend, input) + first * from[1] * from[2] * from[3] * FLOAT;
-      if (!ground.bare) for (let i = 0; i < count; i++) pad(kernels, pass, ground, [source, padded, i]);
-      const start = ground.bare ? source + ground.skip : padded;
-      for (const { sweep, list, panels } of work) {
-        const { filter, size } = sweep;
-        const begin = start + sweep.from[0] * ground.rowBytes + sweep.from[1] * from[3] * FLOAT;
-        const pixel = (first * to[1] + sweep.to[0]) * to[2] + sweep.to[1];
-        const run = [to[3], filter[0], filter[1] * from[3], ground.rowBytes] as const;
-        const pixels = count * size[0] * size[1];
-        kernels.convolveListed(begin, list, pixels, panels, target + pixel * to[3] * FLOAT, ...run);
-      }
-    }
-  });
+  for (const sweep of sweeps) {
+    const bytes = [PLAN * FLOAT, sweep.taps.length * from[3] * panelBytes(to[3], 8)];
+    withScratch(backend, bytes, (plan, panels) => {
+      pack(panels, sweep);
+      const division = divide(from[0] * sizeOf(sweep.size), to[3]);
+      writeInts(backend, plan, [...describe(pass, sweep), division.rows, division.panels]);
+      const work = workOf(division, sweep.taps.length * from[3]);
+      const job = { units: division.units, work, room: roomOf(pass, sweep) };
+      const first = target + (sweep.to[0] * to[2] + sweep.to[1]) * to[3] * FLOAT;
+      run(backend, "convolve", job, plan, address(backend, input), panels, first);
+    });
+  }
   return out;
 }
 
-/** How many images are convolved together. */
-function together({ from, sweeps }: Pass): number {
-  const most = Math.max(...sweeps.map(({ size }) => size[0] * size[1]));
-  const groups = Math.ceil(from[0] / Math.ceil(PIXELS / most));
-  return Math.ceil(from[0] / groups);
+/** Whether a sweep visits nothing but pixels that are given. */
+function isBare([, height, width]: Pass["from"], { canvas }: Sweep): boolean {
+  const { top, left } = canvas;
+  return top <= 0 && left <= 0 && canvas.height <= height + top && canvas.width <= width + left;
 }
 
-function listPixels(
-  kernels: Kernels,
-  [{ from, to }, sweep, ground]: readonly [Pass, Sweep, Ground],
-  list: number,
-  images: number,
-): void {
-  const { rowBytes, imageBytes } = ground;
-  const { size, by, apart } = sweep;
-  const outPixel = to[3] * FLOAT;
-  const outRow = to[2] * outPixel;
-  const input = [imageBytes, by[0] * rowBytes, by[1] * from[3] * FLOAT] as const;
-  kernels.listPixels(list, images, ...size, ...input, to[1] * outRow, apart[0] * outRow, apart[1] * outPixel);
+/** The numbers of kernels/direct.ts's Sweep, but for the division. */
+function describe({ from, to }: Pass, sweep: Sweep): number[] {
+  const [batch, height, width, channels] = from;
+  const { canvas, size, by, filter, apart } = sweep;
+  const pixelBytes = to[3] * FLOAT;
+  const rowBytes = to[2] * pixelBytes;
+  return [
+    ...[height, width, channels],
+    ...[canvas.height, canvas.width, canvas.top, canvas.left, Number(isBare(from, sweep))],
+    ...[...size, batch * sizeOf(size)],
+    ...[...by, ...filter, to[3]],
+    ...[to[1] * rowBytes, apart[0] * rowBytes, apart[1] * pixelBytes],
+  ];
+}
+
+/** Bytes for a block's list of pixels and for the canvas rows that it visits, at most. */
+function roomOf({ from }: Pass, sweep: Sweep): number {
+  const { canvas, size, by, filter } = sweep;
+  const list = BLOCK * 2 * FLOAT;
+  if (isBare(from, sweep)) return list;
+  const steps = Math.min(from[0] * size[0] - 1, Math.ceil((BLOCK - 1) / size[1]));
+  const images = Math.min(from[0] - 1, Math.ceil(steps / size[0]));
+  const rows = steps * by[0] + images * Math.max(0, canvas.height - size[0] * by[0]) + filter[0];
+  return list + rows * canvas.width * from[3] * FLOAT;
 }

@@ -111,3 +111,8 @@ export function withScratch(
     backend.wasm._free(offset);
   }
 }
+
+/** Writes int32, modulo 2^32, at an address: what a kernel reads as one of its structures. */
+export function writeInts(backend: WasmBackend, at: number, numbers: readonly number[]): void {
+  new Int32Array(backend.wasm.HEAPU8.buffer, at, numbers.length).set(numbers);
+}

@@ -10,8 +10,7 @@ type Shape = readonly [number, number, number, number];
 /** One filter on its way. */
 export interface Sweep {
   readonly filter: Pair;
-  /** Where on the canvas it starts, and how far it steps. */
-  readonly from: Pair;
+  readonly canvas: Canvas;
   readonly by: Pair;
   /** How many output pixels it writes, where the first is, and how far they are apart. */
   readonly size: Pair;
@@ -25,7 +24,6 @@ export interface Pass {
   /** [batch, height, width, channels] */
   readonly from: Shape;
   readonly to: Shape;
-  readonly canvas: Canvas;
   readonly sweeps: readonly Sweep[];
 }
 
@@ -37,14 +35,14 @@ export function forwards(info: ConvInfo): Pass {
   const { filterHeight, filterWidth } = info;
   const sweep: Sweep = {
     filter: [filterHeight, filterWidth],
-    from: [0, 0],
+    canvas: visited(info),
     by: [info.strideHeight, info.strideWidth],
     size: [info.outHeight, info.outWidth],
     to: [0, 0],
     apart: [1, 1],
     taps: Array.from({ length: filterHeight * filterWidth }, (_, tap) => tap),
   };
-  return { from: info.inShape, to: info.outShape, canvas: visited(info), sweeps: [sweep] };
+  return { from: info.inShape, to: info.outShape, sweeps: [sweep] };
 }
 
 /**
@@ -55,31 +53,27 @@ export function backwards(info: ConvInfo): Pass {
   const { strideHeight, strideWidth, filterWidth, padInfo } = info;
   const rows = along(info.inHeight, info.filterHeight, strideHeight, padInfo.top);
   const columns = along(info.inWidth, filterWidth, strideWidth, padInfo.left);
-  const sweeps = both(rows.rests, columns.rests).map(([row, column]): Sweep => ({
+  const sweeps = both(rows, columns).map(([row, column]): Sweep => ({
     filter: [row.taps.length, column.taps.length],
-    from: [rows.border - row.border, columns.border - column.border],
+    canvas: { height: row.length, width: column.length, top: row.border, left: column.border },
     by: [1, 1],
     size: [row.size, column.size],
     to: [row.rest, column.rest],
     apart: [strideHeight, strideWidth],
     taps: both(row.taps, column.taps).map(([down, right]) => down * filterWidth + right),
   }));
-  const canvas = { height: rows.length, width: columns.length, top: rows.border, left: columns.border };
-  return { from: info.outShape, to: info.inShape, canvas, sweeps };
+  return { from: info.outShape, to: info.inShape, sweeps };
 }
 
-/** One axis of {@link backwards}: its sweeps, and the border before dy and the length that serve all of them. */
+/** One axis of {@link backwards}: its sweeps, with the border before dy and the length that each visits. */
 function along(input: number, filter: number, stride: number, pad: number) {
-  const rests = Array.from({ length: Math.min(stride, input) }, (_, rest) => {
+  return Array.from({ length: Math.min(stride, input) }, (_, rest) => {
     const first = (rest + pad) % stride;
     const count = Math.max(0, Math.ceil((filter - first) / stride));
     const taps = Array.from({ length: count }, (_, i) => first + (count - 1 - i) * stride);
     // The last of the taps meets dy[(rest + pad - first) / stride], the others those before it.
     const border = count - 1 - (rest + pad - first) / stride;
-    return { rest, taps, border, size: Math.ceil((input - rest) / stride) };
+    const size = Math.ceil((input - rest) / stride);
+    return { rest, taps, border, size, length: size - 1 + count };
   });
-  const met = rests.filter(({ taps }) => taps.length > 0);
-  const border = Math.max(...met.map((rest) => rest.border));
-  const length = Math.max(...met.map((rest) => border - rest.border + rest.size - 1 + rest.taps.length));
-  return { rests, border, length };
 }

@@ -1,7 +1,7 @@
 // Attention, queries in blocks: their scores stay in the cache between the products. Matrices are packed as for
 // convolutions, an image's rows being the pixels of an image of one row.
 
-import { convolveListed, listPixels, pack } from "./convolution";
+import { convolveListed, listRows, pack } from "./convolution";
 import { collect, correlate } from "./correlation";
 import { normaliseRows, weigh, weighBackwards } from "./softmax";
 import { packRows } from "./transpose";
@@ -53,12 +53,6 @@ export function packImages(
   }
 }
 
-/** Lists a block's rows for products whose rows are so far apart. */
-@inline
-function listRows(list: usize, fromBytes: usize, toBytes: usize): void {
-  listPixels(list, 1, 1, BLOCK, 0, 0, <i32>fromBytes, 0, 0, <i32>toBytes);
-}
-
 /**
  * Each query's mix of the values and its statistics: the largest score and 1 / sum of the unscaled weights. `keys` are
  * packed transposed. A unit is a block of an image's queries; `room` is their scores and two lists.
@@ -80,8 +74,8 @@ export function attend(
   const rowBytes = panelBytes(pixels);
   const queryBytes = (<usize>channels) << 2;
   const scores = room + 2 * LIST;
-  listRows(room, queryBytes, rowBytes);
-  listRows(room + LIST, rowBytes, queryBytes);
+  listRows(room, BLOCK, queryBytes, rowBytes);
+  listRows(room + LIST, BLOCK, rowBytes, queryBytes);
   for (let unit = first; unit < end; unit++) {
     const image = <usize>(unit / blocks);
     const query = (unit % blocks) * BLOCK;
@@ -128,8 +122,8 @@ export function attendBackwards(
   const columns = <i32>(rowBytes >> 2);
   const scores = room + 2 * LIST;
   const dWeights = scores + <usize>BLOCK * rowBytes;
-  listRows(room, queryBytes, rowBytes);
-  listRows(room + LIST, rowBytes, queryBytes);
+  listRows(room, BLOCK, queryBytes, rowBytes);
+  listRows(room + LIST, BLOCK, rowBytes, queryBytes);
   for (let unit = first; unit < end; unit++) {
     const image = <usize>(unit / blocks);
     const query = (unit % blocks) * BLOCK;

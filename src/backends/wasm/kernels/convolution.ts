@@ -7,67 +7,38 @@ import { multiplyAdd, TALL } from "./multiply-add";
 /** Pixels of a tile. */
 const TILE: i32 = TALL ? 6 : 4;
 
-/** Pixels that all channels visit before the next pixels: their inputs stay in the cache meanwhile. */
-const BLOCK: i32 = 192;
-
 /** Rows of `columns` weights as panels of 8 columns each, the last one filled up with zeros. */
 export function pack(weights: usize, panels: usize, rows: i32, columns: i32): void {
+  const rowBytes = (<usize>columns) << 2;
   for (let column = 0; column < columns; column += 8) {
-    const count = min(8, columns - column);
-    let from = weights + ((<usize>column) << 2);
-    for (let row = 0; row < rows; row++) {
-      if (count == 8) {
-        v128.store(panels, v128.load(from));
-        v128.store(panels, v128.load(from, 16), 16);
-      } else {
-        for (let i = 0; i < 8; i++) {
-          const at = (<usize>i) << 2;
-          store<f32>(panels + at, i < count ? load<f32>(from + at) : 0);
-        }
-      }
-      from += (<usize>columns) << 2;
-      panels += 32;
-    }
+    packPanel(weights + ((<usize>column) << 2), rowBytes, panels, rows, columns - column);
+    panels += (<usize>rows) << 5;
   }
 }
 
-/** Copies `height` rows of `bytes` each into a larger image. */
-export function pad(from: usize, to: usize, height: i32, bytes: usize, fromBytes: usize, toBytes: usize): void {
-  for (let row = 0; row < height; row++) {
-    memory.copy(to, from, bytes);
-    from += fromBytes;
-    to += toBytes;
+/** The first `count` columns of a matrix, at most all 8 of them, as one panel. */
+export function packPanel(from: usize, rowBytes: usize, panel: usize, rows: i32, count: i32): void {
+  for (let row = 0; row < rows; row++) {
+    if (count >= 8) {
+      v128.store(panel, v128.load(from));
+      v128.store(panel, v128.load(from, 16), 16);
+    } else {
+      for (let i = 0; i < 8; i++) {
+        const at = (<usize>i) << 2;
+        store<f32>(panel + at, i < count ? load<f32>(from + at) : 0);
+      }
+    }
+    from += rowBytes;
+    panel += 32;
   }
 }
 
-/**
- * Lists the pixels of some images as {@link convolveListed} visits them: of each the distance of its input, and that of its
- * output, from the first.
- */
-export function listPixels(
-  list: usize,
-  images: i32,
-  height: i32,
-  width: i32,
-  imageBytes: i32,
-  downBytes: i32,
-  rightBytes: i32,
-  outImageBytes: i32,
-  outDownBytes: i32,
-  outRightBytes: i32,
-): void {
-  for (let image = 0; image < images; image++) {
-    for (let row = 0; row < height; row++) {
-      let from = image * imageBytes + row * downBytes;
-      let to = image * outImageBytes + row * outDownBytes;
-      for (let column = 0; column < width; column++) {
-        store<i32>(list, from);
-        store<i32>(list, to, 4);
-        from += rightBytes;
-        to += outRightBytes;
-        list += 8;
-      }
-    }
+/** Lists rows for {@link convolveListed}: of each the distance of its input, and that of its output, from the first. */
+export function listRows(list: usize, rows: i32, leftBytes: usize, outBytes: usize): void {
+  for (let row: usize = 0; row < <usize>rows; row++) {
+    store<u32>(list, <u32>(row * leftBytes));
+    store<u32>(list, <u32>(row * outBytes), 4);
+    list += 8;
   }
 }
 
@@ -85,7 +56,8 @@ export function storeSome(to: usize, value: v128, count: i32): void {
 
 /**
  * out[pixel, channel] = sum over the filter's rows and over `run`, its columns times the input's channels, of image
- * times weights, for the pixels of a list by {@link listPixels}. The image is padded; `panels` are the weights by {@link pack}.
+ * times weights, for the pixels of a list: so few that their inputs stay in the cache while all channels visit them. The
+ * image is padded; `panels` are the weights by {@link pack}.
  */
 export function convolveListed(
   image: usize,
@@ -100,109 +72,104 @@ export function convolveListed(
 ): void {
   const panelBytes = (<usize>(filterRows * run)) << 5;
   const runBytes = (<usize>run) << 2;
-  for (let pixel = 0; pixel < pixels; pixel += BLOCK) {
-    const begin = list + ((<usize>pixel) << 3);
-    const end = list + ((<usize>min(pixel + BLOCK, pixels)) << 3);
-    const last = end - 8;
-    let panel = panels;
-    let first = out;
-    for (let channel = 0; channel < channels; channel += 8) {
-      const count = channels - channel;
-      for (let at = begin; at < end; at += TILE << 3) {
-        // The last tile visits the last pixel again and again.
-        const at1 = min(at + 8, last);
-        const at2 = min(at + 16, last);
-        const at3 = min(at + 24, last);
-        const at4 = min(at + 32, last);
-        const at5 = min(at + 40, last);
-        const p0 = image + load<u32>(at);
-        const p1 = image + load<u32>(at1);
-        const p2 = image + load<u32>(at2);
-        const p3 = image + load<u32>(at3);
-        let p4: usize = 0;
-        let p5: usize = 0;
-        if (TALL) {
-          p4 = image + load<u32>(at4);
-          p5 = image + load<u32>(at5);
-        }
-        let a0 = f32x4.splat(0);
-        let a1 = f32x4.splat(0);
-        let b0 = f32x4.splat(0);
-        let b1 = f32x4.splat(0);
-        let c0 = f32x4.splat(0);
-        let c1 = f32x4.splat(0);
-        let d0 = f32x4.splat(0);
-        let d1 = f32x4.splat(0);
-        let e0 = f32x4.splat(0);
-        let e1 = f32x4.splat(0);
-        let f0 = f32x4.splat(0);
-        let f1 = f32x4.splat(0);
-        let weights = panel;
-        let down: usize = 0;
-        for (let row = 0; row < filterRows; row++) {
-          let q0 = p0 + down;
-          let q1 = p1 + down;
-          let q2 = p2 + down;
-          let q3 = p3 + down;
-          let q4 = p4 + down;
-          let q5 = p5 + down;
-          const rowEnd = q0 + runBytes;
-          while (q0 != rowEnd) {
-            const w0 = v128.load(weights);
-            const w1 = v128.load(weights, 16);
-            let x = v128.load_splat<f32>(q0);
-            a0 = multiplyAdd(x, w0, a0);
-            a1 = multiplyAdd(x, w1, a1);
-            x = v128.load_splat<f32>(q1);
-            b0 = multiplyAdd(x, w0, b0);
-            b1 = multiplyAdd(x, w1, b1);
-            x = v128.load_splat<f32>(q2);
-            c0 = multiplyAdd(x, w0, c0);
-            c1 = multiplyAdd(x, w1, c1);
-            x = v128.load_splat<f32>(q3);
-            d0 = multiplyAdd(x, w0, d0);
-            d1 = multiplyAdd(x, w1, d1);
-            if (TALL) {
-              x = v128.load_splat<f32>(q4);
-              e0 = multiplyAdd(x, w0, e0);
-              e1 = multiplyAdd(x, w1, e1);
-              x = v128.load_splat<f32>(q5);
-              f0 = multiplyAdd(x, w0, f0);
-              f1 = multiplyAdd(x, w1, f1);
-              q4 += 4;
-              q5 += 4;
-            }
-            q0 += 4;
-            q1 += 4;
-            q2 += 4;
-            q3 += 4;
-            weights += 32;
-          }
-          down += rowBytes;
-        }
-        let to = first + load<u32>(at, 4);
-        storeSome(to, a0, count);
-        storeSome(to + 16, a1, count - 4);
-        to = first + load<u32>(at1, 4);
-        storeSome(to, b0, count);
-        storeSome(to + 16, b1, count - 4);
-        to = first + load<u32>(at2, 4);
-        storeSome(to, c0, count);
-        storeSome(to + 16, c1, count - 4);
-        to = first + load<u32>(at3, 4);
-        storeSome(to, d0, count);
-        storeSome(to + 16, d1, count - 4);
-        if (TALL) {
-          to = first + load<u32>(at4, 4);
-          storeSome(to, e0, count);
-          storeSome(to + 16, e1, count - 4);
-          to = first + load<u32>(at5, 4);
-          storeSome(to, f0, count);
-          storeSome(to + 16, f1, count - 4);
-        }
+  const end = list + ((<usize>pixels) << 3);
+  const last = end - 8;
+  for (let channel = 0; channel < channels; channel += 8) {
+    const count = channels - channel;
+    for (let at = list; at < end; at += TILE << 3) {
+      // The last tile visits the last pixel again and again.
+      const at1 = min(at + 8, last);
+      const at2 = min(at + 16, last);
+      const at3 = min(at + 24, last);
+      const at4 = min(at + 32, last);
+      const at5 = min(at + 40, last);
+      const p0 = image + load<u32>(at);
+      const p1 = image + load<u32>(at1);
+      const p2 = image + load<u32>(at2);
+      const p3 = image + load<u32>(at3);
+      let p4: usize = 0;
+      let p5: usize = 0;
+      if (TALL) {
+        p4 = image + load<u32>(at4);
+        p5 = image + load<u32>(at5);
       }
-      panel += panelBytes;
-      first += 32;
+      let a0 = f32x4.splat(0);
+      let a1 = f32x4.splat(0);
+      let b0 = f32x4.splat(0);
+      let b1 = f32x4.splat(0);
+      let c0 = f32x4.splat(0);
+      let c1 = f32x4.splat(0);
+      let d0 = f32x4.splat(0);
+      let d1 = f32x4.splat(0);
+      let e0 = f32x4.splat(0);
+      let e1 = f32x4.splat(0);
+      let f0 = f32x4.splat(0);
+      let f1 = f32x4.splat(0);
+      let weights = panels;
+      let down: usize = 0;
+      for (let row = 0; row < filterRows; row++) {
+        let q0 = p0 + down;
+        let q1 = p1 + down;
+        let q2 = p2 + down;
+        let q3 = p3 + down;
+        let q4 = p4 + down;
+        let q5 = p5 + down;
+        const rowEnd = q0 + runBytes;
+        while (q0 != rowEnd) {
+          const w0 = v128.load(weights);
+          const w1 = v128.load(weights, 16);
+          let x = v128.load_splat<f32>(q0);
+          a0 = multiplyAdd(x, w0, a0);
+          a1 = multiplyAdd(x, w1, a1);
+          x = v128.load_splat<f32>(q1);
+          b0 = multiplyAdd(x, w0, b0);
+          b1 = multiplyAdd(x, w1, b1);
+          x = v128.load_splat<f32>(q2);
+          c0 = multiplyAdd(x, w0, c0);
+          c1 = multiplyAdd(x, w1, c1);
+          x = v128.load_splat<f32>(q3);
+          d0 = multiplyAdd(x, w0, d0);
+          d1 = multiplyAdd(x, w1, d1);
+          if (TALL) {
+            x = v128.load_splat<f32>(q4);
+            e0 = multiplyAdd(x, w0, e0);
+            e1 = multiplyAdd(x, w1, e1);
+            x = v128.load_splat<f32>(q5);
+            f0 = multiplyAdd(x, w0, f0);
+            f1 = multiplyAdd(x, w1, f1);
+            q4 += 4;
+            q5 += 4;
+          }
+          q0 += 4;
+          q1 += 4;
+          q2 += 4;
+          q3 += 4;
+          weights += 32;
+        }
+        down += rowBytes;
+      }
+      let to = out + load<u32>(at, 4);
+      storeSome(to, a0, count);
+      storeSome(to + 16, a1, count - 4);
+      to = out + load<u32>(at1, 4);
+      storeSome(to, b0, count);
+      storeSome(to + 16, b1, count - 4);
+      to = out + load<u32>(at2, 4);
+      storeSome(to, c0, count);
+      storeSome(to + 16, c1, count - 4);
+      to = out + load<u32>(at3, 4);
+      storeSome(to, d0, count);
+      storeSome(to + 16, d1, count - 4);
+      if (TALL) {
+        to = out + load<u32>(at4, 4);
+        storeSome(to, e0, count);
+        storeSome(to + 16, e1, count - 4);
+        to = out + load<u32>(at5, 4);
+        storeSome(to, f0, count);
+        storeSome(to + 16, f1, count - 4);
+      }
     }
+    panels += panelBytes;
+    out += 32;
   }
 }

@@ -4,55 +4,6 @@
 import { storeSome } from "./convolution";
 import { multiplyAdd } from "./multiply-add";
 
-/** Deals the pixels' channels out to panels of `lanes` (4 or 8) channels. Spare lanes and borders are not touched. */
-export function deal(
-  from: usize,
-  to: usize,
-  height: i32,
-  width: i32,
-  rowBytes: usize,
-  channels: i32,
-  lanes: i32,
-  panelBytes: usize,
-  downBytes: usize,
-): void {
-  const pixelBytes = (<usize>channels) << 2;
-  const laneBytes = (<usize>lanes) << 2;
-  // Row by row, so that the cache holds a row until all of its channels are dealt out.
-  for (let row = 0; row < height; row++) {
-    let panel = to;
-    for (let channel = 0; channel < channels; channel += lanes) {
-      const count = channels - channel;
-      let source = from + ((<usize>channel) << 2);
-      let target = panel;
-      const end = panel + <usize>width * laneBytes;
-      if (count < lanes) {
-        for (; target < end; target += laneBytes) {
-          for (let i = 0; i < count; i++) {
-            const at = (<usize>i) << 2;
-            store<f32>(target + at, load<f32>(source + at));
-          }
-          source += pixelBytes;
-        }
-      } else if (lanes == 8) {
-        for (; target < end; target += 32) {
-          v128.store(target, v128.load(source));
-          v128.store(target, v128.load(source, 16), 16);
-          source += pixelBytes;
-        }
-      } else {
-        for (; target < end; target += 16) {
-          v128.store(target, v128.load(source));
-          source += pixelBytes;
-        }
-      }
-      panel += panelBytes;
-    }
-    from += rowBytes;
-    to += downBytes;
-  }
-}
-
 /**
  * Adds to the tiles `sums` [dy panels, x panels, filter rows, filter columns, 4, 8] what the rows `first` to `end` of
  * some images contribute. x is padded and in panels of 4 channels, dy in panels of 8, one image after the other.
@@ -140,19 +91,36 @@ export function correlate(
 
 /** Writes the tiles of {@link correlate} as a filter [taps, inputs, outputs]. */
 export function collect(sums: usize, filter: usize, taps: i32, inputs: i32, outputs: i32): void {
+  const tileBytes = (<usize>taps) << 7;
   for (let output = 0; output < outputs; output += 8) {
-    const count = outputs - output;
     for (let input = 0; input < inputs; input += 4) {
-      for (let tap = 0; tap < taps; tap++) {
-        for (let i = 0; i < 4; i++) {
-          if (input + i < inputs) {
-            const to = filter + ((<usize>((tap * inputs + input + i) * outputs + output)) << 2);
-            storeSome(to, v128.load(sums), count);
-            storeSome(to + 16, v128.load(sums, 16), count - 4);
-          }
-          sums += 32;
-        }
+      collectTile(sums, filter, taps, inputs, outputs, input, output);
+      sums += tileBytes;
+    }
+  }
+}
+
+/** Writes the tiles of one panel of inputs and one of outputs, which begin at `input` and `output`. */
+export function collectTile(
+  sums: usize,
+  filter: usize,
+  taps: i32,
+  inputs: i32,
+  outputs: i32,
+  input: i32,
+  output: i32,
+): void {
+  const count = outputs - output;
+  const rowBytes = (<usize>outputs) << 2;
+  filter += <usize>input * rowBytes + ((<usize>output) << 2);
+  for (let tap = 0; tap < taps; tap++) {
+    for (let i = 0; i < 4; i++) {
+      if (input + i < inputs) {
+        const to = filter + <usize>(tap * inputs + i) * rowBytes;
+        storeSome(to, v128.load(sums), count);
+        storeSome(to + 16, v128.load(sums, 16), count - 4);
       }
+      sums += 32;
     }
   }
 }

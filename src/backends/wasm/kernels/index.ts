@@ -3,13 +3,16 @@
 // bytes are bytes.
 
 export { attend, attendBackwards, attendKeysBackwards, packImages } from "./attention";
-export { convolveListed, listPixels, pack, pad } from "./convolution";
-export { collect, correlate, deal } from "./correlation";
+export { batchNorm, batchNormGradient, batchNormInputGradient, batchNormScales } from "./batch-norm";
 export { copyRows } from "./copy";
-export { packRows } from "./transpose";
+export { convolve } from "./direct";
+export { collectPanels, correlatePanels, deal } from "./filter-gradient";
 export { groupNorm } from "./group-norm";
 export { groupNormGradient } from "./group-norm-gradient";
+export { packMatrices, packTaps, packTransposed } from "./packing";
 export { addRows, repeatRows, sumChannels, sumRows } from "./pixels";
+export { multiply } from "./products";
 export { adam, mix, scale, sgd, sumSquares } from "./updates";
-export { batchNorm, batchNormGradient, batchNormInputGradient, batchNormScales } from "./batch-norm";
-export { gatherFilters, gatherTiles, packSpread, packSpreadTurned, spreadGradients, spreadTiles } from "./winograd";
+export { convolveTiles } from "./winograd";
+export { spreadPanels, sumPlaces } from "./winograd-filter-gradient";
+export { gatherFilters, packFilters, packTurned } from "./winograd-filters";

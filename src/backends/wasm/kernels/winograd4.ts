@@ -1,0 +1,136 @@
+// Winograd's minimal filtering F(4x4, 3x3): Lavin and Gray 2016, "Fast algorithms for convolutional neural networks",
+// sec. 4.3, but with the points 0, +-3/4, +-3/2 and infinity, whose float32 errors are half of those of 0, +-1, +-2
+// (bench/NOTES.md). A tile of 6 x 6 inputs gives 4 x 4 outputs by 36 products where the direct sum takes 144. Every
+// transform here is along one axis; vectors are `apart` bytes from each other.
+
+import { multiplyAdd, multiplySubtract } from "./multiply-add";
+
+export const P: f32 = 0.75;
+export const Q: f32 = 1.5;
+const P2: f32 = P * P;
+const Q2: f32 = Q * Q;
+/** 1 / N of the points P and Q: what the product of their distances from the other points leaves. */
+const NP: f32 = 1 / (2 * P2 * (P2 - Q2));
+const NQ: f32 = 1 / (2 * Q2 * (Q2 - P2));
+
+/** B^T d, given P, Q, their squares, the squares' product and sum. */
+@inline
+export function spread4(
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+  e: v128,
+  f: v128,
+  to: usize,
+  apart: usize,
+  p: v128,
+  q: v128,
+  p2: v128,
+  q2: v128,
+  product: v128,
+  sum: v128,
+): void {
+  const evenP = multiplySubtract(q2, c, e);
+  const oddP = multiplySubtract(q2, b, d);
+  const evenQ = multiplySubtract(p2, c, e);
+  const oddQ = multiplySubtract(p2, b, d);
+  v128.store(to, multiplyAdd(product, a, multiplySubtract(sum, c, e)));
+  v128.store(to + apart, multiplyAdd(p, oddP, evenP));
+  v128.store(to + 2 * apart, multiplySubtract(p, oddP, evenP));
+  v128.store(to + 3 * apart, multiplyAdd(q, oddQ, evenQ));
+  v128.store(to + 4 * apart, multiplySubtract(q, oddQ, evenQ));
+  v128.store(to + 5 * apart, multiplyAdd(product, b, multiplySubtract(sum, d, f)));
+}
+
+/** A^T m, of it the first `count`, given P and Q, their squares and their cubes. */
+@inline
+export function gather4(
+  from: usize,
+  apart: usize,
+  to: usize,
+  toApart: usize,
+  count: i32,
+  p: v128,
+  q: v128,
+  p2: v128,
+  q2: v128,
+  p3: v128,
+  q3: v128,
+): void {
+  const a = v128.load(from + apart);
+  const b = v128.load(from + 2 * apart);
+  const c = v128.load(from + 3 * apart);
+  const d = v128.load(from + 4 * apart);
+  const sumP = f32x4.add(a, b);
+  const sumQ = f32x4.add(c, d);
+  const differenceP = f32x4.sub(a, b);
+  const differenceQ = f32x4.sub(c, d);
+  v128.store(to, f32x4.add(v128.load(from), f32x4.add(sumP, sumQ)));
+  if (count > 1) v128.store(to + toApart, multiplyAdd(q, differenceQ, f32x4.mul(p, differenceP)));
+  if (count > 2) v128.store(to + 2 * toApart, multiplyAdd(q2, sumQ, f32x4.mul(p2, sumP)));
+  if (count > 3) {
+    const cubes = multiplyAdd(p3, differenceP, v128.load(from + 5 * apart));
+    v128.store(to + 3 * toApart, multiplyAdd(q3, differenceQ, cubes));
+  }
+}
+
+/** A dy, the gradient of {@link gather4}. */
+@inline
+export function spreadGradient4(
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+  to: usize,
+  apart: usize,
+  p: v128,
+  q: v128,
+  p2: v128,
+  q2: v128,
+): void {
+  const evenP = multiplyAdd(p2, c, a);
+  const oddP = multiplyAdd(p2, d, b);
+  const evenQ = multiplyAdd(q2, c, a);
+  const oddQ = multiplyAdd(q2, d, b);
+  v128.store(to, a);
+  v128.store(to + apart, multiplyAdd(p, oddP, evenP));
+  v128.store(to + 2 * apart, multiplySubtract(p, oddP, evenP));
+  v128.store(to + 3 * apart, multiplyAdd(q, oddQ, evenQ));
+  v128.store(to + 4 * apart, multiplySubtract(q, oddQ, evenQ));
+  v128.store(to + 5 * apart, d);
+}
+
+/** G g: its rows are (1, x, x^2) / N of the points x. */
+@inline
+export function spreadTaps4(from: usize, apart: usize, to: usize, toApart: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from + apart);
+  const c = v128.load(from + 2 * apart);
+  const evenP = multiplyAdd(f32x4.splat(NP * P2), c, f32x4.mul(f32x4.splat(NP), a));
+  const oddP = f32x4.mul(f32x4.splat(NP * P), b);
+  const evenQ = multiplyAdd(f32x4.splat(NQ * Q2), c, f32x4.mul(f32x4.splat(NQ), a));
+  const oddQ = f32x4.mul(f32x4.splat(NQ * Q), b);
+  v128.store(to, f32x4.mul(f32x4.splat(1 / (P2 * Q2)), a));
+  v128.store(to + toApart, f32x4.add(evenP, oddP));
+  v128.store(to + 2 * toApart, f32x4.sub(evenP, oddP));
+  v128.store(to + 3 * toApart, f32x4.add(evenQ, oddQ));
+  v128.store(to + 4 * toApart, f32x4.sub(evenQ, oddQ));
+  v128.store(to + 5 * toApart, c);
+}
+
+/** G^T u, the gradient of {@link spreadTaps4}. */
+@inline
+export function gatherTaps4(from: usize, apart: usize, to: usize, toApart: usize): void {
+  const a = v128.load(from + apart);
+  const b = v128.load(from + 2 * apart);
+  const c = v128.load(from + 3 * apart);
+  const d = v128.load(from + 4 * apart);
+  const sumP = f32x4.mul(f32x4.splat(NP), f32x4.add(a, b));
+  const sumQ = f32x4.mul(f32x4.splat(NQ), f32x4.add(c, d));
+  const differenceP = f32x4.mul(f32x4.splat(NP * P), f32x4.sub(a, b));
+  const squares = multiplyAdd(f32x4.splat(P2), sumP, v128.load(from + 5 * apart));
+  v128.store(to, multiplyAdd(f32x4.splat(1 / (P2 * Q2)), v128.load(from), f32x4.add(sumP, sumQ)));
+  v128.store(to + toApart, multiplyAdd(f32x4.splat(NQ * Q), f32x4.sub(c, d), differenceP));
+  v128.store(to + 2 * toApart, multiplyAdd(f32x4.splat(Q2), sumQ, squares));
+}
