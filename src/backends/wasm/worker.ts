@@ -43,8 +43,10 @@ type Launch = (start: Start, listeners: Listeners) => Worker;
 const launcherOfNode =
   (threads: typeof import("node:worker_threads")): Launch =>
   (start, { ready, died }) => {
-    // Without execArgv it would load what the program was started with, a compiler of TypeScript for one.
     let ended = false;
+    // Node says -1 of a thread that was stopped, also while its events wait for the calling thread, if it has asked before.
+    const idle = () => worker.performance.eventLoopUtilization().idle;
+    // Without execArgv it would load what the program was started with, a compiler of TypeScript for one.
     const worker = new threads.Worker(program, { eval: true, execArgv: [], name: "cfd-distill" });
     worker.on("error", (error) => {
       died(String(error));
@@ -53,13 +55,13 @@ const launcherOfNode =
       if (!ended) died(`it ended with code ${code}`);
     });
     worker.once("message", () => {
+      idle();
       worker.unref(); // the program ends when all else is done
       ready();
     });
     worker.postMessage(start);
     return {
-      // Node says -1 of a thread that was stopped, also while its events wait for the calling thread.
-      dead: () => worker.performance.eventLoopUtilization().idle < 0,
+      dead: () => idle() < 0,
       end: async () => {
         ended = true;
         await worker.terminate();
