@@ -7,6 +7,7 @@ import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
+import { directMaxPoolGradient, directSegmentSum } from "./wasm/direct-scatter.js";
 import { fused } from "./wasm/fused.js";
 import { guardMemory, type WasmBackend } from "./wasm/heap.js";
 import { loadedFor, loadKernels } from "./wasm/module.js";
@@ -80,6 +81,16 @@ const direct: readonly Cure[] = [
     kernel: tf._FusedMatMul,
     why: "wrong with a bias and a transpose or a batch",
     build: whole(directFusedMatMul(fusedMatMul)),
+  },
+  {
+    kernel: tf.UnsortedSegmentSum,
+    why: "missing: the gradient of gather",
+    build: whole(directSegmentSum(unsortedSegmentSum)),
+  },
+  {
+    kernel: tf.MaxPoolGrad,
+    why: "wrong where a window is all negative",
+    build: whole(directMaxPoolGradient),
   },
   ...fused,
 ];

@@ -10,7 +10,14 @@ import {
   updateEma,
   useBackend,
 } from "../../src/index.js";
-import { attentionCase, cases, draw, evaluateCase, groupNormCase } from "../support/compositions.js";
+import {
+  attentionCase,
+  cases,
+  draw,
+  evaluateCase,
+  groupNormCase,
+  type Case,
+} from "../support/compositions.js";
 
 // Kernels that are called for parts of their units, in any order: the bits are those of one call.
 
@@ -68,7 +75,33 @@ const several = [
   groupNormCase([1, 9, 13, 54], 6, false),
   attentionCase(18, 9, 9),
 ];
-const jobs = [...several, ...cases].filter(({ name }) => /norm|attention|channel|pixels/i.test(name));
+/** Rows of more than one piece, and windows that overlap. */
+const others: Case[] = [
+  {
+    name: "copies",
+    shapes: [
+      [3, 5000],
+      [3, 9],
+    ],
+    f: (a, b) => {
+      const [left, right] = tf.split(tf.concat([a, b], 1), [4500, 509], 1);
+      return tf.add(tf.slice(left!, [0, 7], [3, 509]), tf.slice(tf.tile(right!, [2, 3]), [0, 509], [3, 509]));
+    },
+  },
+  {
+    name: "max pooling",
+    shapes: [[2, 7, 6, 19]],
+    f: (x) => tf.maxPool(x as tf.Tensor4D, 3, 2, "same"),
+  },
+  {
+    name: "gathering",
+    shapes: [[5, 35]],
+    f: (x) => tf.gather(x, [4, 0, 4, 2, 4, 1]),
+  },
+];
+const jobs = [...others, ...several, ...cases].filter(({ name }) =>
+  /copies|max|gather|norm|attention|channel|pixels/i.test(name),
+);
 
 describe("the jobs of an operation, divided", () => {
   it.each(jobs)("$name", async (operation) => {

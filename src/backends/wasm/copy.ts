@@ -1,5 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
+import { PASS } from "./channelwise.js";
+import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
+import { run } from "./jobs.js";
 import { loadedKernels } from "./module.js";
 
 // The stock Slice copies its whole input out of the heap before it takes its part, and Concat, SplitV, Unpack and
@@ -13,14 +16,24 @@ interface Copies {
   readonly toStride: number;
 }
 
+/** Bytes of a unit, as in kernels/copy.ts. */
+const PIECE = 16384;
+
 /** Copies `rows` blocks between addresses in the heap; `width` is the bytes of one element. */
 function copyRows(backend: WasmBackend, from: number, to: number, width: number, copies: Copies): void {
-  const { rows, block, fromStride, toStride } = copies;
-  const kernels = loadedKernels(backend);
-  if (kernels !== undefined) {
-    kernels.copyRows(from, to, rows, block * width, fromStride * width, toStride * width);
+  if (loadedKernels(backend) === undefined) {
+    copyAlone(backend, from, to, width, copies);
     return;
   }
+  const { rows, block, fromStride, toStride } = copies;
+  const bytes = block * width;
+  const job = { units: rows * Math.ceil(bytes / PIECE), work: (PASS / FLOAT) * Math.min(PIECE, bytes) };
+  run(backend, "copyRows", job, from, to, bytes, fromStride * width, toStride * width);
+}
+
+/** Where the kernels cannot run. */
+function copyAlone(backend: WasmBackend, from: number, to: number, width: number, copies: Copies): void {
+  const { rows, block, fromStride, toStride } = copies;
   const heap = backend.wasm.HEAPU8;
   if (width === 4 && block <= 16) {
     const words = new Int32Array(heap.buffer); // words, not floats: they keep every bit of a NaN

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { kernel, sizeOf } from "./heap.js";
 
+// Where the kernels cannot run, and for other types: see direct-scatter.ts.
+
 /** tf.unsortedSegmentSum, and so the gradient of tf.gather: rows of x summed by segment; other ids are left out. */
 export const unsortedSegmentSum: tf.KernelFunc = kernel(({ x, segmentIds }, backend, attrs) => {
   const numSegments = attrs.numSegments as number;
@@ -20,6 +22,7 @@ export const unsortedSegmentSum: tf.KernelFunc = kernel(({ x, segmentIds }, back
 
 type PoolArguments = Parameters<typeof tf.backend_util.computePool2DInfo>;
 
+/** The attributes of MaxPoolGrad. */
 interface PoolAttributes {
   readonly filterSize: PoolArguments[1];
   readonly strides: PoolArguments[2];
@@ -27,11 +30,16 @@ interface PoolAttributes {
   readonly dimRoundingMode?: "floor" | "round" | "ceil";
 }
 
+/** A pool's sizes, borders and strides, as tfjs works them out. */
+export function poolInfo({ shape }: tf.TensorInfo, attrs: Readonly<Record<string, unknown>>) {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as PoolAttributes;
+  const sizes = shape as PoolArguments[0];
+  return tf.backend_util.computePool2DInfo(sizes, filterSize, strides, 1, pad, dimRoundingMode);
+}
+
 /** Gradient of tf.maxPool: dy goes to the first maximum of each window, also where all values are negative. */
 export const maxPoolGradient: tf.KernelFunc = kernel(({ dy, input }, backend, attrs) => {
-  const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as PoolAttributes;
-  const shape = input!.shape as PoolArguments[0];
-  const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const info = poolInfo(input!, attrs);
   const out = backend.makeOutput(input!.shape, "float32");
   const [from, values, to] = [dy!, input!, out].map((tensor) => backend.typedArrayFromHeap(tensor));
   to!.fill(0);
