@@ -6,6 +6,9 @@ import { run } from "./jobs.js";
 
 // The engine's part of src/models/batch-norm.ts.
 
+/** Channels that are a unit of the gradient: as in kernels/batch-norm.ts. */
+const SLICE = 64;
+
 interface Attributes {
   readonly relu: boolean;
   readonly epsilon: number;
@@ -106,7 +109,8 @@ function gradients(
     withScratch(backend, [batch * 2 * row, row / 2, row / 2], (sums, slope, shift) => {
       const addresses = [...images, means!, inverse, scale, offsets!, more!, sums];
       const flags = [Number(relu), Number(train)];
-      run(backend, "batchNormGradient", channelSlices(sizes), ...addresses, pixels, channels, ...flags);
+      const job = { ...channelSlices(sizes, SLICE), room: 2 * SLICE * FLOAT };
+      run(backend, "batchNormGradient", job, ...addresses, pixels, channels, ...flags);
       const ofBeta = { sums, rows: batch, columns: channels, stepBytes: 2 * row };
       const ofGamma = { ...ofBeta, sums: sums + row };
       sumRows(backend, { ...ofBeta, to: address(backend, dBeta!) });

@@ -40,8 +40,11 @@ export function pixelBlocks({ batch, pixels, channels }: Images): { units: numbe
 }
 
 /** Units that are some channels of an image. */
-export function channelSlices({ batch, pixels, channels }: Images): { units: number; work: number } {
-  return { units: batch * Math.ceil(channels / SLICE), work: PASS * pixels * Math.min(SLICE, channels) };
+export function channelSlices(
+  { batch, pixels, channels }: Images,
+  slice = SLICE,
+): { units: number; work: number } {
+  return { units: batch * Math.ceil(channels / slice), work: PASS * pixels * Math.min(slice, channels) };
 }
 
 /** x plus one row of channels, or one for each sample. */

@@ -2,6 +2,22 @@
 
 import { BLOCK, read, write } from "./channels";
 
+/** d scale - (normal slope + shift), where normal is (x - mean) inverse. */
+@inline
+export function inputGradient(
+  x: v128,
+  d: v128,
+  mean: v128,
+  inverse: v128,
+  scale: v128,
+  slope: v128,
+  shift: v128,
+): v128 {
+  const normal = f32x4.mul(f32x4.sub(x, mean), inverse);
+  const along = f32x4.add(f32x4.mul(normal, slope), shift);
+  return f32x4.sub(f32x4.mul(d, scale), along);
+}
+
 @inline
 function gradientBlock(
   x: usize,
@@ -22,16 +38,15 @@ function gradientBlock(
   const slope = read(slopes, four);
   const shift = read(shifts, four);
   for (let pixel = 0; pixel < pixels; pixel++) {
-    const normal = f32x4.mul(f32x4.sub(read(x, four), mean), inverse);
-    const along = f32x4.add(f32x4.mul(normal, slope), shift);
-    write(dx, f32x4.sub(f32x4.mul(read(d, four), scale), along), four);
+    const gradient = inputGradient(read(x, four), read(d, four), mean, inverse, scale, slope, shift);
+    write(dx, gradient, four);
     x += stride;
     d += stride;
     dx += stride;
   }
 }
 
-/** dx = d scale - (normal slope + shift) for each channel; d may lie where dx is to be. */
+/** The input's gradient of each channel, from d, what reaches its normalised values; d may lie where dx is to be. */
 export function inputGradients(
   x: usize,
   d: usize,

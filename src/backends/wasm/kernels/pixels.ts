@@ -6,17 +6,15 @@ import { addChannels, addSquares, BLOCK, read, write } from "./channels";
 const SLICE: i32 = 16;
 
 @inline
-function addBlock(
-  x: usize,
-  row: usize,
-  y: usize,
-  pixels: i32,
-  stride: usize,
-  four: bool,
-): void {
-  const value = read(row, four);
+function addRow(x: usize, row: usize, y: usize, pixels: i32, stride: usize): void {
+  const fours = stride & ~15;
   for (let pixel = 0; pixel < pixels; pixel++) {
-    write(y, f32x4.add(read(x, four), value), four);
+    for (let at: usize = 0; at < fours; at += 16) {
+      write(y + at, f32x4.add(read(x + at, true), read(row + at, true)), true);
+    }
+    for (let at = fours; at < stride; at += 4) {
+      write(y + at, f32x4.add(read(x + at, false), read(row + at, false)), false);
+    }
     x += stride;
     y += stride;
   }
@@ -39,19 +37,11 @@ export function addRows(
 ): void {
   const blocks = (pixels + BLOCK - 1) / BLOCK;
   const stride = (<usize>channels) << 2;
-  const fours = stride & ~15;
   for (let unit = first; unit < end; unit++) {
-    const image = unit / blocks;
+    const image = <usize>(unit / blocks);
     const pixel = (unit % blocks) * BLOCK;
-    const count = min(BLOCK, pixels - pixel);
-    const row = rows + <usize>image * stepBytes;
-    const skip = (<usize>image * <usize>pixels + <usize>pixel) * stride;
-    for (let at: usize = 0; at < fours; at += 16) {
-      addBlock(x + skip + at, row + at, y + skip + at, count, stride, true);
-    }
-    for (let at = fours; at < stride; at += 4) {
-      addBlock(x + skip + at, row + at, y + skip + at, count, stride, false);
-    }
+    const skip = (image * <usize>pixels + <usize>pixel) * stride;
+    addRow(x + skip, rows + image * stepBytes, y + skip, min(BLOCK, pixels - pixel), stride);
   }
 }
 
