@@ -11,11 +11,8 @@ export { groupNorm } from "./group-norm";
 export { groupNormGradient } from "./group-norm-gradient";
 export { packMatrices, packTaps, packTransposed } from "./packing";
 export { addRows, repeatRows, sumChannels, sumRows } from "./pixels";
-<<<<<<< HEAD
 export { multiply } from "./products";
-=======
 export { maxPoolGradient, sumSegments } from "./scatter";
->>>>>>> f8fcda9 (Copies, max pool's gradient and segment sums are jobs)
 export { adam, mix, scale, sgd, sumSquares } from "./updates";
 export { convolveTiles } from "./winograd";
 export { spreadPanels, sumPlaces } from "./winograd-filter-gradient";
