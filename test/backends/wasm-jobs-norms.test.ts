@@ -18,54 +18,12 @@ import {
   groupNormCase,
   type Case,
 } from "../support/compositions.js";
-
-// Kernels that are called for parts of their units, in any order: the bits are those of one call.
-
-type Parts = readonly (readonly [first: number, end: number])[];
-const plan = vi.hoisted(() => ({ divide: (units: number): Parts => [[0, units]], calls: 0 }));
+import { divided } from "./divided.js";
 
 vi.mock("../../src/backends/wasm/jobs.js", async (original) => {
-  const { withScratch } = await import("../../src/backends/wasm/heap.js");
-  const { kernelsOf } = await import("../../src/backends/wasm/module.js");
-  const run: typeof import("../../src/backends/wasm/jobs.js").run = (backend, kernel, job, ...rest) => {
-    const { units, room = 0 } = job;
-    withScratch(backend, [room], (at) => {
-      for (const [first, end] of plan.divide(units)) {
-        backend.wasm.HEAPU8.fill(255, at, at + room); // NaN: nobody may count on what is there
-        kernelsOf(backend)[kernel](first, end, at, ...rest);
-        plan.calls++;
-      }
-    });
-  };
-  return { ...(await original<object>()), run };
+  const { runDivided } = await import("./divided.js");
+  return { ...(await original<object>()), run: runDivided };
 });
-
-const each = (units: number): Parts => Array.from({ length: units }, (_, i) => [i, i + 1] as const);
-const plans: Record<string, typeof plan.divide> = {
-  "one by one, backwards": (units) => [...each(units)].reverse(),
-  "odd ones, then even ones": (units) =>
-    [1, 0].flatMap((rest) => each(units).filter(([i]) => i % 2 === rest)),
-  "a third and the rest": (units) => [
-    [Math.floor(units / 3), units],
-    [0, Math.floor(units / 3)],
-  ],
-};
-
-/** The result of one call a job, and of each plan. */
-async function divided<T>(f: () => Promise<T>): Promise<{ whole: T; parts: Record<string, T> }> {
-  plan.divide = (units) => [[0, units]];
-  plan.calls = 0;
-  const whole = await f();
-  const { calls } = plan;
-  expect(calls).toBeGreaterThan(0);
-  const parts: Record<string, T> = {};
-  for (const [name, divide] of Object.entries(plans)) {
-    plan.divide = divide;
-    parts[name] = await f();
-  }
-  expect(plan.calls).toBeGreaterThan(calls * (1 + Object.keys(plans).length));
-  return { whole, parts };
-}
 
 beforeAll(() => useBackend("wasm"));
 

@@ -34,7 +34,7 @@ const network = unet({
 });
 const judge = resnet({ blocks: [1, 1, 1], width: 16, classes: 10 });
 const schedule = cosineSchedule();
-const shape: [number, number, number] = [32, 32, 3];
+const shape: [number, number, number] = [16, 16, 3];
 const counts = [1, 2, 3, 4];
 
 /** Every number of a result, by name. */

@@ -12,8 +12,8 @@ import { run } from "./jobs.js";
 const LEAST_TILES = 16;
 const LEAST_CHANNELS = 16;
 
-/** Tiles of 2 and of 4 that a kernel takes together. */
-const BLOCK = { 2: 96, 4: 48 } as const;
+/** Tiles that a kernel takes together (kernels/winograd.ts). */
+const BLOCK = 48;
 
 /** Bytes that a kernel wants for a tile, and for filters. */
 export const TILE_ROOM = 640;
@@ -37,7 +37,7 @@ export interface Winograd {
   readonly size: Size;
 }
 
-type Size = keyof typeof BLOCK;
+type Size = 2 | 4;
 
 /** Tiles of an image along both axes. */
 const tilesAlong = (height: number, width: number, size: Size) =>
@@ -105,14 +105,14 @@ export function winograd(
   const out = backend.makeOutput(to, "float32");
   const [side, places] = [size + 2, (size + 2) ** 2];
   const tiles = tilesOf(task);
-  const rows = Math.min(BLOCK[size], tiles);
+  const rows = Math.min(BLOCK, tiles);
   const division = divide(tiles, outputs);
   const filters = matrixBytes(inputs, panelBytes(outputs, 8) / FLOAT);
   const matrices = [matrixBytes(rows, inputs), matrixBytes(rows, outputs), filters] as const;
   withScratch(backend, [PLAN * FLOAT, places * filters], (plan, panels) => {
     packFilters(backend, address(backend, filter), task, panels);
     writeInts(backend, plan, describe(task, division, matrices));
-    const list = BLOCK[size] * 2 * FLOAT;
+    const list = BLOCK * 2 * FLOAT;
     const room = TILE_ROOM + list + side * inputs * FLOAT + places * (matrices[0] + matrices[1]);
     const job = { units: division.units, work: places * workOf(division, inputs), room };
     run(backend, "convolveTiles", job, plan, address(backend, input), panels, address(backend, out));

@@ -38,16 +38,18 @@ function dealPixels(from: usize, to: usize, pixels: i32, channels: i32, channel:
   const count = channels - channel;
   const end = to + <usize>pixels * laneBytes;
   from += (<usize>channel) << 2;
-  for (; to < end; to += laneBytes) {
-    if (count >= lanes) {
-      v128.store(to, v128.load(from));
-      if (lanes == 8) v128.store(to, v128.load(from, 16), 16);
-    } else {
-      for (let i = 0; i < lanes; i++) {
-        const at = (<usize>i) << 2;
-        store<f32>(to + at, i < count ? load<f32>(from + at) : 0);
-      }
+  if (count < lanes) {
+    for (; to < end; to += laneBytes) {
+      v128.store(to, f32x4.splat(0));
+      if (lanes == 8) v128.store(to, f32x4.splat(0), 16);
+      for (let at: usize = 0; at < <usize>count << 2; at += 4) store<f32>(to + at, load<f32>(from + at));
+      from += pixelBytes;
     }
+    return;
+  }
+  for (; to < end; to += laneBytes) {
+    v128.store(to, v128.load(from));
+    if (lanes == 8) v128.store(to, v128.load(from, 16), 16);
     from += pixelBytes;
   }
 }
@@ -125,6 +127,7 @@ export function correlatePanels(
   const each = (all.inputs + 3) >> 2;
   const pixels = all.rows * all.columns;
   const xImageBytes = (<usize>(all.canvasHeight * all.canvasWidth)) << 4;
+  const xPanelBytes = <usize>all.images * xImageBytes;
   const dyImageBytes = (<usize>pixels) << 5;
   const tileBytes = (<usize>(all.filterRows * all.filterColumns)) << 7;
   const rowBytes = (<usize>all.canvasWidth) << 4;
@@ -133,19 +136,23 @@ export function correlatePanels(
   // Small images are summed together, large ones in parts.
   const images = max(1, BLOCK / pixels);
   const rows = images > 1 ? all.rows : max(1, BLOCK / all.columns);
-  for (let unit = first; unit < end; unit++) {
+  if (fresh) memory.fill(sums + <usize>first * tileBytes, 0, <usize>(end - first) * tileBytes);
+  for (let unit = first; unit < end; ) {
+    // Panels of x that meet the same one of dy.
+    const panel = unit % each;
+    const panels = min(end - unit, each - panel);
     const tiles = sums + <usize>unit * tileBytes;
-    if (fresh) memory.fill(tiles, 0, tileBytes);
     for (let image = 0; image < all.images; image += images) {
       const count = min(images, all.images - image);
-      const x = xPanels + <usize>((unit % each) * all.images + image) * xImageBytes;
+      const x = xPanels + <usize>(panel * all.images + image) * xImageBytes;
       const dy = dyPanels + <usize>((unit / each) * all.images + image) * dyImageBytes;
       for (let row = 0; row < all.rows; row += rows) {
         const last = min(all.rows, row + rows);
         // prettier-ignore
-        correlate(x, dy, tiles, count, row, last, all.columns, all.filterRows, all.filterColumns, 1, 1, 0, 0, xImageBytes, dyImageBytes, rowBytes, downBytes, rightBytes);
+        correlate(x, dy, tiles, count, row, last, all.columns, all.filterRows, all.filterColumns, panels, 1, xPanelBytes, 0, xImageBytes, dyImageBytes, rowBytes, downBytes, rightBytes);
       }
     }
+    unit += panels;
   }
 }
 

@@ -3,11 +3,9 @@
 
 import { correlate } from "./correlation";
 import { Tiling } from "./winograd";
-import { Images, ROOM, spreadTiles } from "./winograd-tiles";
+import { Four, FourBack, Images, ROOM, spreadTiles, Two, TwoBack } from "./winograd-tiles";
 
-@inline
-function spreadBlock(
-  four: bool,
+function spreadBlock<T, Back>(
   begin: i32,
   end: i32,
   room: usize,
@@ -22,21 +20,21 @@ function spreadBlock(
   const given = changetype<Images>(plan);
   const wanted = changetype<Images>(plan + offsetof<Images>());
   const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
-  const places: usize = four ? 36 : 16;
+  const side = sizeof<T>() + 2;
   const zeros = room + ROOM;
   const outputs = <usize>wanted.channels;
-  memory.fill(zeros, 0, (<usize>max(given.channels, wanted.channels)) * (four ? 24 : 16));
+  memory.fill(zeros, 0, side * ((<usize>max(given.channels, wanted.channels)) << 2));
   const panelBytes = (<usize>count) << 4;
   const left = xPanels + ((<usize>begin) << 4);
   const right = dyPanels + ((<usize>begin) << 5);
   // prettier-ignore
-  spreadTiles(four, false, given, x, left, first + begin, first + end, tiling.down, tiling.across, tiling.spreadBytes, 16, panelBytes, panelBytes, zeros, room);
+  spreadTiles<T>(given, x, left, first + begin, first + end, tiling.down, tiling.across, tiling.spreadBytes, 16, panelBytes, panelBytes, zeros, room);
   // prettier-ignore
-  spreadTiles(four, true, wanted, dy, right, first + begin, first + end, tiling.down, tiling.across, tiling.productBytes, 32, 16, 2 * panelBytes - 16, zeros, room);
+  spreadTiles<Back>(wanted, dy, right, first + begin, first + end, tiling.down, tiling.across, tiling.productBytes, 32, 16, 2 * panelBytes - 16, zeros, room);
   if ((outputs & 4) == 0) return;
   // The spare half of the last panel.
   const spare = right + (outputs >> 3) * 2 * panelBytes + 16;
-  for (let place: usize = 0; place < places; place++) {
+  for (let place: usize = 0; place < side * side; place++) {
     for (let tile = 0; tile < end - begin; tile++) {
       v128.store(spare + place * tiling.productBytes + ((<usize>tile) << 5), f32x4.splat(0));
     }
@@ -57,9 +55,9 @@ export function spreadPanels(
   count: i32,
 ): void {
   if (changetype<Tiling>(plan + 2 * offsetof<Images>()).size == 4) {
-    spreadBlock(true, begin, end, room, plan, x, dy, xPanels, dyPanels, first, count);
+    spreadBlock<Four, FourBack>(begin, end, room, plan, x, dy, xPanels, dyPanels, first, count);
   } else {
-    spreadBlock(false, begin, end, room, plan, x, dy, xPanels, dyPanels, first, count);
+    spreadBlock<Two, TwoBack>(begin, end, room, plan, x, dy, xPanels, dyPanels, first, count);
   }
 }
 

@@ -1,38 +1,37 @@
-// Filters of 3 x 3 taps as the panels of as many matrices as a tile has places, and back, by F(4x4, 3x3) if `four`, else
-// by F(2x2, 3x3). Channels come in fours.
+// Filters of 3 x 3 taps as the panels of as many matrices as a tile has places, and back. Channels
+// come in fours.
 
 import { turn } from "./transpose";
+import { Four, Two } from "./winograd-tiles";
 import { gatherTaps2, spreadTaps2 } from "./winograd2";
 import { gatherTaps4, spreadTaps4 } from "./winograd4";
 
 @inline
-function spreadTaps(four: bool, from: usize, apart: usize, to: usize, toApart: usize): void {
-  if (four) spreadTaps4(from, apart, to, toApart);
+function spreadTaps<T>(from: usize, apart: usize, to: usize, toApart: usize): void {
+  if (sizeof<T>() == 4) spreadTaps4(from, apart, to, toApart);
   else spreadTaps2(from, apart, to, toApart);
 }
 
 @inline
-function gatherTaps(four: bool, from: usize, apart: usize, to: usize, toApart: usize): void {
-  if (four) gatherTaps4(from, apart, to, toApart);
+function gatherTaps<T>(from: usize, apart: usize, to: usize, toApart: usize): void {
+  if (sizeof<T>() == 4) gatherTaps4(from, apart, to, toApart);
   else gatherTaps2(from, apart, to, toApart);
 }
 
 /** G g G^T of four channels: the places `apart` bytes from each other. */
 @inline
-function spreadFilter(four: bool, from: usize, tapBytes: usize, to: usize, apart: usize, room: usize): void {
-  const side: usize = four ? 6 : 4;
+function spreadFilter<T>(from: usize, tapBytes: usize, to: usize, apart: usize, room: usize): void {
+  const side = sizeof<T>() + 2;
   const lineBytes = side << 4;
   for (let row: usize = 0; row < 3; row++) {
-    spreadTaps(four, from + 3 * row * tapBytes, tapBytes, room + row * lineBytes, 16);
+    spreadTaps<T>(from + 3 * row * tapBytes, tapBytes, room + row * lineBytes, 16);
   }
   for (let column: usize = 0; column < side; column++) {
-    spreadTaps(four, room + (column << 4), lineBytes, to + column * apart, side * apart);
+    spreadTaps<T>(room + (column << 4), lineBytes, to + column * apart, side * apart);
   }
 }
 
-@inline
-function packPanels(
-  four: bool,
+function packPanels<T>(
   first: i32,
   end: i32,
   room: usize,
@@ -42,7 +41,7 @@ function packPanels(
   outputs: i32,
   matrixBytes: usize,
 ): void {
-  const places: usize = four ? 36 : 16;
+  const places = (sizeof<T>() + 2) * (sizeof<T>() + 2);
   const tapBytes = (<usize>(inputs * outputs)) << 2;
   const panelBytes = (<usize>inputs) << 5;
   const stop = min(end << 3, outputs);
@@ -51,7 +50,7 @@ function packPanels(
     let from = weights + ((<usize>(input * outputs + (first << 3))) << 2);
     let to = panels;
     for (let output = first << 3; output < stop; output += 4) {
-      spreadFilter(four, from, tapBytes, to, matrixBytes, room);
+      spreadFilter<T>(from, tapBytes, to, matrixBytes, room);
       from += 16;
       to += output & 4 ? panelBytes - 16 : 16;
     }
@@ -74,13 +73,11 @@ export function packFilters(
   matrixBytes: usize,
   four: bool,
 ): void {
-  if (four) packPanels(true, first, end, room, weights, panels, inputs, outputs, matrixBytes);
-  else packPanels(false, first, end, room, weights, panels, inputs, outputs, matrixBytes);
+  if (four) packPanels<Four>(first, end, room, weights, panels, inputs, outputs, matrixBytes);
+  else packPanels<Two>(first, end, room, weights, panels, inputs, outputs, matrixBytes);
 }
 
-@inline
-function packPanelsTurned(
-  four: bool,
+function packPanelsTurned<T>(
   first: i32,
   end: i32,
   room: usize,
@@ -90,7 +87,7 @@ function packPanelsTurned(
   outputs: i32,
   matrixBytes: usize,
 ): void {
-  const places: usize = four ? 36 : 16;
+  const places = (sizeof<T>() + 2) * (sizeof<T>() + 2);
   const tapBytes = (<usize>(inputs * outputs)) << 2;
   const rowBytes = (<usize>outputs) << 2;
   const spread = room + 288;
@@ -101,7 +98,7 @@ function packPanelsTurned(
     let from = last + <usize>input * rowBytes;
     for (let output = 0; output < outputs; output += 4) {
       for (let i: usize = 0; i < 4; i++) {
-        spreadFilter(four, from + i * rowBytes, 0 - tapBytes, spread + i * (places << 4), 16, room);
+        spreadFilter<T>(from + i * rowBytes, 0 - tapBytes, spread + i * (places << 4), 16, room);
       }
       for (let place: usize = 0; place < places; place++) {
         const target = to + place * matrixBytes;
@@ -126,13 +123,11 @@ export function packTurned(
   matrixBytes: usize,
   four: bool,
 ): void {
-  if (four) packPanelsTurned(true, first, end, room, weights, panels, inputs, outputs, matrixBytes);
-  else packPanelsTurned(false, first, end, room, weights, panels, inputs, outputs, matrixBytes);
+  if (four) packPanelsTurned<Four>(first, end, room, weights, panels, inputs, outputs, matrixBytes);
+  else packPanelsTurned<Two>(first, end, room, weights, panels, inputs, outputs, matrixBytes);
 }
 
-@inline
-function gatherPanels(
-  four: bool,
+function gatherPanels<T>(
   first: i32,
   end: i32,
   room: usize,
@@ -142,7 +137,7 @@ function gatherPanels(
   outputs: i32,
   matrixBytes: usize,
 ): void {
-  const side: usize = four ? 6 : 4;
+  const side = sizeof<T>() + 2;
   const lineBytes = side << 4;
   const each = inputs >> 2;
   const rowBytes = (<usize>outputs) << 2;
@@ -155,12 +150,12 @@ function gatherPanels(
       for (let channel: usize = 0; channel < bytes; channel += 16) {
         let from = sums + ((<usize>unit) << 7) + (input << 5) + channel;
         for (let at: usize = 0; at < lineBytes; at += 16) {
-          gatherTaps(four, from, side * matrixBytes, room + at, lineBytes);
+          gatherTaps<T>(from, side * matrixBytes, room + at, lineBytes);
           from += matrixBytes;
         }
         for (let row: usize = 0; row < 3; row++) {
           const tap = to + input * rowBytes + channel + 3 * row * tapBytes;
-          gatherTaps(four, room + row * lineBytes, 16, tap, tapBytes);
+          gatherTaps<T>(room + row * lineBytes, 16, tap, tapBytes);
         }
       }
     }
@@ -182,6 +177,6 @@ export function gatherFilters(
   matrixBytes: usize,
   four: bool,
 ): void {
-  if (four) gatherPanels(true, first, end, room, sums, filter, inputs, outputs, matrixBytes);
-  else gatherPanels(false, first, end, room, sums, filter, inputs, outputs, matrixBytes);
+  if (four) gatherPanels<Four>(first, end, room, sums, filter, inputs, outputs, matrixBytes);
+  else gatherPanels<Two>(first, end, room, sums, filter, inputs, outputs, matrixBytes);
 }

@@ -1,8 +1,15 @@
-// Tiles of images to matrices and back, by F(4x4, 3x3) if `four`, else by F(2x2, 3x3). Everything is in as many matrices
-// as a tile has places (36 or 16), from one to the next `matrixBytes`; channels come in fours.
+// Tiles of images to matrices and back. Everything is in as many matrices as a tile has places, from one to the next
+// `matrixBytes`; channels come in fours.
 
 import { gather2, spread2, spreadGradient2 } from "./winograd2";
 import { gather4, P, Q, spread4, spreadGradient4 } from "./winograd4";
+
+/** Types that stand for F(2x2, 3x3) and F(4x4, 3x3): as many bytes as a tile has outputs along an axis. */
+export type Two = u16;
+export type Four = u32;
+/** The same, of gradients. */
+export type TwoBack = i16;
+export type FourBack = i32;
 
 /** Bytes of room for one tile of 4 channels, and for what {@link hold} holds. */
 export const ROOM: usize = 640;
@@ -34,16 +41,23 @@ function loadIf(needed: bool, from: usize): v128 {
   return needed ? v128.load(from) : f32x4.splat(0);
 }
 
-/** Row `row` of an image, or zeros outside. */
+/** Row `row` of an image, or zeros outside; by way of memory as well. */
 @inline
-function rowOf(image: usize, row: i32, height: i32, rowBytes: usize, zeros: usize): usize {
-  return row >= 0 && row < height ? image + <usize>row * rowBytes : zeros;
+function rowOf(room: usize, image: usize, row: i32, height: i32, rowBytes: usize, zeros: usize): usize {
+  store<usize>(room + 576, row >= 0 && row < height ? image + <usize>row * rowBytes : zeros);
+  return load<usize>(room + 576);
+}
+
+/** Columns of a tile outside its image. */
+@inline
+function clearLines(line: usize, end: usize, places: usize, lineBytes: usize): void {
+  for (; line < end; line += 16) {
+    for (let i: usize = 0; i < places; i++) v128.store(line + i * lineBytes, f32x4.splat(0));
+  }
 }
 
 @inline
-function spreadLine(
-  four: bool,
-  gradient: bool,
+function spreadLine<T>(
   a: v128,
   b: v128,
   c: v128,
@@ -59,24 +73,21 @@ function spreadLine(
   product: v128,
   sum: v128,
 ): void {
-  if (four) {
-    if (gradient) spreadGradient4(a, b, c, d, to, apart, p, q, p2, q2);
+  if (sizeof<T>() == 4) {
+    if (isSigned<T>()) spreadGradient4(a, b, c, d, to, apart, p, q, p2, q2);
     else spread4(a, b, c, d, e, f, to, apart, p, q, p2, q2, product, sum);
   } else {
-    if (gradient) spreadGradient2(a, b, to, apart);
+    if (isSigned<T>()) spreadGradient2(a, b, to, apart);
     else spread2(a, b, c, d, to, apart);
   }
 }
 
 /**
- * The tiles `first` to `end` of all images, B^T d B of each or, with `gradient`, A dy A^T. From one tile to the next
+ * The tiles `first` to `end` of all images, B^T d B of each or, of gradients, A dy A^T. From one tile to the next
  * are `tileBytes`, from one 4 of its channels to the next `evenBytes` and `oddBytes` in turn. `zeros` are as many as one
  * row of a tile has.
  */
-@inline
-export function spreadTiles(
-  four: bool,
-  gradient: bool,
+export function spreadTiles<T>(
   images: Images,
   given: usize,
   to: usize,
@@ -97,9 +108,9 @@ export function spreadTiles(
   const q2 = hold(room, 3, Q * Q);
   const product = hold(room, 4, P * P * Q * Q);
   const sum = hold(room, 5, P * P + Q * Q);
-  const step = four ? 4 : 2;
-  const places: usize = step + 2;
-  const size = gradient ? step : step + 2;
+  const step = <i32>sizeof<T>();
+  const places = sizeof<T>() + 2;
+  const size = isSigned<T>() ? step : step + 2;
   const lineBytes = (<usize>size) << 4;
   const height = images.height;
   const width = images.width;
@@ -108,44 +119,40 @@ export function spreadTiles(
   for (let tile = first; tile < end; tile++) {
     const row = step * ((tile / across) % down) - images.top;
     const column = step * (tile % across) - images.left;
-    const begin = max(0, -column);
-    const stop = min(size, width - column);
+    // Columns from `begin` to `stop` are inside.
+    const begin = (<usize>min(size, max(0, -column))) << 4;
+    const stop = max(begin, (<usize>max(0, min(size, width - column))) << 4);
+    const start = (begin >> 4) * pixelBytes;
     const image = given + <usize>(tile / across / down) * <usize>height * rowBytes + <usize>column * pixelBytes;
-    const row0 = rowOf(image, row, height, rowBytes, zeros);
-    const row1 = rowOf(image, row + 1, height, rowBytes, zeros);
-    const row2 = rowOf(image, row + 2, height, rowBytes, zeros);
-    const row3 = rowOf(image, row + 3, height, rowBytes, zeros);
-    const row4 = rowOf(image, row + 4, height, rowBytes, zeros);
-    const row5 = rowOf(image, row + 5, height, rowBytes, zeros);
+    const row0 = rowOf(room, image, row, height, rowBytes, zeros);
+    const row1 = rowOf(room, image, row + 1, height, rowBytes, zeros);
+    const row2 = rowOf(room, image, row + 2, height, rowBytes, zeros);
+    const row3 = rowOf(room, image, row + 3, height, rowBytes, zeros);
+    const row4 = rowOf(room, image, row + 4, height, rowBytes, zeros);
+    const row5 = rowOf(room, image, row + 5, height, rowBytes, zeros);
+    clearLines(room, room + begin, places, lineBytes);
+    clearLines(room + stop, room + lineBytes, places, lineBytes);
     let place = to;
     for (let channel: usize = 0; channel < pixelBytes; channel += 16) {
       // Columns first, then the rows of what they gave.
-      let line = room;
-      let at = channel;
-      for (let i = 0; i < size; i++) {
-        if (i >= begin && i < stop) {
-          // prettier-ignore
-          spreadLine(
-            four, gradient, v128.load(row0 + at), v128.load(row1 + at), loadIf(size > 2, row2 + at),
-            loadIf(size > 2, row3 + at), loadIf(size > 4, row4 + at), loadIf(size > 4, row5 + at),
-            line, lineBytes, p, q, p2, q2, product, sum,
-          );
-        } else {
-          for (let k: usize = 0; k < places; k++) v128.store(line + k * lineBytes, f32x4.splat(0));
-        }
-        line += 16;
+      let at = start + channel;
+      for (let line = room + begin; line < room + stop; line += 16) {
+        // prettier-ignore
+        spreadLine<T>(
+          v128.load(row0 + at), v128.load(row1 + at), loadIf(size > 2, row2 + at),
+          loadIf(size > 2, row3 + at), loadIf(size > 4, row4 + at), loadIf(size > 4, row5 + at),
+          line, lineBytes, p, q, p2, q2, product, sum,
+        );
         at += pixelBytes;
       }
       let matrix = place;
-      line = room;
-      for (let i: usize = 0; i < places; i++) {
+      for (let line = room; line < room + places * lineBytes; line += lineBytes) {
         // prettier-ignore
-        spreadLine(
-          four, gradient, v128.load(line), v128.load(line, 16), loadIf(size > 2, line + 32),
+        spreadLine<T>(
+          v128.load(line), v128.load(line, 16), loadIf(size > 2, line + 32),
           loadIf(size > 2, line + 48), loadIf(size > 4, line + 64), loadIf(size > 4, line + 80),
           matrix, matrixBytes, p, q, p2, q2, product, sum,
         );
-        line += lineBytes;
         matrix += places * matrixBytes;
       }
       place += channel & 16 ? oddBytes : evenBytes;
@@ -155,8 +162,7 @@ export function spreadTiles(
 }
 
 @inline
-function gatherLine(
-  four: bool,
+function gatherLine<T>(
   from: usize,
   apart: usize,
   to: usize,
@@ -169,14 +175,12 @@ function gatherLine(
   p3: v128,
   q3: v128,
 ): void {
-  if (four) gather4(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
+  if (sizeof<T>() == 4) gather4(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
   else gather2(from, apart, to, toApart, count);
 }
 
 /** Back to the first `channels` of the pixels of the tiles `first` to `end` of all images: A^T m A. */
-@inline
-export function gatherTiles(
-  four: bool,
+export function gatherTiles<T>(
   from: usize,
   images: Images,
   given: usize,
@@ -194,8 +198,8 @@ export function gatherTiles(
   const q2 = hold(room, 3, Q * Q);
   const p3 = hold(room, 4, P * P * P);
   const q3 = hold(room, 5, Q * Q * Q);
-  const step = four ? 4 : 2;
-  const places: usize = step + 2;
+  const step = <i32>sizeof<T>();
+  const places = sizeof<T>() + 2;
   const lineBytes = places << 4;
   const pixelBytes = (<usize>images.channels) << 2;
   const rowBytes = <usize>images.width * pixelBytes;
@@ -210,13 +214,13 @@ export function gatherTiles(
     for (let channel: usize = 0; channel < bytes; channel += 16) {
       let matrix = from + channel;
       for (let at: usize = 0; at < lineBytes; at += 16) {
-        gatherLine(four, matrix, places * matrixBytes, room + at, lineBytes, step, p, q, p2, q2, p3, q3);
+        gatherLine<T>(matrix, places * matrixBytes, room + at, lineBytes, step, p, q, p2, q2, p3, q3);
         matrix += matrixBytes;
       }
       let line = room;
       let to = image + channel;
       for (let i = 0; i < rows; i++) {
-        gatherLine(four, line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
+        gatherLine<T>(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
         line += lineBytes;
         to += rowBytes;
       }

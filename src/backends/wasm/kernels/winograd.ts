@@ -2,11 +2,10 @@
 // one row, whichever image they are of.
 
 import { convolveListed, listRows } from "./convolution";
-import { gatherTiles, Images, ROOM, spreadTiles } from "./winograd-tiles";
+import { Four, gatherTiles, Images, ROOM, spreadTiles, Two } from "./winograd-tiles";
 
 /** Tiles that all panels of a unit visit together: what they spread to and give should stay in the L2 cache. */
-const BLOCK2: i32 = 96;
-const BLOCK4: i32 = 48;
+const BLOCK: i32 = 48;
 
 /** How tiles are computed: int32 that winograd.ts on the other side writes in this order, after given and wanted images. */
 @unmanaged
@@ -26,9 +25,7 @@ export class Tiling {
   panelsBytes: usize;
 }
 
-@inline
-function convolveBlocks(
-  four: bool,
+function convolveBlocks<T>(
   first: i32,
   end: i32,
   room: usize,
@@ -40,24 +37,23 @@ function convolveBlocks(
   const given = changetype<Images>(plan);
   const wanted = changetype<Images>(plan + offsetof<Images>());
   const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
-  const block = four ? BLOCK4 : BLOCK2;
-  const side: usize = four ? 6 : 4;
+  const side = sizeof<T>() + 2;
   const inputs = given.channels;
   const inputBytes = (<usize>inputs) << 2;
   const outputBytes = (<usize>wanted.channels) << 2;
   const panelBytes = inputBytes << 3;
   const list = room + ROOM;
-  const zeros = list + (<usize>block << 3);
+  const zeros = list + (<usize>BLOCK << 3);
   const spread = zeros + side * inputBytes;
   const products = spread + side * side * tiling.spreadBytes;
   const parts = (tiling.tiles + tiling.unitTiles - 1) / tiling.unitTiles;
   memory.fill(zeros, 0, side * inputBytes);
-  listRows(list, block, inputBytes, outputBytes);
+  listRows(list, BLOCK, inputBytes, outputBytes);
   let from = 0;
   let to = 0;
   for (let unit = first; unit < end; ) {
     const part = unit % parts;
-    const count = min(min(end - unit, parts - part), block / tiling.unitTiles);
+    const count = min(min(end - unit, parts - part), BLOCK / tiling.unitTiles);
     const panel = (unit / parts) * tiling.unitPanels;
     const channels = min(tiling.unitPanels << 3, wanted.channels - (panel << 3));
     const tile = part * tiling.unitTiles;
@@ -65,7 +61,7 @@ function convolveBlocks(
     // Spread already for the panels before.
     if (tile != from || last != to) {
       // prettier-ignore
-      spreadTiles(four, false, given, input, spread, tile, last, tiling.down, tiling.across, tiling.spreadBytes, inputBytes, 16, 16, zeros, room);
+      spreadTiles<T>(given, input, spread, tile, last, tiling.down, tiling.across, tiling.spreadBytes, inputBytes, 16, 16, zeros, room);
       from = tile;
       to = last;
     }
@@ -77,7 +73,7 @@ function convolveBlocks(
       convolveListed(left, list, last - tile, right, product, channels, 1, inputs, 0);
     }
     // prettier-ignore
-    gatherTiles(four, products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
+    gatherTiles<T>(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
     unit += count;
   }
 }
@@ -96,8 +92,8 @@ export function convolveTiles(
   out: usize,
 ): void {
   if (changetype<Tiling>(plan + 2 * offsetof<Images>()).size == 4) {
-    convolveBlocks(true, first, end, room, plan, input, panels, out);
+    convolveBlocks<Four>(first, end, room, plan, input, panels, out);
   } else {
-    convolveBlocks(false, first, end, room, plan, input, panels, out);
+    convolveBlocks<Two>(first, end, room, plan, input, panels, out);
   }
 }
