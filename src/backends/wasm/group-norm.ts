@@ -12,10 +12,13 @@ interface Attributes {
   readonly epsilon: number;
 }
 
-/** A unit is `share` groups of an image, so that neighbours share few lines of the cache. */
+/** So many images are divided among threads whole; of fewer, parts of an image, which share few lines of the cache. */
+const WHOLE = 8;
+
+/** A unit is `share` groups of an image. */
 function slices({ batch, pixels, channels }: Images, groups: number): { share: number; job: Job } {
   const width = channels / groups;
-  const share = Math.min(groups, Math.ceil(SLICE / width));
+  const share = batch >= WHOLE ? groups : Math.min(groups, Math.ceil(SLICE / width));
   const job = {
     units: batch * Math.ceil(groups / share),
     work: 3 * PASS * pixels * share * width,
