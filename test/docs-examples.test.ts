@@ -15,28 +15,13 @@ const examples = documentedBlocks(root).filter(
   ({ language, mark }) => language === "ts" && mark?.kind !== "copy",
 );
 const runnable = examples.filter(({ mark }) => mark === undefined);
-const modules = examples.filter(({ mark }) => mark?.kind === "file");
 const skipped = examples.filter(({ mark }) => mark?.kind === "no-run");
 const place = ({ file, line }: DocumentedBlock) => `${file}:${line}`;
-const pathOf = (example: DocumentedBlock) => {
-  const { file, line, mark } = example;
-  return mark?.kind === "file"
-    ? `${generated}/${mark.text}`
-    : `${generated}/${file.replaceAll("/", "_")}-${line}.ts`;
-};
+const pathOf = ({ file, line }: DocumentedBlock) => `${generated}/${file.replaceAll("/", "_")}-${line}.ts`;
 
 /** Blank lines in front keep the numbers: line 40 of the module is line 40 of the page it came from. */
 function writeModule(example: DocumentedBlock): void {
   writeFileSync(pathOf(example), `${"\n".repeat(example.line - 1)}${example.code}\nexport {};\n`);
-}
-
-/** What a worker loads first goes through no loader on Node 20, so TypeScript starts in a file beside it. */
-function writeWayIn({ mark }: DocumentedBlock): void {
-  const wayIn = `${generated}/${mark!.text.replace(/\.ts$/, ".js")}`;
-  writeFileSync(
-    wayIn,
-    `import { register } from "tsx/esm/api";\nregister();\nawait import("./${mark!.text}");\n`,
-  );
 }
 
 const before = process.cwd();
@@ -45,7 +30,6 @@ beforeAll(async () => {
   rmSync(generated, { recursive: true, force: true });
   mkdirSync(generated, { recursive: true });
   for (const example of examples) writeModule(example);
-  for (const example of modules) writeWayIn(example);
   await useBackend("wasm");
   await writeDocumentedFiles(root, generated);
   process.chdir(generated); // what an example reads and writes lies beside it
@@ -80,14 +64,6 @@ describe("every example of the documentation", () => {
 
   for (const example of skipped) {
     it.skip(`${place(example)} is compiled only: ${example.mark!.text}`, () => undefined);
-  }
-
-  for (const example of modules) {
-    it(`${place(example)} is loaded by another example`, () => {
-      const name = example.mark!.text.replace(/\.ts$/, ".js");
-      const users = runnable.filter(({ file, code }) => file === example.file && code.includes(name));
-      expect(users.length).toBeGreaterThan(0);
-    });
   }
 
   it("compiles, and every public function has one", () => {
@@ -159,7 +135,7 @@ describe("finding examples", () => {
   it("refuses a mark without a reason, and others", () => {
     for (const mark of ["no-run", "no-run:", "no-run: ", "norun: a page"]) {
       expect(() => blocksOfPage("a.md", `${fence}ts ${mark}\n${fence}`), mark).toThrow(
-        `a.md:2: expected "no-run: REASON", "file: NAME" or "copy of PATH", got "${mark.trim()}".`,
+        `a.md:2: expected "no-run: REASON" or "copy of PATH", got "${mark.trim()}".`,
       );
     }
   });

@@ -9,7 +9,9 @@ export function startEngine(name: RecipeConfig["engine"], { threads }: CliChoice
   throw new Error(`--threads: expected the engine wasm, the only one whose threads can be set, got ${name}.`);
 }
 
-/** "wasm in 2 threads". */
-export function nameOf({ name, threads = 1 }: BackendReport): string {
-  return threads === 1 ? name : `${name} in ${threads} threads`;
+/** "wasm in 2 threads", and why not in more where something is in the way. */
+export function nameOf({ name, threads, threadsLimit }: BackendReport): string {
+  if (threads === undefined) return name;
+  const limit = threadsLimit === undefined ? "" : ` (${threadsLimit})`;
+  return `${name} in ${threads === 1 ? "1 thread" : `${threads} threads`}${limit}`;
 }

@@ -13,12 +13,9 @@ export interface DocumentedBlock {
   readonly mark?: Mark;
 }
 
-/**
- * What may follow the language in a fence: `no-run: REASON` for what a test lacks; `file: NAME` for a module that
- * another block names; `copy of PATH` for a file that is tested where it lies.
- */
+/** What may follow the language in a fence: `no-run: REASON` for what a test lacks; `copy of PATH` for a file that is tested where it lies. */
 export interface Mark {
-  readonly kind: "no-run" | "file" | "copy";
+  readonly kind: "no-run" | "copy";
   readonly text: string;
 }
 
@@ -85,16 +82,15 @@ function fencedBlocks(file: string, lines: readonly Line[]): DocumentedBlock[] {
 function readFence(info: string, place: string): Pick<DocumentedBlock, "language" | "mark"> {
   const [, language = "", rest = ""] = /^(\w*)\s*(.*)$/.exec(info) ?? [];
   if (rest === "") return { language };
-  const [, kind, text] = /^(no-run:|file:|copy of) (\S.*)$/.exec(rest) ?? [];
+  const [, kind, text] = /^(no-run:|copy of) (\S.*)$/.exec(rest) ?? [];
   if (kind === undefined || text === undefined) {
-    throw new Error(`${place}: expected "no-run: REASON", "file: NAME" or "copy of PATH", got "${rest}".`);
+    throw new Error(`${place}: expected "no-run: REASON" or "copy of PATH", got "${rest}".`);
   }
   return { language, mark: { kind: MARKS[kind]!, text } };
 }
 
 const MARKS: Readonly<Record<string, Mark["kind"]>> = {
   "no-run:": "no-run",
-  "file:": "file",
   "copy of": "copy",
 };
 
