@@ -13,6 +13,6 @@ export { packMatrices, packTaps, packTransposed } from "./packing";
 export { addRows, repeatRows, sumChannels, sumRows } from "./pixels";
 export { multiply } from "./products";
 export { adam, mix, scale, sgd, sumSquares } from "./updates";
-export { convolveTiles } from "./winograd";
+export { convolveTiles, spreadRows } from "./winograd";
 export { spreadPanels, sumPlaces } from "./winograd-filter-gradient";
 export { gatherFilters, packFilters, packTurned } from "./winograd-filters";
