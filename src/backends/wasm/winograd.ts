@@ -16,7 +16,7 @@ const LEAST_CHANNELS = 16;
 const BLOCK = 48;
 
 /** Bytes that a kernel wants for a tile, and for filters. */
-export const TILE_ROOM = 640;
+export const TILE_ROOM = 4 * 576 + 64;
 export const FILTER_ROOM = 288 + 4 * 36 * 16;
 
 /** Numbers in a kernel's description of the task. */
