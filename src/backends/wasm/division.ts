@@ -4,8 +4,8 @@
 /** Of a unit: whole tiles of 4 rows and of 6. */
 const ROWS = 12;
 
-/** So few rows stay together, lest tiles are left half empty; then the panels are divided. */
-const FEW = 48;
+/** So few rows stay together, lest tiles are left half empty: then the panels are divided. */
+const FEW = 96;
 const PARTS = 8;
 
 export interface Division {

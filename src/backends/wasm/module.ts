@@ -20,6 +20,7 @@ export type Kernels = Readonly<
     | "correlatePanels"
     | "collectPanels"
     | "spreadPanels"
+    | "spreadRows"
     | "sumPlaces"
     | "gatherFilters"
     | "copyRows"

@@ -16,7 +16,7 @@ const LEAST_CHANNELS = 16;
 const BLOCK = 48;
 
 /** Bytes that a kernel wants for a tile, and for filters. */
-export const TILE_ROOM = 640;
+export const TILE_ROOM = 4 * 576 + 64;
 export const FILTER_ROOM = 288 + 4 * 36 * 16;
 
 /** Numbers in a kernel's description of the task. */
@@ -100,22 +100,29 @@ export function winograd(
   filter: tf.TensorInfo,
   task: Winograd,
 ): tf.TensorInfo {
-  const { from, to, size } = task;
-  const [inputs, outputs] = [from[3], to[3]];
+  const { to, size } = task;
+  const [inputs, outputs] = [task.from[3], to[3]];
   const out = backend.makeOutput(to, "float32");
   const [side, places] = [size + 2, (size + 2) ** 2];
   const tiles = tilesOf(task);
-  const rows = Math.min(BLOCK, tiles);
   const division = divide(tiles, outputs);
+  const rows = Math.max(BLOCK, division.rows);
+  const most = Math.min(rows, tiles);
   const filters = matrixBytes(inputs, panelBytes(outputs, 8) / FLOAT);
-  const matrices = [matrixBytes(rows, inputs), matrixBytes(rows, outputs), filters] as const;
-  withScratch(backend, [PLAN * FLOAT, places * filters], (plan, panels) => {
+  const matrices = [matrixBytes(most, inputs), matrixBytes(most, outputs), filters] as const;
+  // Units that share tiles share what these spread to.
+  const shared = division.rows === tiles;
+  const bytes = [PLAN * FLOAT, places * filters, shared ? places * matrices[0] : 0];
+  withScratch(backend, bytes, (plan, panels, spread) => {
     packFilters(backend, address(backend, filter), task, panels);
     writeInts(backend, plan, describe(task, division, matrices));
-    const list = BLOCK * 2 * FLOAT;
-    const room = TILE_ROOM + list + side * inputs * FLOAT + places * (matrices[0] + matrices[1]);
+    const from = address(backend, input);
+    const tileRoom = TILE_ROOM + side * inputs * FLOAT;
+    const spreading = { units: tiles, work: 8 * places * inputs, room: tileRoom };
+    if (shared) run(backend, "spreadRows", spreading, plan, from, spread);
+    const room = tileRoom + rows * 2 * FLOAT + places * (matrices[1] + (shared ? 0 : matrices[0]));
     const job = { units: division.units, work: places * workOf(division, inputs), room };
-    run(backend, "convolveTiles", job, plan, address(backend, input), panels, address(backend, out));
+    run(backend, "convolveTiles", job, plan, from, shared ? spread : 0, panels, address(backend, out));
   });
   return out;
 }

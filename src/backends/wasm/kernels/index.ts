@@ -14,6 +14,6 @@ export { addRows, repeatRows, sumChannels, sumRows } from "./pixels";
 export { multiply } from "./products";
 export { maxPoolGradient, sumSegments } from "./scatter";
 export { adam, mix, scale, sgd, sumSquares } from "./updates";
-export { convolveTiles } from "./winograd";
+export { convolveTiles, spreadRows } from "./winograd";
 export { spreadPanels, sumPlaces } from "./winograd-filter-gradient";
 export { gatherFilters, packFilters, packTurned } from "./winograd-filters";

@@ -11,8 +11,12 @@ export type Four = u32;
 export type TwoBack = i16;
 export type FourBack = i32;
 
-/** Bytes of room for one tile of 4 channels, and for what {@link hold} holds. */
-export const ROOM: usize = 640;
+/** Bytes of 4 channels of a tile, and of as many channels as a cache line has. */
+const TILE: usize = 576;
+const LINE: usize = 64;
+
+/** Bytes of room for a tile, and for what {@link hold} holds. */
+export const ROOM: usize = 4 * TILE + 64;
 
 /** Images that are divided into tiles: int32 that winograd.ts on the other side writes in this order. */
 @unmanaged
@@ -31,7 +35,7 @@ export class Images {
  */
 @inline
 function hold(room: usize, index: usize, value: f32): v128 {
-  const at = room + 576 + (index << 2);
+  const at = room + 4 * TILE + (index << 2);
   store<f32>(at, value);
   return v128.load_splat<f32>(at);
 }
@@ -44,15 +48,17 @@ function loadIf(needed: bool, from: usize): v128 {
 /** Row `row` of an image, or zeros outside; by way of memory as well. */
 @inline
 function rowOf(room: usize, image: usize, row: i32, height: i32, rowBytes: usize, zeros: usize): usize {
-  store<usize>(room + 576, row >= 0 && row < height ? image + <usize>row * rowBytes : zeros);
-  return load<usize>(room + 576);
+  store<usize>(room + 4 * TILE, row >= 0 && row < height ? image + <usize>row * rowBytes : zeros);
+  return load<usize>(room + 4 * TILE);
 }
 
 /** Columns of a tile outside its image. */
 @inline
 function clearLines(line: usize, end: usize, places: usize, lineBytes: usize): void {
   for (; line < end; line += 16) {
-    for (let i: usize = 0; i < places; i++) v128.store(line + i * lineBytes, f32x4.splat(0));
+    for (let part: usize = 0; part < 4 * TILE; part += TILE) {
+      for (let i: usize = 0; i < places; i++) v128.store(line + part + i * lineBytes, f32x4.splat(0));
+    }
   }
 }
 
@@ -133,29 +139,36 @@ export function spreadTiles<T>(
     clearLines(room, room + begin, places, lineBytes);
     clearLines(room + stop, room + lineBytes, places, lineBytes);
     let place = to;
-    for (let channel: usize = 0; channel < pixelBytes; channel += 16) {
+    for (let channel: usize = 0; channel < pixelBytes; channel += LINE) {
       // Columns first, then the rows of what they gave.
+      const bytes = min(LINE, pixelBytes - channel);
       let at = start + channel;
       for (let line = room + begin; line < room + stop; line += 16) {
-        // prettier-ignore
-        spreadLine<T>(
-          v128.load(row0 + at), v128.load(row1 + at), loadIf(size > 2, row2 + at),
-          loadIf(size > 2, row3 + at), loadIf(size > 4, row4 + at), loadIf(size > 4, row5 + at),
-          line, lineBytes, p, q, p2, q2, product, sum,
-        );
+        let into = line;
+        for (let from = at; from < at + bytes; from += 16) {
+          // prettier-ignore
+          spreadLine<T>(
+            v128.load(row0 + from), v128.load(row1 + from), loadIf(size > 2, row2 + from),
+            loadIf(size > 2, row3 + from), loadIf(size > 4, row4 + from), loadIf(size > 4, row5 + from),
+            into, lineBytes, p, q, p2, q2, product, sum,
+          );
+          into += TILE;
+        }
         at += pixelBytes;
       }
-      let matrix = place;
-      for (let line = room; line < room + places * lineBytes; line += lineBytes) {
-        // prettier-ignore
-        spreadLine<T>(
-          v128.load(line), v128.load(line, 16), loadIf(size > 2, line + 32),
-          loadIf(size > 2, line + 48), loadIf(size > 4, line + 64), loadIf(size > 4, line + 80),
-          matrix, matrixBytes, p, q, p2, q2, product, sum,
-        );
-        matrix += places * matrixBytes;
+      for (let from = room; from < room + bytes * (TILE >> 4); from += TILE) {
+        let matrix = place;
+        for (let line = from; line < from + places * lineBytes; line += lineBytes) {
+          // prettier-ignore
+          spreadLine<T>(
+            v128.load(line), v128.load(line, 16), loadIf(size > 2, line + 32),
+            loadIf(size > 2, line + 48), loadIf(size > 4, line + 64), loadIf(size > 4, line + 80),
+            matrix, matrixBytes, p, q, p2, q2, product, sum,
+          );
+          matrix += places * matrixBytes;
+        }
+        place += (from - room) & TILE ? oddBytes : evenBytes;
       }
-      place += channel & 16 ? oddBytes : evenBytes;
     }
     to += tileBytes;
   }

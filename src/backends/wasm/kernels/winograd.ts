@@ -31,6 +31,7 @@ function convolveBlocks<T>(
   room: usize,
   plan: usize,
   input: usize,
+  together: usize,
   panels: usize,
   out: usize,
 ): void {
@@ -42,28 +43,24 @@ function convolveBlocks<T>(
   const inputBytes = (<usize>inputs) << 2;
   const outputBytes = (<usize>wanted.channels) << 2;
   const panelBytes = inputBytes << 3;
+  const rows = max(BLOCK, tiling.unitTiles);
   const list = room + ROOM;
-  const zeros = list + (<usize>BLOCK << 3);
-  const spread = zeros + side * inputBytes;
-  const products = spread + side * side * tiling.spreadBytes;
+  const zeros = list + ((<usize>rows) << 3);
+  const products = zeros + side * inputBytes;
+  const spread = together || products + side * side * tiling.productBytes;
   const parts = (tiling.tiles + tiling.unitTiles - 1) / tiling.unitTiles;
   memory.fill(zeros, 0, side * inputBytes);
-  listRows(list, BLOCK, inputBytes, outputBytes);
-  let from = 0;
-  let to = 0;
+  listRows(list, rows, inputBytes, outputBytes);
   for (let unit = first; unit < end; ) {
     const part = unit % parts;
-    const count = min(min(end - unit, parts - part), BLOCK / tiling.unitTiles);
+    const count = min(min(end - unit, parts - part), rows / tiling.unitTiles);
     const panel = (unit / parts) * tiling.unitPanels;
     const channels = min(tiling.unitPanels << 3, wanted.channels - (panel << 3));
     const tile = part * tiling.unitTiles;
     const last = min(tile + count * tiling.unitTiles, tiling.tiles);
-    // Spread already for the panels before.
-    if (tile != from || last != to) {
+    if (together == 0) {
       // prettier-ignore
       spreadTiles<T>(given, input, spread, tile, last, tiling.down, tiling.across, tiling.spreadBytes, inputBytes, 16, 16, zeros, room);
-      from = tile;
-      to = last;
     }
     const shift = (<usize>panel) << 5;
     for (let place: usize = 0; place < side * side; place++) {
@@ -80,7 +77,7 @@ function convolveBlocks<T>(
 
 /**
  * The convolution of images with filters in panels, see winograd-filters.ts. Units are some tiles times some panels, all
- * tiles of the first panels before those of the next.
+ * tiles of the first panels before those of the next. `together` is where {@link spreadRows} has spread all tiles, or 0.
  */
 export function convolveTiles(
   first: i32,
@@ -88,12 +85,30 @@ export function convolveTiles(
   room: usize,
   plan: usize,
   input: usize,
+  together: usize,
   panels: usize,
   out: usize,
 ): void {
   if (changetype<Tiling>(plan + 2 * offsetof<Images>()).size == 4) {
-    convolveBlocks<Four>(first, end, room, plan, input, panels, out);
+    convolveBlocks<Four>(first, end, room, plan, input, together, panels, out);
   } else {
-    convolveBlocks<Two>(first, end, room, plan, input, panels, out);
+    convolveBlocks<Two>(first, end, room, plan, input, together, panels, out);
+  }
+}
+
+/** Spreads tiles for those who share them; a unit is a tile. */
+export function spreadRows(first: i32, end: i32, room: usize, plan: usize, input: usize, to: usize): void {
+  const given = changetype<Images>(plan);
+  const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
+  const tileBytes = (<usize>given.channels) << 2;
+  const zeros = room + ROOM;
+  to += <usize>first * tileBytes;
+  memory.fill(zeros, 0, <usize>(tiling.size + 2) * tileBytes);
+  if (tiling.size == 4) {
+    // prettier-ignore
+    spreadTiles<Four>(given, input, to, first, end, tiling.down, tiling.across, tiling.spreadBytes, tileBytes, 16, 16, zeros, room);
+  } else {
+    // prettier-ignore
+    spreadTiles<Two>(given, input, to, first, end, tiling.down, tiling.across, tiling.spreadBytes, tileBytes, 16, 16, zeros, room);
   }
 }
