@@ -47,7 +47,9 @@ export interface Engine {
   /** Asked once the engine has started: what computes, in words. Throws where that is not what was asked for. */
   readonly device?: () => string | Promise<string>;
   /** Runs at each {@link useBackend} when the engine has started: brings as many threads as can be had. */
-  readonly startThreads?: (options: BackendOptions) => Promise<ThreadReport>;
+  readonly startThreads?: (options: BackendOptions) => Promise<void>;
+  /** How many threads compute. */
+  readonly threads?: () => ThreadReport;
   /** Runs when another engine has been chosen: what waits for work need wait no longer. */
   readonly rest?: () => Promise<void>;
   /** Runs once, when the engine has started: makes its failures known that would pass unseen. */

@@ -100,8 +100,9 @@ export async function useBackend(name: BackendName, options: BackendOptions = {}
   await engine.prepare?.(options);
   await start(engine, before);
   try {
-    const described = await describeEngine(engine, await installCures(engine));
-    const report = { ...described, ...(await engine.startThreads?.(options)) };
+    const kernels = await installCures(engine);
+    await engine.startThreads?.(options);
+    const report = await describeEngine(engine, kernels);
     if (former !== engine) await former?.rest?.();
     if (!started.has(tf.backend())) engine.started?.();
     started.add(tf.backend());
@@ -126,6 +127,7 @@ export async function describeEngine(
     kernels,
     ...(build === undefined ? {} : { build }),
     ...(device === undefined ? {} : { device }),
+    ...engine.threads?.(),
   };
 }
 

@@ -11,7 +11,7 @@ import { directMaxPoolGradient, directSegmentSum } from "./wasm/direct-scatter.j
 import { fused } from "./wasm/fused.js";
 import { guardMemory, type WasmBackend } from "./wasm/heap.js";
 import { loadedFor, loadKernels } from "./wasm/module.js";
-import { checkThreads, endTeam, endWith, startTeam } from "./wasm/team.js";
+import { checkThreads, endTeam, endWith, reportTeam, startTeam } from "./wasm/team.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
 import { cast, identity } from "./wasm/share.js";
@@ -118,6 +118,7 @@ registerEngine({
     endWith(running());
     return startTeam(running(), options);
   },
+  threads: () => reportTeam(running()),
   rest: () => {
     const backend: unknown = tf.engine().registry.wasm;
     return backend === undefined ? Promise.resolve() : endTeam(backend as WasmBackend);

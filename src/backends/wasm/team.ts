@@ -16,16 +16,24 @@ export function checkThreads({ threads, strict }: BackendOptions): void {
   check(strict === undefined || typeof strict === "boolean", "useBackend", "strict to be a boolean", strict);
 }
 
+const limits = new WeakMap<WasmBackend, string>();
+
 /** Has as many threads compute as are asked for, or as there are cores, or as can be had. */
-export async function startTeam(
-  backend: WasmBackend,
-  { threads, strict }: BackendOptions,
-): Promise<ThreadReport> {
+export async function startTeam(backend: WasmBackend, { threads, strict }: BackendOptions): Promise<void> {
   const count = threads ?? (await physicalCores());
   const limit = await bring(backend, count);
-  if (limit === undefined) return { threads: count };
-  if (strict === true) fail("useBackend", `${count} threads on wasm`, `1, because ${limit}`);
-  return { threads: 1, threadsLimit: limit };
+  if (limit === undefined) limits.delete(backend);
+  else limits.set(backend, limit);
+  if (strict === true && limit !== undefined) {
+    fail("useBackend", `${count} threads on wasm`, `1, because ${limit}`);
+  }
+}
+
+/** How many threads compute, and why not as many as {@link startTeam} was asked for. */
+export function reportTeam(backend: WasmBackend): ThreadReport {
+  const threads = (loadedFor(backend) && threadsOf(backend)?.count) ?? 1;
+  const limit = limits.get(backend);
+  return { threads, ...(limit !== undefined && { threadsLimit: limit }) };
 }
 
 /** Starts so many threads, unless they run already; or says why one computes alone. */
