@@ -45,6 +45,7 @@ async function bring(backend: WasmBackend, count: number): Promise<string | unde
 }
 
 function runs(backend: WasmBackend, count: number): boolean {
+  if (loadedFor(backend) === undefined) return false;
   const team = threadsOf(backend);
   try {
     team?.check();

@@ -4,7 +4,7 @@
 export const place = {
   /** Counts jobs; threads sleep until it changes. */
   job: 0,
-  /** 1 while a job's units may be claimed. */
+  /** 1 while a job's units may be claimed, -1 when the threads are to end: a browser takes 2 seconds to end one that sleeps. */
   open: 16,
   /** How many other threads are at work on a job. */
   busy: 32,
@@ -77,6 +77,7 @@ const serve = (start) => {
       if (turn % 2048 === 0 && performance.now() > asleep) Atomics.wait(control, ${place.job}, seen);
     }
     seen = Atomics.load(control, ${place.job});
+    if (Atomics.load(control, ${place.open}) < 0) return;
     Atomics.add(control, ${place.busy}, 1);
     try {
       if (Atomics.load(control, ${place.open}) === 1) claim(kernels[control[${place.kernel}]], start);

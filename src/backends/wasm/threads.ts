@@ -61,6 +61,7 @@ export async function startThreads({ count, module, memory, kernels }: Team): Pr
   const results = await Promise.allSettled(others.map((each) => startWorker(each, died(each.index))));
   const end = async () => {
     crew.trouble ??= "they were ended";
+    callThreads(start.control, -1);
     await Promise.all(crew.workers.map((worker) => worker.end()));
   };
   crew.workers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
@@ -109,9 +110,7 @@ function computeTogether(
     control[share] = Math.floor((units * i) / count);
     control[share + 1] = Math.floor((units * (i + 1)) / count);
   }
-  Atomics.store(control, place.open, 1);
-  Atomics.add(control, place.job, 1);
-  Atomics.notify(control, place.job);
+  callThreads(control, 1);
   try {
     claim(crew.start, chunk, (first, end) => {
       kernel.run(first, end, room, ...given);
@@ -125,6 +124,13 @@ function computeTogether(
   const text = String.fromCharCode(...crew.start.text).replace(/\0+$/, "");
   crew.trouble = `thread ${failed} of ${count} failed in ${kernel.name}: ${text}`;
   checkCrew(crew);
+}
+
+/** Has the threads look what is to be done. */
+function callThreads(control: Int32Array, open: 1 | -1): void {
+  Atomics.store(control, place.open, open);
+  Atomics.add(control, place.job, 1);
+  Atomics.notify(control, place.job);
 }
 
 /** As in the other threads' program: first of its own share, then of the others'. */

@@ -18,6 +18,7 @@ export async function startWorker(start: Start, died: (reason: string) => void):
   return new Promise((resolve, reject) => {
     const failed = (reason: string) => {
       clearTimeout(timer);
+      void worker.end();
       died(reason);
       reject(new Error(reason));
     };
@@ -27,7 +28,6 @@ export async function startWorker(start: Start, died: (reason: string) => void):
     };
     const worker = launch(start, { ready, died: failed });
     const timer = setTimeout(() => {
-      void worker.end();
       failed(`it did not start within ${PATIENCE} ms`);
     }, PATIENCE);
   });
