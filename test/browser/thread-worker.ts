@@ -2,6 +2,7 @@
 import "cfd-distill/backends/wasm";
 import { useBackend, type BackendReport } from "cfd-distill";
 import { diagnose } from "../../src/backends/doctor/diagnose.js";
+import type { Probe } from "../../src/backends/doctor/probe.js";
 import { probes } from "../../src/backends/doctor/probes/index.js";
 import { countThreads } from "./count-threads.js";
 import { operations, training, type Numbers } from "./threaded-work.js";
@@ -32,9 +33,11 @@ async function answer({ threads, hideIsolation, probe }: Question): Promise<Answ
   return { report, operations: await operations(), training: await training(), broken };
 }
 
+const untimed = (probe: Probe) =>
+  Object.fromEntries(Object.entries(probe).filter(([name]) => name !== "larger")) as unknown as Probe;
+
 async function brokenOperations(): Promise<string[]> {
-  const untimed = probes.map(({ larger: _, ...probe }) => probe);
-  const found = await diagnose(untimed);
+  const found = await diagnose(probes.map(untimed));
   return found.flatMap(({ operation, now }) =>
     Object.entries(now)
       .filter(([, { verdict }]) => verdict === "wrong" || verdict === "missing")

@@ -14,12 +14,15 @@ declare module "vitest" {
     size: Size;
     /** Whether to print every measured difference beside its tolerance. */
     report: boolean;
+    /** Where Chromium is, for tests that open pages of their own. */
+    chromium: string;
   }
 }
 
 const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 const CONFORMANCE = "test/conformance/**/*.test.ts";
 const IN_PAGES = "test/browser/**/*.test.ts";
+const PAGES = "test/pages/**/*.test.ts";
 const IN_PYTORCH = "test/pytorch/**/*.test.ts"; // `npm run pytorch:test`
 
 /** How tests find the library by the names that its users import. */
@@ -49,9 +52,15 @@ const unit: TestProjectInlineConfiguration = {
     ...inForks,
     name: "unit",
     include: ["test/**/*.test.ts"],
-    exclude: [CONFORMANCE, IN_PAGES, IN_PYTORCH],
+    exclude: [CONFORMANCE, IN_PAGES, PAGES, IN_PYTORCH],
   },
 };
+
+/** Node opens pages in a Chromium of its own, which it serves with any headers. */
+const pages = (chromium: string): TestProjectInlineConfiguration => ({
+  ...shared,
+  test: { ...inForks, ...patient, name: "pages", include: [PAGES], provide: { chromium } },
+});
 
 type NodeOptions = Pick<NonNullable<TestProjectInlineConfiguration["test"]>, "setupFiles" | "env">;
 
@@ -149,11 +158,12 @@ interface Candidate {
 
 /** The projects that this machine can run, and those that it cannot. */
 export function findProjects(): { projects: TestProjectInlineConfiguration[]; skipped: Skipped[] } {
-  const pages = [...ENGINES_IN_PAGES.map((engine) => `chromium-${engine}`), "browser"];
+  const inPages = [...ENGINES_IN_PAGES.map((engine) => `chromium-${engine}`), "browser"];
   const candidates: Candidate[] = [
     { names: ["webgpu"], needs: findWebgpu(), project: webgpuInNode },
     { names: ["node"], needs: findNative(), project: () => inNode("node", "reduced") },
-    { names: pages, needs: findChromium(), project: inChromium },
+    { names: inPages, needs: findChromium(), project: inChromium },
+    { names: ["pages"], needs: findChromium(), project: pages },
   ];
   const projects = [unit, inNode("cpu", "reduced"), inNode("wasm", "full")];
   const skipped: Skipped[] = [];

@@ -9,10 +9,13 @@ export function findChromium(): string | undefined {
 }
 
 /** Chromium, with WebGPU computed by its own software unless told otherwise. */
-export function launchChromium(executablePath: string, { webgpu = true } = {}): Promise<Browser> {
+export function launchChromium(
+  executablePath: string,
+  { webgpu = true, args = [] }: { readonly webgpu?: boolean; readonly args?: readonly string[] } = {},
+): Promise<Browser> {
   const gpu = webgpu ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] : [];
   return chromium.launch({
     executablePath,
-    args: ["--no-sandbox", "--disable-background-networking", ...gpu],
+    args: ["--no-sandbox", "--disable-background-networking", ...gpu, ...args],
   });
 }

@@ -8,7 +8,7 @@ import { build } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Manifest } from "../../recipe/shipped.js";
 import { findChromium, launchChromium } from "./chromium.js";
-import { serve } from "./serve.js";
+import { isolation, serve } from "./serve.js";
 import { drop, visit, waitForText, type Visit } from "./visit.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -18,10 +18,6 @@ const labelOf = (kind: string) => manifest.classes.indexOf(kind);
 /** What one image of a mix is. */
 const firstShown = labelOf(manifest.shown[0]!);
 const teacherSteps = manifest.models.find(({ method }) => method === "teacher")!.steps;
-const isolation = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
 const chromium = findChromium();
 if (!chromium)
   console.warn("\n!!! demo: SKIPPED, because there is no Chromium (set CHROMIUM to its path) !!!\n");

@@ -13,6 +13,12 @@ const types: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
+/** The headers of a page that may share memory between threads. */
+export const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 /** Serves a folder as the plainest of hosts does; only `headers` are added. */
 export async function serve(
   folder: string,

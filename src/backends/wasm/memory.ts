@@ -78,7 +78,7 @@ const MAXIMA = [65536, 32768, 16384, 8192];
 export function sharedMaximum(): number | string {
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean }; // which Node has not
   if (crossOriginIsolated === false) {
-    return "the page is not cross-origin isolated (headers Cross-Origin-Opener-Policy and -Embedder-Policy)";
+    return "the page is not cross-origin isolated (headers Cross-Origin-Opener-Policy and -Embedder-Policy, on https or localhost)";
   }
   if (typeof SharedArrayBuffer === "undefined") return "this JavaScript engine has no SharedArrayBuffer";
   return MAXIMA.find(canReserve) ?? `no memory of ${MAXIMA.at(-1)! * PAGE} bytes can be shared here`;

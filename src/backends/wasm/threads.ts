@@ -54,18 +54,22 @@ export async function startThreads({ count, module, memory, kernels }: Team): Pr
     text: new Uint16Array(new SharedArrayBuffer(2 * CHARACTERS)),
   };
   const crew: Crew = { start, workers: [] };
-  const died = (index: number) => (reason: string) => {
-    crew.trouble ??= `thread ${index + 1} of ${count} ended: ${reason}`;
-  };
-  const others = Array.from({ length: count - 1 }, (_, i) => ({ ...start, index: i + 1 }));
-  const results = await Promise.allSettled(others.map((each) => startWorker(each, died(each.index))));
+  const begin = (index: number) =>
+    startWorker({ ...start, index }, (reason) => {
+      crew.trouble ??= `thread ${index + 1} of ${count} ended: ${reason}`;
+    });
+  const results = await Promise.allSettled([begin(1)]); // alone: a page that forbids it complains of each
+  if (results[0].status === "fulfilled") {
+    const others = Array.from({ length: count - 2 }, (_, i) => begin(i + 2));
+    results.push(...(await Promise.allSettled(others)));
+  }
   const end = async () => {
     crew.trouble ??= "they were ended";
     callThreads(start.control, -1);
     await Promise.all(crew.workers.map((worker) => worker.end()));
   };
   crew.workers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  if (crew.workers.length < others.length) {
+  if (crew.workers.length < count - 1) {
     await end();
     throw results.find((result) => result.status === "rejected")!.reason;
   }
