@@ -3,15 +3,11 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { findChromium, launchChromium } from "../examples/browser/test/chromium.js";
-import { serve } from "../examples/browser/test/serve.js";
+import { isolation, serve } from "../examples/browser/test/serve.js";
 import { visit, waitForText } from "../examples/browser/test/visit.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const pictures = here("../docs/demo/");
-const isolation = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
 const executable = findChromium();
 if (!executable) throw new Error("demo:screenshots: expected Chromium; set CHROMIUM to its path.");
 

@@ -81,7 +81,8 @@ async function draw({ worker, manifest, models, isCurrent }: Drawing, wish: Wish
       if (!isCurrent()) return;
       await drawFigure(worker, one, figures[i]!, starts);
     }
-    status.textContent = `Drawn on ${worker.engine}${worker.device ? `: ${worker.device}` : ""}.`;
+    const { device } = worker.report;
+    status.textContent = `Drawn on ${worker.engine}${device ? `: ${device}` : ""}.`;
   } catch (problem) {
     if (!isCurrent()) return; // stopped, for what comes next
     status.textContent = "";

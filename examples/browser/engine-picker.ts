@@ -1,12 +1,15 @@
 import { wrap } from "comlink";
+import type { BackendReport } from "cfd-distill";
 import { byId, make, messageOf, showMessage } from "./dom.js";
-import { engineHints, engineNames, type EngineName } from "./engines.js";
+import { engineHints, engineNames, threadsHint, type EngineName } from "./engines.js";
 import type { Probe } from "./probe-worker.js";
 import { openSampler, watchWorker, type SamplerClient } from "./sampler-client.js";
 
 /** One engine's button. */
 interface Choice {
   readonly input: HTMLInputElement;
+  /** Says how it runs. */
+  readonly tell: (report: BackendReport) => void;
   /** Greys it. */
   readonly refuse: (reason: string) => void;
 }
@@ -26,7 +29,9 @@ export async function enginePicker(use: (client: SamplerClient) => void): Promis
     current?.end(); // before the next one starts: they may share a graphics card
     status.textContent = `Starting ${name} …`;
     current = await openSampler(name);
-    choices.get(name)!.input.checked = true;
+    const { input, tell } = choices.get(name)!;
+    input.checked = true;
+    tell(current.report);
     use(current);
   }
 
@@ -63,6 +68,9 @@ function choice(name: EngineName): Choice {
   label.append(input, make("span", "engine-name", name), hint);
   return {
     input,
+    tell(report) {
+      hint.textContent = engineHints[name] + threadsHint(report);
+    },
     refuse(reason) {
       input.disabled = true;
       hint.textContent = reason;

@@ -1,4 +1,5 @@
 import { wrap, type Remote } from "comlink";
+import type { BackendReport } from "cfd-distill";
 import type { EngineName } from "./engines.js";
 import type { ModelFacts, Sampler } from "./sampler.js";
 
@@ -12,8 +13,7 @@ export interface PageModel {
 /** A worker with one engine. To change the engine, end it and open another. */
 export interface SamplerClient {
   readonly engine: EngineName;
-  /** What computes, in the engine's own words. */
-  readonly device: string | undefined;
+  readonly report: BackendReport;
   readonly remote: Remote<Sampler>;
   /** Loads a model, unless it is there already. */
   readonly ensure: (model: PageModel) => Promise<ModelFacts>;
@@ -33,7 +33,7 @@ export async function openSampler(engine: EngineName): Promise<SamplerClient> {
   const watch = watchWorker(worker, ending.signal);
   const known = new Map<string, Promise<ModelFacts>>();
   const load = async ({ id, bytes }: PageModel) => watch(remote.load(id, await bytes()));
-  const client: Omit<SamplerClient, "device"> = {
+  const client: Omit<SamplerClient, "report"> = {
     engine,
     remote,
     watch,
@@ -50,7 +50,7 @@ export async function openSampler(engine: EngineName): Promise<SamplerClient> {
     },
   };
   try {
-    return { ...client, device: await watch(remote.start(engine)) };
+    return { ...client, report: await watch(remote.start(engine)) };
   } catch (error) {
     worker.terminate();
     throw error;

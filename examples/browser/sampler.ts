@@ -10,7 +10,6 @@ import {
   type SamplerStep,
 } from "cfd-distill";
 import { startEngine } from "./start-engine.js";
-import type { EngineName } from "./engines.js";
 
 /** What to draw: one image per seed. */
 export interface Job {
@@ -45,12 +44,6 @@ interface Loaded {
 const models = new Map<string, Loaded>();
 const warm = new Set<string>();
 let running = new AbortController();
-
-/** Starts the engine, once in a worker's life. Returns what computes, in its own words. */
-async function start(engine: EngineName): Promise<string | undefined> {
-  const { device } = await startEngine(engine);
-  return device;
-}
 
 /** Takes a checkpoint as `id`; throws if it is not a diffusion model's. */
 function load(id: string, bytes: Uint8Array): ModelFacts {
@@ -136,5 +129,5 @@ function loaded(model: string): Loaded {
 }
 
 /** What the worker named "sampler" does. */
-export const sampler = { start, load, startOf, sample, stop };
+export const sampler = { start: startEngine, load, startOf, sample, stop };
 export type Sampler = typeof sampler;

@@ -2,10 +2,11 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { isolate } from "./isolate.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-// The page works without these. With them it may share memory between threads, and computes on all cores.
+// With these it may share memory between threads, and computes on all cores. The build has a stand-in for them.
 const isolation = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -21,7 +22,7 @@ const withoutCifar10: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [withoutCifar10],
+  plugins: [withoutCifar10, isolate],
   root: here("."),
   publicDir: here("../assets"), // models/ and the emoji, with their licences
   base: "./", // so that the build can be put in any folder of any host

@@ -18,7 +18,9 @@ export interface Answer {
 
 async function compute(options: BackendOptions): Promise<Answer> {
   const report = await useBackend("wasm", options);
-  const y = tf.tidy(() => tf.conv2d(tf.ones([1, 64, 64, 8]), tf.ones([3, 3, 8, 32]), 1, "same"));
+  const y = tf.tidy(() =>
+    tf.conv2d(tf.ones<tf.Rank.R4>([1, 64, 64, 8]), tf.ones<tf.Rank.R4>([3, 3, 8, 32]), 1, "same"),
+  );
   const sums = await y.data<"float32">();
   y.dispose();
   return {

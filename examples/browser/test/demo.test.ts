@@ -1,5 +1,6 @@
 // The demo as it is hosted: its production build behind a plain server, in Chromium.
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import "cfd-distill/backends/wasm";
 import { encodeSafetensors, loadGenerator, useBackend } from "cfd-distill";
@@ -48,12 +49,18 @@ describe.skipIf(!chromium)("the demo", () => {
   let browser: Browser;
   let site: Awaited<ReturnType<typeof serve>>;
   let isolated: Awaited<ReturnType<typeof serve>>;
+  /** In a folder of a host that sends no headers: a service worker isolates the page, except on plain http. */
+  let hosted: string;
+  let insecure: string;
   const visits: Visit[] = [];
 
   beforeAll(async () => {
     await build({ configFile: here("../vite.config.ts"), logLevel: "error" });
-    [site, isolated] = [await serve(here("../dist")), await serve(here("../dist"), isolation)];
-    browser = await launchChromium(chromium!);
+    [site, isolated] = [await serve(here("..")), await serve(here("../dist"), isolation)];
+    hosted = `${site.url}dist/`;
+    insecure = hosted.replace("127.0.0.1", "plain.test");
+    const args = ["--host-resolver-rules=MAP plain.test 127.0.0.1"];
+    browser = await launchChromium(chromium!, { args });
   });
   afterAll(async () => {
     await browser.close();
@@ -66,9 +73,10 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(complaints, "console errors, exceptions, requests to other hosts").toEqual([]);
   });
   const open = async (...more: [url?: string, options?: Parameters<typeof visit>[2]]): Promise<Visit> => {
-    const [url = site.url, options] = more;
+    const [url = hosted, options] = more;
     const opened = await visit(browser, url, options);
     visits.push(opened);
+    if (!url.startsWith(insecure)) await opened.page.waitForFunction(() => crossOriginIsolated);
     return opened;
   };
   /** With a single student to look at, which is quick. */
@@ -86,26 +94,40 @@ describe.skipIf(!chromium)("the demo", () => {
     return opened;
   };
 
-  it.each(["wasm", "webgl", "webgpu"] as const)(
-    "draws a dropped student on %s as Node draws it",
-    async (engine) => {
-      const { page, shown } = await openQuick();
-      await page.selectOption("#count", "1");
-      await page.check(`input[value=${engine}]`);
-      await waitForText(page, "#draw-status", new RegExp(`^Drawn on ${engine}`));
-      await page.fill("#seed", "5");
-      await drop(page, [{ name: "student.safetensors", bytes: model("cfd-2") }]);
-      await waitForText(page, "#file-note", /^student\.safetensors is loaded/);
-      await waitForText(page, "figcaption", /ms an image$/);
-      const got = (await shown()).at(-1)!;
-      const wanted = await drawnByNode("cfd-2", 5, firstShown);
-      expect([got.step, got.steps]).toEqual([2, 2]);
-      expect(got.pixels.length).toBe(24 * 24 * 3);
-      expect(Math.max(...wanted.map((value, i) => Math.abs(value - got.pixels[i]!)))).toBeLessThan(1e-3);
+  /** What stands beside wasm's name, by what isolates the page. */
+  const hints = {
+    headers: "processor, N threads",
+    "a service worker": "processor, N threads",
+    nothing: "processor, 1 thread: browsers give more on https or localhost only",
+  };
 
-      await expectPainted(page, ".tile", wanted);
-    },
-  );
+  it.each([
+    ["wasm", "headers"],
+    ["wasm", "a service worker"],
+    ["wasm", "nothing"],
+    ["webgl", "a service worker"],
+    ["webgpu", "a service worker"],
+  ] as const)("draws a dropped student on %s as Node draws it, isolated by %s", async (engine, isolator) => {
+    const url = { headers: isolated.url, "a service worker": hosted, nothing: insecure }[isolator];
+    const { page, shown } = await openQuick(url);
+    const hint = await page.textContent(".engine:has([value=wasm]) .engine-hint");
+    const expected = availableParallelism() > 1 ? hints[isolator] : "processor, 1 thread";
+    expect(hint!.replace(/\d+ threads$/, "N threads")).toBe(expected);
+    await page.selectOption("#count", "1");
+    await page.check(`input[value=${engine}]`);
+    await waitForText(page, "#draw-status", new RegExp(`^Drawn on ${engine}`));
+    await page.fill("#seed", "5");
+    await drop(page, [{ name: "student.safetensors", bytes: model("cfd-2") }]);
+    await waitForText(page, "#file-note", /^student\.safetensors is loaded/);
+    await waitForText(page, "figcaption", /ms an image$/);
+    const got = (await shown()).at(-1)!;
+    const wanted = await drawnByNode("cfd-2", 5, firstShown);
+    expect([got.step, got.steps]).toEqual([2, 2]);
+    expect(got.pixels.length).toBe(24 * 24 * 3);
+    expect(Math.max(...wanted.map((value, i) => Math.abs(value - got.pixels[i]!)))).toBeLessThan(1e-3);
+
+    await expectPainted(page, ".tile", wanted);
+  });
 
   it("changes the engine in the middle of a drawing", async () => {
     const { page } = await openDrawn();
@@ -163,7 +185,7 @@ describe.skipIf(!chromium)("the demo", () => {
   it("greys an engine that cannot run, with the reason", async () => {
     const plain = await launchChromium(chromium!, { webgpu: false });
     try {
-      const { page } = await visit(plain, site.url);
+      const { page } = await visit(plain, hosted);
       await waitForText(page, ".engine:has([value=webgpu])", /has no WebGPU|has WebGPU, but/);
       expect(await page.isDisabled("input[value=webgpu]")).toBe(true);
       expect(await page.isDisabled("input[value=wasm]")).toBe(false);
@@ -196,7 +218,7 @@ describe.skipIf(!chromium)("the demo", () => {
   });
 
   it("distils, pauses, survives a reload and ends with the bits of a run in several threads", async () => {
-    const { page } = await openQuick();
+    const { page } = await openQuick(insecure);
     await page.selectOption("#distil-steps", "30");
     await page.click("#distil-go");
     await waitForText(page, "#distil-status", /^Step (1[2-9]|2\d) of 30, .* steps\/s on wasm,/); // past the save at 10
@@ -229,7 +251,7 @@ describe.skipIf(!chromium)("the demo", () => {
     await first.click("#distil-go");
     await waitForText(first, "#distil-status", /^Step 1[1-9] of 30/); // past the save at 10
     const second = await first.context().newPage();
-    await second.goto(site.url);
+    await second.goto(hosted);
     await waitForText(second, "#distil-status", /^Distilling belongs to another tab/);
     expect(await second.isDisabled("#distil-go")).toBe(true);
     expect(await second.isDisabled("#distil-method")).toBe(true);
@@ -294,13 +316,13 @@ describe.skipIf(!chromium)("the demo", () => {
   it("is explained by a page of a few lines that draws as Node does", async () => {
     const text = readFileSync(here("../minimal.html"), "utf8");
     expect(readFileSync(here("../../../docs/browser.md"), "utf8")).toContain(text);
-    const { page } = await open(`${site.url}minimal.html`);
+    const { page } = await open(`${insecure}minimal.html`);
     await page.waitForFunction(() => document.querySelector("canvas")!.toDataURL().length > 1000); // not empty
     await expectPainted(page, "canvas", await drawnByNode("cfd-1", 7, 0));
   });
 
   it("says in the page what could not be loaded", async () => {
-    const one = await open();
+    const one = await open(isolated.url); // a service worker would be asked instead of the routes
     await one.page.route("**/manifest.json", (route) => route.fulfill({ status: 404 }));
     await one.page.reload();
     await waitForText(one.page, "#page-error", /manifest\.json could not be loaded: the server answered 404/);

@@ -44,7 +44,7 @@ export async function visit(
       complaints.push(request.url());
   });
   await page.addInitScript(watch);
-  await page.goto(url);
+  await page.goto(url, { waitUntil: "commit" }); // the page may load itself again before it is complete
   const watched = <K extends keyof Watched>(key: K) =>
     page.evaluate((name) => (globalThis as unknown as Watched)[name], key);
   return { page, complaints, shown: () => watched("shown"), longestTask: () => watched("longest") };
