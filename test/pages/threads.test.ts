@@ -1,5 +1,5 @@
 // Threads in pages as they are hosted: with headers of a test's own, in Chromium.
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
@@ -66,8 +66,10 @@ describe.each([
 ])("%s", (_, inWorker) => {
   const wish = { threads: 3, inWorker };
 
-  it("computes in threads where the page is isolated", async () => {
-    const { report, most, least, complaints } = await compute(wish, { headers: isolation });
+  it("computes in threads where the page is isolated, under the content security policy of docs/browser.md", async () => {
+    const [, policy] = /^Content-Security-Policy: (.*)$/m.exec(readFileSync("docs/browser.md", "utf8"))!;
+    const headers = { ...isolation, "Content-Security-Policy": policy! };
+    const { report, most, least, complaints } = await compute(wish, { headers });
     expect(report).toMatchObject({ threads: 3 });
     expect([most, least, complaints]).toEqual([72, 32, []]);
   });
