@@ -14,19 +14,20 @@ export function canFuse({ kernel }: Fused, inputs: readonly tf.Tensor[]): boolea
   );
 }
 
-/** Runs the kernel on named inputs. */
-export function runFused(
-  { kernel, attrs }: Fused,
-  inputs: Readonly<Record<string, tf.Tensor>>,
-): [tf.Tensor, ...tf.Tensor[]] {
-  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, inputs, attrs);
+/** Of a kernel: by name, or one after the other. */
+type Inputs = Readonly<Record<string, tf.Tensor>> | readonly tf.Tensor[];
+
+/** Runs the kernel on its inputs. */
+export function runFused({ kernel, attrs }: Fused, inputs: Inputs): [tf.Tensor, ...tf.Tensor[]] {
+  const named = inputs as Readonly<Record<string, tf.Tensor>>;
+  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, named, attrs);
   return [outputs].flat() as [tf.Tensor, ...tf.Tensor[]];
 }
 
 /** Runs the kernel where it can, and else the composition. */
 export function runFusedOr(
   fused: Fused,
-  inputs: Readonly<Record<string, tf.Tensor>>,
+  inputs: Inputs,
   composed: () => readonly tf.Tensor[],
 ): readonly tf.Tensor[] {
   return canFuse(fused, Object.values(inputs)) ? runFused(fused, inputs) : composed();
@@ -42,7 +43,8 @@ const HELD = 2 ** 22;
 
 /**
  * Runs the kernel on rows of tensors, those of a row all of one size, and hands `take` the outputs of each; else the
- * composition of each row. The kernel gets many rows in one call, so that small tensors cost little.
+ * composition of each row. The kernel gets many rows in one call, so that small tensors cost little; no two of them begin
+ * with the same tensor, as it may replace that.
  */
 export function runFusedRows<R extends readonly tf.Tensor[]>(
   fused: Fused,
@@ -50,10 +52,11 @@ export function runFusedRows<R extends readonly tf.Tensor[]>(
   composed: (...row: R) => readonly tf.Tensor[],
   take: (outputs: readonly tf.Tensor[], row: R) => void,
 ): void {
-  const fusible = canFuse(fused, rows.flat());
+  const apart = new Set(rows.map(([first]) => first)).size === rows.length;
+  const fusible = apart && canFuse(fused, rows.flat());
   for (const group of fusible ? grouped(rows) : rows.map((row) => [row])) {
     tf.tidy(() => {
-      const outputs = fusible ? runFused(fused, numbered("input", group.flat())) : composed(...group[0]!);
+      const outputs = fusible ? runFused(fused, group.flat()) : composed(...group[0]!);
       const count = outputs.length / group.length;
       group.forEach((row, i) => {
         take(outputs.slice(i * count, (i + 1) * count), row);

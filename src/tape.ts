@@ -36,6 +36,7 @@ export function differentiate<T extends tf.Tensor>(
   const outer = state.activeTape; // of a backward pass that is under way
   const freeing = () => {
     const y = f();
+    state.activeTape = between(state.activeTape, xs, y);
     freeAsServed(state.activeTape);
     return y;
   };
@@ -47,6 +48,38 @@ export function differentiate<T extends tf.Tensor>(
   } finally {
     state.activeTape = outer;
   }
+}
+
+/**
+ * The nodes on the way from the xs to y; what the others have saved is freed. TensorFlow.js finds them as well, but by
+ * comparing each input with each x.
+ */
+function between(tape: Tape, xs: readonly tf.Tensor[], y: tf.Tensor): Tape {
+  const fromX = new Set(xs.map(({ id }) => id));
+  const reached = tape.filter(({ inputs, outputs }) => {
+    const depends = Object.values(inputs).some(({ id }) => fromX.has(id));
+    if (depends) for (const { id } of outputs) fromX.add(id);
+    return depends;
+  });
+  const toY = new Set([y.id]);
+  const needed = new Set<Node>();
+  for (const node of reached.reverse()) {
+    if (!node.outputs.some(({ id }) => toY.has(id))) continue;
+    needed.add(node);
+    for (const { id } of Object.values(node.inputs)) toY.add(id);
+  }
+  const kept = tape.filter((node) => needed.has(node));
+  for (const node of tape) if (!needed.has(node)) tf.dispose(node.saved ?? []);
+  whole.set(kept, tape);
+  return kept;
+}
+
+const whole = new WeakMap<Tape, Tape>();
+
+/** What was recorded before the backward pass that is under way, also where no gradient needs it. */
+export function recorded(): Tape {
+  const { activeTape } = tf.engine().state;
+  return whole.get(activeTape) ?? activeTape;
 }
 
 /**

@@ -8,6 +8,7 @@ import { convolution, directInputGradient } from "./wasm/direct.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import { directMaxPoolGradient, directSegmentSum } from "./wasm/direct-scatter.js";
+import { elementwise } from "./wasm/elementwise.js";
 import { fused } from "./wasm/fused.js";
 import { guardMemory, type WasmBackend } from "./wasm/heap.js";
 import { loadedFor, loadKernels } from "./wasm/module.js";
@@ -15,6 +16,7 @@ import { checkThreads, endTeam, endWith, reportTeam, startTeam } from "./wasm/te
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
 import { cast, identity } from "./wasm/share.js";
+import { sums } from "./wasm/sums.js";
 import { maxPoolGradient, unsortedSegmentSum } from "./wasm/scatter.js";
 
 /** A cure that needs no stock kernel. */
@@ -55,6 +57,8 @@ const cures: readonly Cure[] = [
   { kernel: tf.Cast, why: copying, build: part(cast) },
 ];
 
+const oneThread = "the stock kernel computes in one thread";
+
 /** In place of some of the above, or besides them, where this library's own kernels run. */
 const direct: readonly Cure[] = [
   {
@@ -92,6 +96,11 @@ const direct: readonly Cure[] = [
     why: "wrong where a window is all negative",
     build: whole(directMaxPoolGradient),
   },
+  { kernel: tf.Add, why: oneThread, build: part(elementwise("add")) },
+  { kernel: tf.Sub, why: oneThread, build: part(elementwise("subtract")) },
+  { kernel: tf.Multiply, why: oneThread, build: part(elementwise("multiply")) },
+  { kernel: tf.Sum, why: oneThread, build: part(sums({ mean: false })) },
+  { kernel: tf.Mean, why: oneThread, build: part(sums({ mean: true })) },
   ...fused,
 ];
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
 import { restoreRng, type Rng } from "../rng.js";
-import { differentiate } from "../tape.js";
+import { differentiate, recorded } from "../tape.js";
 import type { Params } from "../types.js";
 
 /** What a recomputed function depends on. */
@@ -68,7 +68,7 @@ export function recompute<const I extends readonly tf.Tensor[], O extends tf.Ten
 /** `f`, which throws if it reads what would have a gradient besides those of `xs`: that gradient would be lost. */
 function guarded<T>(f: () => T, xs: readonly tf.Tensor[]): () => T {
   const { state } = tf.engine();
-  const [outer, first] = [[...state.activeTape], state.nextTapeNodeId];
+  const [outer, first] = [[...recorded()], state.nextTapeNodeId];
   return () => {
     const result = secondRun(f);
     const taped = new Set(outer.flatMap(({ outputs }) => outputs.map(({ id }) => id)));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { numbered, runFusedOr } from "../fused.js";
+import { runFusedOr } from "../fused.js";
 import type { Grads } from "../types.js";
 
 /**
@@ -43,12 +43,11 @@ function sumOfSquares(tensors: readonly tf.Tensor[]): tf.Tensor {
     return tf.sum(tensor.rank > 1 ? tf.sum(squares, -1) : squares);
   };
   const fused = { kernel: "SumOfSquares", attrs: {} };
-  return runFusedOr(fused, numbered("input", tensors), () => [tf.addN(tensors.map(composed))])[0]!;
+  return runFusedOr(fused, tensors, () => [tf.addN(tensors.map(composed))])[0]!;
 }
 
 function scale(tensors: readonly tf.Tensor[], factor: tf.Tensor): readonly tf.Tensor[] {
-  const inputs = { factor, ...numbered("input", tensors) };
-  return runFusedOr({ kernel: "Scale", attrs: {} }, inputs, () =>
+  return runFusedOr({ kernel: "Scale", attrs: {} }, [factor, ...tensors], () =>
     tensors.map((grad) => tf.mul(grad, factor)),
   );
 }

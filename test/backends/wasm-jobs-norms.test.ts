@@ -56,9 +56,20 @@ const others: Case[] = [
     shapes: [[5, 35]],
     f: (x) => tf.gather(x, [4, 0, 4, 2, 4, 1]),
   },
+  {
+    name: "numbers one by one",
+    shapes: [[3, 41, 53, 2], [3, 41, 53, 2], [3, 1, 1, 1], [53, 2], []],
+    f: (a, b, perImage, row, number) =>
+      tf.sub(tf.mul(tf.add(a, b), perImage), tf.sub(row, tf.mul(a, number))),
+  },
+  {
+    name: "sums and means",
+    shapes: [[5, 41, 53, 2]],
+    f: (x) => tf.add(tf.sum(tf.sum(x, [0, 1])), tf.add(tf.mean(x), tf.sum(tf.sum(x, [1, 2, 3])))),
+  },
 ];
 const jobs = [...others, ...several, ...cases].filter(({ name }) =>
-  /copies|max|gather|norm|attention|channel|pixels/i.test(name),
+  /copies|max|gather|numbers|sums|norm|attention|channel|pixels/i.test(name),
 );
 
 describe("the jobs of an operation, divided", () => {

@@ -92,7 +92,12 @@ export const pixelMeanGradient: tf.KernelFunc = kernel(({ dy }, backend, attrs) 
 });
 
 /** Sums over pixels divided by `divisor`, for each sample or, of shape [C], over all samples as well. */
-function sumPixels(backend: WasmBackend, x: tf.TensorInfo, shape: number[], divisor: number): tf.TensorInfo {
+export function sumPixels(
+  backend: WasmBackend,
+  x: tf.TensorInfo,
+  shape: number[],
+  divisor: number,
+): tf.TensorInfo {
   const sizes = imageSizes(x);
   const { batch, pixels, channels } = sizes;
   const out = backend.makeOutput(shape, "float32");

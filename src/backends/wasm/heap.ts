@@ -20,6 +20,8 @@ export interface WasmBackend {
   };
   /** One more tensor has this data. */
   incRef(dataId: object): void;
+  /** How many tensors have it. */
+  refCount(dataId: object): number;
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
   dispose(): void;

@@ -38,6 +38,8 @@ export type Kernels = Readonly<
     | "sumChannels"
     | "sumRows"
     | "repeatRows"
+    | "combine"
+    | "sumPieces"
     | "sumSegments"
     | "maxPoolGradient"
     | "adam"

@@ -3,9 +3,9 @@ import { DOUBLE, PASS, sumRows } from "./channelwise.js";
 import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { run, type Job } from "./jobs.js";
+import { share } from "./share.js";
 
-// The engine's part of src/training, for all weights at once: their inputs follow each other, row by row. Each kernel
-// gives new tensors, as variables share their data with clones.
+// The engine's part of src/training, for all weights at once: their inputs follow each other, row by row.
 
 /** Numbers of a unit. */
 const BLOCK = 8192;
@@ -38,16 +38,20 @@ function withTable(
   });
 }
 
-/** Gives each row of inputs `count` outputs of its size, by a kernel whose table holds both. */
+/** The new value of a tensor: in its place, unless it shares its data with clones. */
+function successor(backend: WasmBackend, tensor: tf.TensorInfo): tf.TensorInfo {
+  const alone = backend.refCount(tensor.dataId) === 1;
+  return alone ? share(backend, tensor) : backend.makeOutput(tensor.shape, "float32");
+}
+
+/** Runs a kernel whose table holds rows of inputs, and then where those of them that `replaced` lists have new values. */
 function update(
   backend: WasmBackend,
-  name: "adam" | "sgd" | "mix" | "scale",
-  [rows, count]: readonly [readonly (readonly tf.TensorInfo[])[], number],
+  name: "adam" | "sgd" | "mix",
+  { rows, replaced }: { readonly rows: readonly tf.TensorInfo[][]; readonly replaced: readonly number[] },
   ...constants: readonly number[]
 ): tf.TensorInfo[] {
-  const made = rows.map(([tensor]) =>
-    Array.from({ length: count }, () => backend.makeOutput(tensor!.shape, "float32")),
-  );
+  const made = rows.map((tensors) => replaced.map((i) => successor(backend, tensors[i]!)));
   const whole = rows.map((tensors, i) => [...tensors, ...made[i]!]);
   withTable(backend, whole, (table, job) => {
     run(backend, name, job, table, ...constants);
@@ -59,19 +63,19 @@ function update(
 export const adam: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const { take1, keep2, take2, stepSize, bias2, epsilon, shrink, decay } = attrs as Record<string, number>;
   const constants = [take1!, keep2!, take2!, stepSize!, bias2!, epsilon!, shrink!, decay!];
-  return update(backend, "adam", [rowsOf(inputs, 4), 3], ...constants);
+  return update(backend, "adam", { rows: rowsOf(inputs, 4), replaced: [0, 2, 3] }, ...constants);
 });
 
 /** Weights, gradients and momenta to new weights and new momenta. */
 export const sgd: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const { rate, keep, decay } = attrs as Record<string, number>;
-  return update(backend, "sgd", [rowsOf(inputs, 3), 2], rate!, keep!, decay!);
+  return update(backend, "sgd", { rows: rowsOf(inputs, 3), replaced: [0, 2] }, rate!, keep!, decay!);
 });
 
 /** Averages and weights to average keep + weight take. */
 export const ema: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const { keep, take } = attrs as Record<string, number>;
-  return update(backend, "mix", [rowsOf(inputs, 2), 1], keep!, take!);
+  return update(backend, "mix", { rows: rowsOf(inputs, 2), replaced: [0] }, keep!, take!);
 });
 
 /** The sum of the squares of all tensors' numbers. */
@@ -86,7 +90,12 @@ export const sumOfSquares: tf.KernelFunc = kernel((inputs, backend) => {
   return out;
 });
 
-/** All tensors times a scalar. */
-export const scale: tf.KernelFunc = kernel(({ factor, ...inputs }, backend) =>
-  update(backend, "scale", [rowsOf(inputs, 1), 1], address(backend, factor!)),
-);
+/** All tensors but the first, a scalar, times that. */
+export const scale: tf.KernelFunc = kernel((inputs, backend) => {
+  const [factor, ...tensors] = Object.values(inputs);
+  const rows = tensors.map((tensor) => [tensor, backend.makeOutput(tensor.shape, "float32")]);
+  withTable(backend, rows, (table, job) => {
+    run(backend, "scale", job, table, address(backend, factor!));
+  });
+  return rows.map(([, out]) => out!);
+});

@@ -6,6 +6,7 @@ export { attend, attendBackwards, attendKeysBackwards, packImages } from "./atte
 export { batchNorm, batchNormGradient, batchNormInputGradient, batchNormScales } from "./batch-norm";
 export { copyRows } from "./copy";
 export { convolve } from "./direct";
+export { combine, sumPieces } from "./elementwise";
 export { collectPanels, correlatePanels, deal } from "./filter-gradient";
 export { groupNorm } from "./group-norm";
 export { groupNormGradient } from "./group-norm-gradient";
