@@ -43,6 +43,26 @@ afterAll(() => {
   expect(tf.memory().numTensors).toBe(before);
 });
 
+// The engine's own convolutions keep packed weights by the tensor; dilated ones are still its own.
+it("what the engine has kept of a weight is forgotten when it changes in place", async () => {
+  const { x, filter } = tf.tidy(() => ({
+    x: tf.ones<tf.Rank.R4>([1, 5, 5, 1]),
+    filter: tf.variable<tf.Rank.R4>(tf.ones([3, 3, 1, 1])),
+  }));
+  const optimizer = sgd({ learningRate: 1 });
+  const grads = { filter: tf.fill(filter.shape, 0.25) };
+  const sums: number[] = [];
+  for (let step = 0; step < 4; step++) {
+    const y = tf.conv2d(x, filter as tf.Tensor4D, 1, "valid", "NHWC", 2);
+    sums.push((await y.data())[0]!);
+    y.dispose();
+    optimizer.apply({ filter }, grads);
+  }
+  expect(sums).toEqual([9, 6.75, 4.5, 2.25]);
+  tf.dispose([x, filter, grads]);
+  optimizer.dispose();
+});
+
 describe("an optimiser in one kernel", () => {
   const settings: [string, () => Optimizer][] = [
     ["Adam", () => adam({ learningRate: 0.01 })],

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { DOUBLE, PASS, sumRows } from "./channelwise.js";
 import { FLOAT } from "./geometry.js";
-import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
+import { address, forgetPacked, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { run, type Job } from "./jobs.js";
 import { share } from "./share.js";
 
@@ -40,8 +40,9 @@ function withTable(
 
 /** The new value of a tensor: in its place, unless it shares its data with clones. */
 function successor(backend: WasmBackend, tensor: tf.TensorInfo): tf.TensorInfo {
-  const alone = backend.refCount(tensor.dataId) === 1;
-  return alone ? share(backend, tensor) : backend.makeOutput(tensor.shape, "float32");
+  if (backend.refCount(tensor.dataId) > 1) return backend.makeOutput(tensor.shape, "float32");
+  forgetPacked(backend, tensor);
+  return share(backend, tensor);
 }
 
 /** Runs a kernel whose table holds rows of inputs, and then where those of them that `replaced` lists have new values. */
