@@ -35,7 +35,7 @@ function activationBlock(
       // dy sigmoid(y) (1 + y (1 - sigmoid(y)))
       const y = f32x4.add(f32x4.mul(normal, gamma), beta);
       const s = sigmoid(y);
-      d = f32x4.mul(d, f32x4.mul(s, f32x4.add(f32x4.mul(y, f32x4.sub(one, s)), one)));
+      d = f32x4.mul(d, f32x4.mul(s, f32x4.add(f32x4.mul(y, f32x4.sub(one(), s)), one())));
       write(dx, d, four);
     }
     sums = f32x4.add(sums, d);

@@ -1,14 +1,15 @@
 // The softmax between attention's two products, and its gradient, over rows of scores whose length in memory,
 // `rowBytes`, is a multiple of 32 bytes.
 
-import { powerOfTwo } from "./exp";
+import { lanes, powerOfTwo } from "./exp";
 import { multiplyAdd } from "./multiply-add";
 
 /** The weights are powers of 2: log2 e is part of the scale. */
 const LOG2_E: f32 = 1.44269504088896341;
 
-/** The least exponent of a weight; a variable as those in exp.ts are. */
-let least: v128 = f32x4.splat(-100);
+/** The least exponent of a weight. */
+const LEAST: f32 = -100;
+let least: v128 = f32x4.splat(LEAST);
 
 /**
  * 2^(base (score - most)), but never below 2^-100, a share of the sum that float32 does not see: so no product with it
@@ -16,7 +17,7 @@ let least: v128 = f32x4.splat(-100);
  */
 @inline
 function weightOf(score: v128, most: v128, base: v128): v128 {
-  return powerOfTwo(f32x4.pmax(f32x4.mul(base, f32x4.sub(score, most)), least));
+  return powerOfTwo(f32x4.pmax(f32x4.mul(base, f32x4.sub(score, most)), lanes(LEAST, least)));
 }
 
 @inline
