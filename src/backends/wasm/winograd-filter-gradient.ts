@@ -33,8 +33,8 @@ export function winogradFilterGradient(
   const sumBytes = matrixBytes(inputs, panelBytes(outputs, 8) / FLOAT);
   withScratch(backend, [places * sumBytes], (sums) => {
     addTiles(backend, task, [address(backend, x), address(backend, dy), sums], sumBytes);
-    const tiles = (inputs / 4) * Math.ceil(outputs / 8);
-    const job = { units: tiles, work: places * 4 * 8 * 8, room: FILTER_ROOM };
+    const units = (inputs / 4) * Math.ceil(outputs / 16);
+    const job = { units, work: places * 4 * 16 * 8, room: FILTER_ROOM };
     const sizes = [inputs, outputs, sumBytes, Number(task.size === 4)] as const;
     run(backend, "gatherFilters", job, sums, address(backend, out), ...sizes);
   });

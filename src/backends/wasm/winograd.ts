@@ -17,7 +17,7 @@ const BLOCK = 48;
 
 /** Bytes that a kernel wants for a tile, and for filters. */
 export const TILE_ROOM = 4 * 576 + 64;
-export const FILTER_ROOM = 288 + 4 * 36 * 16;
+export const FILTER_ROOM = 288 + 9 * 64 + 16 * 576;
 
 /** Numbers in a kernel's description of the task. */
 export const PLAN = 19;

@@ -34,7 +34,7 @@ export class Images {
  * from memory stays in its register.
  */
 @inline
-function hold(room: usize, index: usize, value: f32): v128 {
+export function hold(room: usize, index: usize, value: f32): v128 {
   const at = room + 4 * TILE + (index << 2);
   store<f32>(at, value);
   return v128.load_splat<f32>(at);

@@ -29,10 +29,9 @@ export function spreadGradient2(a: v128, b: v128, to: usize, apart: usize): void
   v128.store(to + 3 * apart, f32x4.neg(b));
 }
 
-/** G g. */
+/** G g, given 1 / 2. */
 @inline
-export function spreadTaps2(from: usize, apart: usize, to: usize, toApart: usize): void {
-  const half = f32x4.splat(0.5);
+export function spreadTaps2(from: usize, apart: usize, to: usize, toApart: usize, half: v128): void {
   const a = v128.load(from);
   const c = v128.load(from + 2 * apart);
   const outer = f32x4.mul(half, f32x4.add(a, c));
@@ -45,8 +44,7 @@ export function spreadTaps2(from: usize, apart: usize, to: usize, toApart: usize
 
 /** G^T u, the gradient of {@link spreadTaps2}. */
 @inline
-export function gatherTaps2(from: usize, apart: usize, to: usize, toApart: usize): void {
-  const half = f32x4.splat(0.5);
+export function gatherTaps2(from: usize, apart: usize, to: usize, toApart: usize, half: v128): void {
   const b = v128.load(from + apart);
   const c = v128.load(from + 2 * apart);
   const mean = f32x4.mul(half, f32x4.add(b, c));
