@@ -14,7 +14,7 @@ export const NQ: f32 = 1 / (2 * Q * Q * (Q * Q - P * P));
 
 /** B^T d, given P, Q, their squares, the squares' product and sum. */
 @inline
-export function spread4(
+export function spreadLine(
   a: v128,
   b: v128,
   c: v128,
@@ -44,7 +44,7 @@ export function spread4(
 
 /** A^T m, of it the first `count`, given P and Q, their squares and their cubes. */
 @inline
-export function gather4(
+export function gatherLine(
   from: usize,
   apart: usize,
   to: usize,
@@ -74,9 +74,9 @@ export function gather4(
   }
 }
 
-/** A dy, the gradient of {@link gather4}. */
+/** A dy, the gradient of {@link gatherLine}. */
 @inline
-export function spreadGradient4(
+export function spreadGradientLine(
   a: v128,
   b: v128,
   c: v128,
@@ -102,7 +102,7 @@ export function spreadGradient4(
 
 /** G g, whose rows are (1, x, x^2) / N of the points x: given 1 / N of 0, and 1 / N, x / N, x^2 / N of P and of Q. */
 @inline
-export function spreadTaps4(
+export function spreadTaps(
   from: usize,
   apart: usize,
   to: usize,
@@ -130,9 +130,9 @@ export function spreadTaps4(
   v128.store(to + 5 * toApart, c);
 }
 
-/** G^T u, the gradient of {@link spreadTaps4}. */
+/** G^T u, the gradient of {@link spreadTaps}. */
 @inline
-export function gatherTaps4(
+export function gatherTaps(
   from: usize,
   apart: usize,
   to: usize,
