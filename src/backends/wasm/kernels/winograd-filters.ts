@@ -89,6 +89,45 @@ export function packFilters(
   }
 }
 
+/** 4 inputs' filters of some outputs, `bytes` of them, to the first or second half of a panel; the other is zero if `alone`. */
+@inline
+function packTurnedBlock(
+  from: usize,
+  tapBytes: usize,
+  rowBytes: usize,
+  to: usize,
+  matrixBytes: usize,
+  bytes: usize,
+  alone: bool,
+  room: usize,
+  n0: v128,
+  nP: v128,
+  nP1: v128,
+  nP2: v128,
+  nQ: v128,
+  nQ1: v128,
+  nQ2: v128,
+): void {
+  const filterBytes = PLACES << 4;
+  for (let i: usize = 0; i < 4; i++) {
+    let spread = room + SPREAD + i * filterBytes;
+    copyTaps(from + i * rowBytes, 0 - tapBytes, room + TAPS, 64, bytes);
+    for (let at: usize = 0; at < bytes; at += 16) {
+      spreadFilter(room + TAPS + at, 64, spread, 16, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+      spread += 4 * filterBytes;
+    }
+  }
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const spread = room + SPREAD + (at >> 2) * filterBytes;
+    for (let place: usize = 0; place < PLACES; place++) {
+      const target = to + place * matrixBytes;
+      turn(spread + (place << 4), filterBytes, target);
+      for (let i: usize = 0; alone && i < 4; i++) v128.store(target + (i << 5), f32x4.splat(0), 16);
+    }
+    to += 128;
+  }
+}
+
 /** {@link packFilters} of the filters turned round and their channels exchanged: the matrices are [outputs, inputs]. */
 export function packTurned(
   first: i32,
@@ -110,31 +149,17 @@ export function packTurned(
   const tapBytes = (<usize>(inputs * outputs)) << 2;
   const rowBytes = (<usize>outputs) << 2;
   const last = weights + 8 * tapBytes;
-  const filterBytes = PLACES << 4;
-  for (let input = first << 3; input < min(end << 3, inputs); input += 4) {
-    let to = panels + <usize>(input >> 3) * (rowBytes << 3) + ((<usize>(input & 4)) << 2);
-    const alone = (input & 4) == 0 && input + 4 == inputs;
+  for (let unit = first; unit < end; unit++) {
+    const stop = min(8, inputs - (unit << 3));
+    let to = panels + <usize>unit * (rowBytes << 3);
     for (let output: usize = 0; output < rowBytes; output += 64) {
       const bytes = min(64, rowBytes - output);
-      for (let i: usize = 0; i < 4; i++) {
-        const from = last + (<usize>input + i) * rowBytes + output;
-        let spread = room + SPREAD + i * filterBytes;
-        copyTaps(from, 0 - tapBytes, room + TAPS, 64, bytes);
-        for (let at: usize = 0; at < bytes; at += 16) {
-          // prettier-ignore
-          spreadFilter(room + TAPS + at, 64, spread, 16, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
-          spread += 4 * filterBytes;
-        }
+      for (let input = 0; input < stop; input += 4) {
+        const from = last + (<usize>(unit << 3) + <usize>input) * rowBytes + output;
+        // prettier-ignore
+        packTurnedBlock(from, tapBytes, rowBytes, to + ((<usize>input) << 2), matrixBytes, bytes, stop == 4, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
       }
-      for (let at: usize = 0; at < bytes; at += 16) {
-        const spread = room + SPREAD + (at >> 2) * filterBytes;
-        for (let place: usize = 0; place < PLACES; place++) {
-          const target = to + place * matrixBytes;
-          turn(spread + (place << 4), filterBytes, target);
-          for (let i: usize = 0; alone && i < 4; i++) v128.store(target + (i << 5), f32x4.splat(0), 16);
-        }
-        to += 128;
-      }
+      to += bytes << 3;
     }
   }
 }
