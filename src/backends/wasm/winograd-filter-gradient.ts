@@ -8,7 +8,8 @@ import {
   forward,
   matrixBytes,
   PLAN,
-  TILE_ROOM,
+  PLACES,
+  tileRoom,
   tilesOf,
   type Winograd,
 } from "./winograd.js";
@@ -29,13 +30,12 @@ export function winogradFilterGradient(
   const task = forward(info);
   const [inputs, outputs] = [info.inChannels, info.outChannels];
   const out = backend.makeOutput([3, 3, inputs, outputs], "float32");
-  const places = (task.size + 2) ** 2;
   const sumBytes = matrixBytes(inputs, panelBytes(outputs, 8) / FLOAT);
-  withScratch(backend, [places * sumBytes], (sums) => {
+  withScratch(backend, [PLACES * sumBytes], (sums) => {
     addTiles(backend, task, [address(backend, x), address(backend, dy), sums], sumBytes);
-    const tiles = (inputs / 4) * Math.ceil(outputs / 8);
-    const job = { units: tiles, work: places * 4 * 8 * 8, room: FILTER_ROOM };
-    const sizes = [inputs, outputs, sumBytes, Number(task.size === 4)] as const;
+    const units = (inputs / 4) * Math.ceil(outputs / 16);
+    const job = { units, work: PLACES * 4 * 16 * 8, room: FILTER_ROOM };
+    const sizes = [inputs, outputs, sumBytes] as const;
     run(backend, "gatherFilters", job, sums, address(backend, out), ...sizes);
   });
   return out;
@@ -49,20 +49,19 @@ function addTiles(
   sumBytes: number,
 ): void {
   const [inputs, outputs] = [task.from[3], task.to[3]];
-  const places = (task.size + 2) ** 2;
   const columns = panelBytes(outputs, 8) / FLOAT;
-  const most = Math.max(LEAST_TILES, Math.floor(BLOCK_BYTES / (places * (inputs + columns) * FLOAT)));
+  const most = Math.max(LEAST_TILES, Math.floor(BLOCK_BYTES / (PLACES * (inputs + columns) * FLOAT)));
   const tiles = tilesOf(task);
   const block = Math.ceil(tiles / Math.ceil(tiles / most));
   const bytes = [matrixBytes(block, inputs), matrixBytes(block, columns)] as const;
-  const room = TILE_ROOM + (task.size + 2) * Math.max(inputs, outputs) * FLOAT;
-  withScratch(backend, [PLAN * FLOAT, ...bytes.map((each) => places * each)], (plan, left, right) => {
+  const room = tileRoom(Math.max(inputs, outputs));
+  withScratch(backend, [PLAN * FLOAT, ...bytes.map((each) => PLACES * each)], (plan, left, right) => {
     writeInts(backend, plan, describe(task, { rows: 0, panels: 0 }, [...bytes, 0]));
     for (let first = 0; first < tiles; first += block) {
       const count = Math.min(block, tiles - first);
-      const spread = { units: count, work: 8 * places * (inputs + outputs), room };
+      const spread = { units: count, work: 8 * PLACES * (inputs + outputs), room };
       run(backend, "spreadPanels", spread, plan, x, dy, left, right, first, count);
-      const products = { units: (places * columns) / 8, work: 2 * count * inputs * 8 };
+      const products = { units: (PLACES * columns) / 8, work: 2 * count * inputs * 8 };
       const fresh = Number(first === 0);
       run(backend, "sumPlaces", products, plan, left, right, sums, sumBytes, count, fresh);
     }

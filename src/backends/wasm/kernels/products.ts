@@ -30,7 +30,7 @@ export function multiply(
   const parts = (rows + unitRows - 1) / unitRows;
   const groups = (each + unitPanels - 1) / unitPanels;
   listRows(room, min(BLOCK, rows), leftBytes, outBytes);
-  for (let unit = first; unit < end; ) {
+  for (let unit = first; unit < end;) {
     const part = unit % parts;
     const count = min(min(end - unit, parts - part), BLOCK / unitRows);
     const panel = ((unit / parts) % groups) * unitPanels;

@@ -3,43 +3,7 @@
 
 import { correlate } from "./correlation";
 import { Tiling } from "./winograd";
-import { Four, FourBack, Images, ROOM, spreadTiles, Two, TwoBack } from "./winograd-tiles";
-
-function spreadBlock<T, Back>(
-  begin: i32,
-  end: i32,
-  room: usize,
-  plan: usize,
-  x: usize,
-  dy: usize,
-  xPanels: usize,
-  dyPanels: usize,
-  first: i32,
-  count: i32,
-): void {
-  const given = changetype<Images>(plan);
-  const wanted = changetype<Images>(plan + offsetof<Images>());
-  const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
-  const side = sizeof<T>() + 2;
-  const zeros = room + ROOM;
-  const outputs = <usize>wanted.channels;
-  memory.fill(zeros, 0, side * ((<usize>max(given.channels, wanted.channels)) << 2));
-  const panelBytes = (<usize>count) << 4;
-  const left = xPanels + ((<usize>begin) << 4);
-  const right = dyPanels + ((<usize>begin) << 5);
-  // prettier-ignore
-  spreadTiles<T>(given, x, left, first + begin, first + end, tiling.down, tiling.across, tiling.spreadBytes, 16, panelBytes, panelBytes, zeros, room);
-  // prettier-ignore
-  spreadTiles<Back>(wanted, dy, right, first + begin, first + end, tiling.down, tiling.across, tiling.productBytes, 32, 16, 2 * panelBytes - 16, zeros, room);
-  if ((outputs & 4) == 0) return;
-  // The spare half of the last panel.
-  const spare = right + (outputs >> 3) * 2 * panelBytes + 16;
-  for (let place: usize = 0; place < side * side; place++) {
-    for (let tile = 0; tile < end - begin; tile++) {
-      v128.store(spare + place * tiling.productBytes + ((<usize>tile) << 5), f32x4.splat(0));
-    }
-  }
-}
+import { Gradients, Images, Inputs, ROOM, spreadTiles } from "./winograd-tiles";
 
 /** A block of tiles, `count` from `first` on, to panels of 4 channels of x and of 8 channels of dy; a unit is a tile. */
 export function spreadPanels(
@@ -54,10 +18,26 @@ export function spreadPanels(
   first: i32,
   count: i32,
 ): void {
-  if (changetype<Tiling>(plan + 2 * offsetof<Images>()).size == 4) {
-    spreadBlock<Four, FourBack>(begin, end, room, plan, x, dy, xPanels, dyPanels, first, count);
-  } else {
-    spreadBlock<Two, TwoBack>(begin, end, room, plan, x, dy, xPanels, dyPanels, first, count);
+  const given = changetype<Images>(plan);
+  const wanted = changetype<Images>(plan + offsetof<Images>());
+  const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
+  const zeros = room + ROOM;
+  const outputs = <usize>wanted.channels;
+  memory.fill(zeros, 0, 6 * ((<usize>max(given.channels, wanted.channels)) << 2));
+  const panelBytes = (<usize>count) << 4;
+  const left = xPanels + ((<usize>begin) << 4);
+  const right = dyPanels + ((<usize>begin) << 5);
+  // prettier-ignore
+  spreadTiles<Inputs>(given, x, left, first + begin, first + end, tiling.down, tiling.across, tiling.spreadBytes, 16, panelBytes, panelBytes, zeros, room);
+  // prettier-ignore
+  spreadTiles<Gradients>(wanted, dy, right, first + begin, first + end, tiling.down, tiling.across, tiling.productBytes, 32, 16, 2 * panelBytes - 16, zeros, room);
+  if ((outputs & 4) == 0) return;
+  // The spare half of the last panel.
+  const spare = right + (outputs >> 3) * 2 * panelBytes + 16;
+  for (let place: usize = 0; place < 36; place++) {
+    for (let tile = 0; tile < end - begin; tile++) {
+      v128.store(spare + place * tiling.productBytes + ((<usize>tile) << 5), f32x4.splat(0));
+    }
   }
 }
 

@@ -1,15 +1,15 @@
-// Tiles of images to matrices and back. Everything is in as many matrices as a tile has places, from one to the next
+// Tiles of images to matrices and back. Everything is in 36 matrices, one for each place in a tile, from one to the next
 // `matrixBytes`; channels come in fours.
 
-import { gather2, spread2, spreadGradient2 } from "./winograd2";
-import { gather4, P, Q, spread4, spreadGradient4 } from "./winograd4";
+import { gatherLine, P, Q, spreadGradientLine, spreadLine } from "./winograd-lines";
 
-/** Types that stand for F(2x2, 3x3) and F(4x4, 3x3): as many bytes as a tile has outputs along an axis. */
-export type Two = u16;
-export type Four = u32;
-/** The same, of gradients. */
-export type TwoBack = i16;
-export type FourBack = i32;
+/** Types that stand for tiles of 6 x 6 inputs and of 4 x 4 gradients. */
+export type Inputs = u8;
+export type Gradients = i8;
+
+/** Outputs of a tile along an axis, and places. */
+const STEP: i32 = 4;
+const PLACES: usize = 6;
 
 /** Bytes of 4 channels of a tile, and of as many channels as a cache line has. */
 const TILE: usize = 576;
@@ -34,15 +34,16 @@ export class Images {
  * from memory stays in its register.
  */
 @inline
-function hold(room: usize, index: usize, value: f32): v128 {
+export function hold(room: usize, index: usize, value: f32): v128 {
   const at = room + 4 * TILE + (index << 2);
   store<f32>(at, value);
   return v128.load_splat<f32>(at);
 }
 
+/** The fifth or sixth of a tile that has as many. */
 @inline
-function loadIf(needed: bool, from: usize): v128 {
-  return needed ? v128.load(from) : f32x4.splat(0);
+function loadMore<T>(from: usize): v128 {
+  return isSigned<T>() ? f32x4.splat(0) : v128.load(from);
 }
 
 /** Row `row` of an image, or zeros outside; by way of memory as well. */
@@ -54,16 +55,16 @@ function rowOf(room: usize, image: usize, row: i32, height: i32, rowBytes: usize
 
 /** Columns of a tile outside its image. */
 @inline
-function clearLines(line: usize, end: usize, places: usize, lineBytes: usize): void {
+function clearLines(line: usize, end: usize, lineBytes: usize): void {
   for (; line < end; line += 16) {
     for (let part: usize = 0; part < 4 * TILE; part += TILE) {
-      for (let i: usize = 0; i < places; i++) v128.store(line + part + i * lineBytes, f32x4.splat(0));
+      for (let i: usize = 0; i < PLACES; i++) v128.store(line + part + i * lineBytes, f32x4.splat(0));
     }
   }
 }
 
 @inline
-function spreadLine<T>(
+function spread<T>(
   a: v128,
   b: v128,
   c: v128,
@@ -79,13 +80,8 @@ function spreadLine<T>(
   product: v128,
   sum: v128,
 ): void {
-  if (sizeof<T>() == 4) {
-    if (isSigned<T>()) spreadGradient4(a, b, c, d, to, apart, p, q, p2, q2);
-    else spread4(a, b, c, d, e, f, to, apart, p, q, p2, q2, product, sum);
-  } else {
-    if (isSigned<T>()) spreadGradient2(a, b, to, apart);
-    else spread2(a, b, c, d, to, apart);
-  }
+  if (isSigned<T>()) spreadGradientLine(a, b, c, d, to, apart, p, q, p2, q2);
+  else spreadLine(a, b, c, d, e, f, to, apart, p, q, p2, q2, product, sum);
 }
 
 /**
@@ -114,17 +110,15 @@ export function spreadTiles<T>(
   const q2 = hold(room, 3, Q * Q);
   const product = hold(room, 4, P * P * Q * Q);
   const sum = hold(room, 5, P * P + Q * Q);
-  const step = <i32>sizeof<T>();
-  const places = sizeof<T>() + 2;
-  const size = isSigned<T>() ? step : step + 2;
+  const size = isSigned<T>() ? 4 : 6;
   const lineBytes = (<usize>size) << 4;
   const height = images.height;
   const width = images.width;
   const pixelBytes = (<usize>images.channels) << 2;
   const rowBytes = <usize>width * pixelBytes;
   for (let tile = first; tile < end; tile++) {
-    const row = step * ((tile / across) % down) - images.top;
-    const column = step * (tile % across) - images.left;
+    const row = STEP * ((tile / across) % down) - images.top;
+    const column = STEP * (tile % across) - images.left;
     // Columns from `begin` to `stop` are inside.
     const begin = (<usize>min(size, max(0, -column))) << 4;
     const stop = max(begin, (<usize>max(0, min(size, width - column))) << 4);
@@ -136,8 +130,8 @@ export function spreadTiles<T>(
     const row3 = rowOf(room, image, row + 3, height, rowBytes, zeros);
     const row4 = rowOf(room, image, row + 4, height, rowBytes, zeros);
     const row5 = rowOf(room, image, row + 5, height, rowBytes, zeros);
-    clearLines(room, room + begin, places, lineBytes);
-    clearLines(room + stop, room + lineBytes, places, lineBytes);
+    clearLines(room, room + begin, lineBytes);
+    clearLines(room + stop, room + lineBytes, lineBytes);
     let place = to;
     for (let channel: usize = 0; channel < pixelBytes; channel += LINE) {
       // Columns first, then the rows of what they gave.
@@ -147,9 +141,9 @@ export function spreadTiles<T>(
         let into = line;
         for (let from = at; from < at + bytes; from += 16) {
           // prettier-ignore
-          spreadLine<T>(
-            v128.load(row0 + from), v128.load(row1 + from), loadIf(size > 2, row2 + from),
-            loadIf(size > 2, row3 + from), loadIf(size > 4, row4 + from), loadIf(size > 4, row5 + from),
+          spread<T>(
+            v128.load(row0 + from), v128.load(row1 + from), v128.load(row2 + from),
+            v128.load(row3 + from), loadMore<T>(row4 + from), loadMore<T>(row5 + from),
             into, lineBytes, p, q, p2, q2, product, sum,
           );
           into += TILE;
@@ -158,14 +152,14 @@ export function spreadTiles<T>(
       }
       for (let from = room; from < room + bytes * (TILE >> 4); from += TILE) {
         let matrix = place;
-        for (let line = from; line < from + places * lineBytes; line += lineBytes) {
+        for (let line = from; line < from + PLACES * lineBytes; line += lineBytes) {
           // prettier-ignore
-          spreadLine<T>(
-            v128.load(line), v128.load(line, 16), loadIf(size > 2, line + 32),
-            loadIf(size > 2, line + 48), loadIf(size > 4, line + 64), loadIf(size > 4, line + 80),
+          spread<T>(
+            v128.load(line), v128.load(line, 16), v128.load(line, 32),
+            v128.load(line, 48), loadMore<T>(line + 64), loadMore<T>(line + 80),
             matrix, matrixBytes, p, q, p2, q2, product, sum,
           );
-          matrix += places * matrixBytes;
+          matrix += PLACES * matrixBytes;
         }
         place += (from - room) & TILE ? oddBytes : evenBytes;
       }
@@ -174,26 +168,8 @@ export function spreadTiles<T>(
   }
 }
 
-@inline
-function gatherLine<T>(
-  from: usize,
-  apart: usize,
-  to: usize,
-  toApart: usize,
-  count: i32,
-  p: v128,
-  q: v128,
-  p2: v128,
-  q2: v128,
-  p3: v128,
-  q3: v128,
-): void {
-  if (sizeof<T>() == 4) gather4(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
-  else gather2(from, apart, to, toApart, count);
-}
-
 /** Back to the first `channels` of the pixels of the tiles `first` to `end` of all images: A^T m A. */
-export function gatherTiles<T>(
+export function gatherTiles(
   from: usize,
   images: Images,
   given: usize,
@@ -211,29 +187,27 @@ export function gatherTiles<T>(
   const q2 = hold(room, 3, Q * Q);
   const p3 = hold(room, 4, P * P * P);
   const q3 = hold(room, 5, Q * Q * Q);
-  const step = <i32>sizeof<T>();
-  const places = sizeof<T>() + 2;
-  const lineBytes = places << 4;
+  const lineBytes = PLACES << 4;
   const pixelBytes = (<usize>images.channels) << 2;
   const rowBytes = <usize>images.width * pixelBytes;
   const bytes = (<usize>channels) << 2;
   for (let tile = first; tile < end; tile++) {
-    const row = step * ((tile / across) % down);
-    const column = step * (tile % across);
-    const rows = min(step, images.height - row);
-    const columns = min(step, images.width - column);
+    const row = STEP * ((tile / across) % down);
+    const column = STEP * (tile % across);
+    const rows = min(STEP, images.height - row);
+    const columns = min(STEP, images.width - column);
     const above = <usize>(tile / across / down) * <usize>images.height + <usize>row;
     const image = given + above * rowBytes + <usize>column * pixelBytes;
     for (let channel: usize = 0; channel < bytes; channel += 16) {
       let matrix = from + channel;
       for (let at: usize = 0; at < lineBytes; at += 16) {
-        gatherLine<T>(matrix, places * matrixBytes, room + at, lineBytes, step, p, q, p2, q2, p3, q3);
+        gatherLine(matrix, PLACES * matrixBytes, room + at, lineBytes, STEP, p, q, p2, q2, p3, q3);
         matrix += matrixBytes;
       }
       let line = room;
       let to = image + channel;
       for (let i = 0; i < rows; i++) {
-        gatherLine<T>(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
+        gatherLine(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
         line += lineBytes;
         to += rowBytes;
       }

@@ -1,17 +1,18 @@
-// Convolutions of 3 x 3 filters as products of tiles, see winograd2.ts and winograd4.ts. All tiles of all images stand in
-// one row, whichever image they are of.
+// Convolutions of 3 x 3 filters as products of tiles, see winograd-lines.ts. All tiles of all images stand in one row,
+// whichever image they are of.
 
 import { convolveListed, listRows } from "./convolution";
-import { Four, gatherTiles, Images, ROOM, spreadTiles, Two } from "./winograd-tiles";
+import { gatherTiles, Images, Inputs, ROOM, spreadTiles } from "./winograd-tiles";
 
 /** Tiles that all panels of a unit visit together: what they spread to and give should stay in the L2 cache. */
 const BLOCK: i32 = 48;
 
+/** Places in a tile. */
+const PLACES: usize = 36;
+
 /** How tiles are computed: int32 that winograd.ts on the other side writes in this order, after given and wanted images. */
 @unmanaged
 export class Tiling {
-  /** Outputs of a tile along an axis, 2 or 4. */
-  size: i32;
   /** Of one image, and of all. */
   down: i32;
   across: i32;
@@ -23,56 +24,6 @@ export class Tiling {
   spreadBytes: usize;
   productBytes: usize;
   panelsBytes: usize;
-}
-
-function convolveBlocks<T>(
-  first: i32,
-  end: i32,
-  room: usize,
-  plan: usize,
-  input: usize,
-  together: usize,
-  panels: usize,
-  out: usize,
-): void {
-  const given = changetype<Images>(plan);
-  const wanted = changetype<Images>(plan + offsetof<Images>());
-  const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
-  const side = sizeof<T>() + 2;
-  const inputs = given.channels;
-  const inputBytes = (<usize>inputs) << 2;
-  const outputBytes = (<usize>wanted.channels) << 2;
-  const panelBytes = inputBytes << 3;
-  const rows = max(BLOCK, tiling.unitTiles);
-  const list = room + ROOM;
-  const zeros = list + ((<usize>rows) << 3);
-  const products = zeros + side * inputBytes;
-  const spread = together || products + side * side * tiling.productBytes;
-  const parts = (tiling.tiles + tiling.unitTiles - 1) / tiling.unitTiles;
-  memory.fill(zeros, 0, side * inputBytes);
-  listRows(list, rows, inputBytes, outputBytes);
-  for (let unit = first; unit < end; ) {
-    const part = unit % parts;
-    const count = min(min(end - unit, parts - part), rows / tiling.unitTiles);
-    const panel = (unit / parts) * tiling.unitPanels;
-    const channels = min(tiling.unitPanels << 3, wanted.channels - (panel << 3));
-    const tile = part * tiling.unitTiles;
-    const last = min(tile + count * tiling.unitTiles, tiling.tiles);
-    if (together == 0) {
-      // prettier-ignore
-      spreadTiles<T>(given, input, spread, tile, last, tiling.down, tiling.across, tiling.spreadBytes, inputBytes, 16, 16, zeros, room);
-    }
-    const shift = (<usize>panel) << 5;
-    for (let place: usize = 0; place < side * side; place++) {
-      const left = spread + place * tiling.spreadBytes;
-      const right = panels + place * tiling.panelsBytes + <usize>panel * panelBytes;
-      const product = products + place * tiling.productBytes + shift;
-      convolveListed(left, list, last - tile, right, product, channels, 1, inputs, 0);
-    }
-    // prettier-ignore
-    gatherTiles<T>(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
-    unit += count;
-  }
 }
 
 /**
@@ -89,10 +40,42 @@ export function convolveTiles(
   panels: usize,
   out: usize,
 ): void {
-  if (changetype<Tiling>(plan + 2 * offsetof<Images>()).size == 4) {
-    convolveBlocks<Four>(first, end, room, plan, input, together, panels, out);
-  } else {
-    convolveBlocks<Two>(first, end, room, plan, input, together, panels, out);
+  const given = changetype<Images>(plan);
+  const wanted = changetype<Images>(plan + offsetof<Images>());
+  const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
+  const inputs = given.channels;
+  const inputBytes = (<usize>inputs) << 2;
+  const outputBytes = (<usize>wanted.channels) << 2;
+  const panelBytes = inputBytes << 3;
+  const rows = max(BLOCK, tiling.unitTiles);
+  const list = room + ROOM;
+  const zeros = list + ((<usize>rows) << 3);
+  const products = zeros + 6 * inputBytes;
+  const spread = together || products + PLACES * tiling.productBytes;
+  const parts = (tiling.tiles + tiling.unitTiles - 1) / tiling.unitTiles;
+  memory.fill(zeros, 0, 6 * inputBytes);
+  listRows(list, rows, inputBytes, outputBytes);
+  for (let unit = first; unit < end;) {
+    const part = unit % parts;
+    const count = min(min(end - unit, parts - part), rows / tiling.unitTiles);
+    const panel = (unit / parts) * tiling.unitPanels;
+    const channels = min(tiling.unitPanels << 3, wanted.channels - (panel << 3));
+    const tile = part * tiling.unitTiles;
+    const last = min(tile + count * tiling.unitTiles, tiling.tiles);
+    if (together == 0) {
+      // prettier-ignore
+      spreadTiles<Inputs>(given, input, spread, tile, last, tiling.down, tiling.across, tiling.spreadBytes, inputBytes, 16, 16, zeros, room);
+    }
+    const shift = (<usize>panel) << 5;
+    for (let place: usize = 0; place < PLACES; place++) {
+      const left = spread + place * tiling.spreadBytes;
+      const right = panels + place * tiling.panelsBytes + <usize>panel * panelBytes;
+      const product = products + place * tiling.productBytes + shift;
+      convolveListed(left, list, last - tile, right, product, channels, 1, inputs, 0);
+    }
+    // prettier-ignore
+    gatherTiles(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
+    unit += count;
   }
 }
 
@@ -103,12 +86,7 @@ export function spreadRows(first: i32, end: i32, room: usize, plan: usize, input
   const tileBytes = (<usize>given.channels) << 2;
   const zeros = room + ROOM;
   to += <usize>first * tileBytes;
-  memory.fill(zeros, 0, <usize>(tiling.size + 2) * tileBytes);
-  if (tiling.size == 4) {
-    // prettier-ignore
-    spreadTiles<Four>(given, input, to, first, end, tiling.down, tiling.across, tiling.spreadBytes, tileBytes, 16, 16, zeros, room);
-  } else {
-    // prettier-ignore
-    spreadTiles<Two>(given, input, to, first, end, tiling.down, tiling.across, tiling.spreadBytes, tileBytes, 16, 16, zeros, room);
-  }
+  memory.fill(zeros, 0, 6 * tileBytes);
+  // prettier-ignore
+  spreadTiles<Inputs>(given, input, to, first, end, tiling.down, tiling.across, tiling.spreadBytes, tileBytes, 16, 16, zeros, room);
 }

@@ -7,15 +7,14 @@ import { multiplyAdd, multiplySubtract } from "./multiply-add";
 
 export const P: f32 = 0.75;
 export const Q: f32 = 1.5;
-const P2: f32 = P * P;
-const Q2: f32 = Q * Q;
-/** 1 / N of the points P and Q: what the product of their distances from the other points leaves. */
-const NP: f32 = 1 / (2 * P2 * (P2 - Q2));
-const NQ: f32 = 1 / (2 * Q2 * (Q2 - P2));
+/** 1 / N of the points 0, P and Q: N is the product of a point's distances from the others. */
+export const N0: f32 = 1 / (P * P * Q * Q);
+export const NP: f32 = 1 / (2 * P * P * (P * P - Q * Q));
+export const NQ: f32 = 1 / (2 * Q * Q * (Q * Q - P * P));
 
 /** B^T d, given P, Q, their squares, the squares' product and sum. */
 @inline
-export function spread4(
+export function spreadLine(
   a: v128,
   b: v128,
   c: v128,
@@ -45,7 +44,7 @@ export function spread4(
 
 /** A^T m, of it the first `count`, given P and Q, their squares and their cubes. */
 @inline
-export function gather4(
+export function gatherLine(
   from: usize,
   apart: usize,
   to: usize,
@@ -75,9 +74,9 @@ export function gather4(
   }
 }
 
-/** A dy, the gradient of {@link gather4}. */
+/** A dy, the gradient of {@link gatherLine}. */
 @inline
-export function spreadGradient4(
+export function spreadGradientLine(
   a: v128,
   b: v128,
   c: v128,
@@ -101,17 +100,29 @@ export function spreadGradient4(
   v128.store(to + 5 * apart, d);
 }
 
-/** G g: its rows are (1, x, x^2) / N of the points x. */
+/** G g, whose rows are (1, x, x^2) / N of the points x: given 1 / N of 0, and 1 / N, x / N, x^2 / N of P and of Q. */
 @inline
-export function spreadTaps4(from: usize, apart: usize, to: usize, toApart: usize): void {
+export function spreadTaps(
+  from: usize,
+  apart: usize,
+  to: usize,
+  toApart: usize,
+  n0: v128,
+  nP: v128,
+  nP1: v128,
+  nP2: v128,
+  nQ: v128,
+  nQ1: v128,
+  nQ2: v128,
+): void {
   const a = v128.load(from);
   const b = v128.load(from + apart);
   const c = v128.load(from + 2 * apart);
-  const evenP = multiplyAdd(f32x4.splat(NP * P2), c, f32x4.mul(f32x4.splat(NP), a));
-  const oddP = f32x4.mul(f32x4.splat(NP * P), b);
-  const evenQ = multiplyAdd(f32x4.splat(NQ * Q2), c, f32x4.mul(f32x4.splat(NQ), a));
-  const oddQ = f32x4.mul(f32x4.splat(NQ * Q), b);
-  v128.store(to, f32x4.mul(f32x4.splat(1 / (P2 * Q2)), a));
+  const evenP = multiplyAdd(nP2, c, f32x4.mul(nP, a));
+  const oddP = f32x4.mul(nP1, b);
+  const evenQ = multiplyAdd(nQ2, c, f32x4.mul(nQ, a));
+  const oddQ = f32x4.mul(nQ1, b);
+  v128.store(to, f32x4.mul(n0, a));
   v128.store(to + toApart, f32x4.add(evenP, oddP));
   v128.store(to + 2 * toApart, f32x4.sub(evenP, oddP));
   v128.store(to + 3 * toApart, f32x4.add(evenQ, oddQ));
@@ -119,18 +130,30 @@ export function spreadTaps4(from: usize, apart: usize, to: usize, toApart: usize
   v128.store(to + 5 * toApart, c);
 }
 
-/** G^T u, the gradient of {@link spreadTaps4}. */
+/** G^T u, the gradient of {@link spreadTaps}. */
 @inline
-export function gatherTaps4(from: usize, apart: usize, to: usize, toApart: usize): void {
+export function gatherTaps(
+  from: usize,
+  apart: usize,
+  to: usize,
+  toApart: usize,
+  n0: v128,
+  nP: v128,
+  nP1: v128,
+  nP2: v128,
+  nQ: v128,
+  nQ1: v128,
+  nQ2: v128,
+): void {
   const a = v128.load(from + apart);
   const b = v128.load(from + 2 * apart);
   const c = v128.load(from + 3 * apart);
   const d = v128.load(from + 4 * apart);
-  const sumP = f32x4.mul(f32x4.splat(NP), f32x4.add(a, b));
-  const sumQ = f32x4.mul(f32x4.splat(NQ), f32x4.add(c, d));
-  const differenceP = f32x4.mul(f32x4.splat(NP * P), f32x4.sub(a, b));
-  const squares = multiplyAdd(f32x4.splat(P2), sumP, v128.load(from + 5 * apart));
-  v128.store(to, multiplyAdd(f32x4.splat(1 / (P2 * Q2)), v128.load(from), f32x4.add(sumP, sumQ)));
-  v128.store(to + toApart, multiplyAdd(f32x4.splat(NQ * Q), f32x4.sub(c, d), differenceP));
-  v128.store(to + 2 * toApart, multiplyAdd(f32x4.splat(Q2), sumQ, squares));
+  const sumP = f32x4.add(a, b);
+  const sumQ = f32x4.add(c, d);
+  const firsts = multiplyAdd(nP, sumP, f32x4.mul(nQ, sumQ));
+  const squares = multiplyAdd(nP2, sumP, v128.load(from + 5 * apart));
+  v128.store(to, multiplyAdd(n0, v128.load(from), firsts));
+  v128.store(to + toApart, multiplyAdd(nQ1, f32x4.sub(c, d), f32x4.mul(nP1, f32x4.sub(a, b))));
+  v128.store(to + 2 * toApart, multiplyAdd(nQ2, sumQ, squares));
 }
