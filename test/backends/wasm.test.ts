@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { concat } from "../../src/backends/wasm/copy.js";
 import { createRng, useBackend } from "../../src/index.js";
@@ -215,6 +216,42 @@ describe("copies on wasm", () => {
       expect(rows).toEqual(parts[0]!.map((x, i) => x.map((row, j) => [...row, ...parts[1]![i]![j]!])));
       tf.dispose([a, b, own, other]);
     }
+  });
+
+  it("take any box of any tensor", async () => {
+    const axis = fc
+      .integer({ min: 1, max: 5 })
+      .chain((length) =>
+        fc
+          .tuple(fc.constant(length), fc.nat(length - 1))
+          .chain(([all, begin]) =>
+            fc.integer({ min: 1, max: all - begin }).map((size) => ({ all, begin, size })),
+          ),
+      );
+    await fc.assert(
+      fc.asyncProperty(fc.array(axis, { minLength: 1, maxLength: 5 }), async (box) => {
+        const shape = box.map(({ all }) => all);
+        const x = tf.range(0, tf.util.sizeFromShape(shape)).reshape(shape);
+        const part = tf.slice(
+          x,
+          box.map(({ begin }) => begin),
+          box.map(({ size }) => size),
+        );
+        // Element by element: from a place in the box to that in the tensor.
+        const expected = Array.from({ length: part.size }, (_, index) => {
+          let rest = index;
+          let [place, stride] = [0, 1];
+          for (const { all, begin, size } of [...box].reverse()) {
+            place += (begin + (rest % size)) * stride;
+            rest = Math.floor(rest / size);
+            stride *= all;
+          }
+          return place;
+        });
+        expect(Array.from(await part.data())).toEqual(expected);
+        tf.dispose([x, part]);
+      }),
+    );
   });
 
   it("refuse a slice outside the tensor", () => {

@@ -65,9 +65,11 @@ function copyBox(
   while (axis > 0 && box.size[axis] === box.shape[axis]) axis--;
   const inner = sizeOf(box.shape.slice(axis + 1));
   const block = inner * (box.size[axis] ?? 1);
-  const rowAxis = axis - 1;
   const rowStride = inner * (box.shape[axis] ?? 1);
-  const rows = rowAxis >= 0 ? box.size[rowAxis]! : 1;
+  // Axes before it that are taken whole follow each other row by row.
+  let rowAxis = axis - 1;
+  while (rowAxis > 0 && box.size[rowAxis] === box.shape[rowAxis]) rowAxis--;
+  const rows = rowAxis >= 0 ? sizeOf(box.size.slice(rowAxis, axis)) : 1;
   const strides = box.shape.map((_, i) => sizeOf(box.shape.slice(i + 1)));
   const outer = sizeOf(box.size.slice(0, Math.max(rowAxis, 0)));
   for (let index = 0; index < outer; index++) {
