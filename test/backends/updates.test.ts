@@ -53,7 +53,7 @@ it("what the engine has kept of a weight is forgotten when it changes in place",
   const grads = { filter: tf.fill(filter.shape, 0.25) };
   const sums: number[] = [];
   for (let step = 0; step < 4; step++) {
-    const y = tf.conv2d(x, filter as tf.Tensor4D, 1, "valid", "NHWC", 2);
+    const y = tf.conv2d(x, filter, 1, "valid", "NHWC", 2);
     sums.push((await y.data())[0]!);
     y.dispose();
     optimizer.apply({ filter }, grads);
