@@ -89,7 +89,8 @@ export async function startThreads({ count, module, memory, kernels }: Team): Pr
 function checkCrew({ trouble }: Crew): void {
   if (trouble !== undefined) {
     throw new Error(
-      `wasm: expected its threads to compute, got none: ${trouble}; useBackend("wasm") starts them anew.`,
+      `wasm: expected its threads to compute, got none: ${trouble}; useBackend("wasm") starts them anew, then load the ` +
+        "last checkpoint, as weights may be half updated.",
     );
   }
 }
