@@ -18,8 +18,6 @@ export interface Job {
 /** Work that is done before other threads have taken notice of it, and work that is worth claiming: operations. */
 const ALONE = 2 ** 18;
 const CLAIM = 2 ** 16;
-/** Claims of one thread, if all are as fast: the last of them is what the others wait for. */
-const CLAIMS = 8;
 
 const threads = new WeakMap<Loaded, Threads>();
 
@@ -44,8 +42,7 @@ export function run(
   const together = team !== undefined && units > 1 && units * work > ALONE;
   withRoom(backend, room * (together ? team.count : 1), (at) => {
     if (together) {
-      const chunk = Math.ceil(Math.max(CLAIM / work, units / (team.count * CLAIMS)));
-      team.compute(name, { units, chunk, room: at, roomBytes: room }, values);
+      team.compute(name, { units, least: Math.ceil(CLAIM / work), room: at, roomBytes: room }, values);
     } else if (units > 0) {
       joinedTo(backend).kernels[name](0, units, at, ...values);
     }

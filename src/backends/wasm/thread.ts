@@ -12,9 +12,9 @@ export const place = {
   waiting: 48,
   /** The thread whose kernel threw, from 1 on. */
   failed: 64,
-  /** Which kernel, and how many units are claimed at a time. */
+  /** Which kernel, and how many units are claimed at a time at least. */
   kernel: 80,
-  chunk: 81,
+  least: 81,
   /** From here on a line a thread: the next unit of its share, and where the share ends. */
   shares: 96,
 } as const;
@@ -43,25 +43,29 @@ export interface Start {
   readonly text: Uint16Array;
 }
 
-/** How long a thread looks for the next job before it sleeps, in milliseconds: waking one takes 50 microseconds. */
-const AWAKE = 1;
+/**
+ * How long a thread looks for the next job before it sleeps, in milliseconds: as long as waking it takes. Where other
+ * programs keep the cores busy, one that looked longer would use up its time, and others would wait for it when it counts.
+ */
+const AWAKE = 0.05;
 
 const numbers = Array.from({ length: VALUES }, (_, i) => `values[${i + 2}]`).join(", ");
 
 /**
- * Claims units of its own share first, whose memory its core has seen last, then what the others have left of theirs. The
- * calling thread does the same in threads.ts. Who is late finds the job closed, and nobody waits for it.
+ * Claims units of its own share first, whose memory its core has seen last, then what the others have left of theirs:
+ * half of what is left each time, so that at the end all wait for little. The calling thread does the same in threads.ts. Who is late finds the job closed, and nobody waits for it.
  */
 export const program = `
 const port = typeof require === "function" ? require("node:worker_threads").parentPort : self;
 const claim = (kernel, { control, values, index, count }) => {
-  const chunk = control[${place.chunk}];
+  const least = control[${place.least}];
   const room = values[0] + index * values[1];
   for (let i = 0; i < count; i++) {
     const share = ${place.shares} + ${LINE} * ((index + i) % count);
     const end = control[share + 1];
-    for (let first; (first = Atomics.add(control, share, chunk)) < end;) {
-      kernel(first, Math.min(first + chunk, end), room, ${numbers});
+    for (let first; (first = Atomics.load(control, share)) < end;) {
+      const next = Math.min(end, first + Math.max(least, (end - first + 1) >> 1));
+      if (Atomics.compareExchange(control, share, first, next) === first) kernel(first, next, room, ${numbers});
     }
   }
 };

@@ -18,8 +18,8 @@ export interface Team {
 /** How a job is divided. */
 export interface Parts {
   readonly units: number;
-  /** Units that a thread claims at a time. */
-  readonly chunk: number;
+  /** Units that a thread claims at a time, at least. */
+  readonly least: number;
   /** Where the threads' scratch begins, and how many bytes each of them has. */
   readonly room: number;
   readonly roomBytes: number;
@@ -98,7 +98,7 @@ function checkCrew({ trouble }: Crew): void {
 function computeTogether(
   crew: Crew,
   kernel: { readonly name: string; readonly run: Kernel },
-  { units, chunk, room, roomBytes }: Parts,
+  { units, least, room, roomBytes }: Parts,
   given: readonly number[],
 ): void {
   checkCrew(crew);
@@ -106,7 +106,7 @@ function computeTogether(
   if (given.length > VALUES)
     throw new Error(`${kernel.name}: expected at most ${VALUES} numbers, got ${given.length}.`);
   control[place.kernel] = names.indexOf(kernel.name);
-  control[place.chunk] = chunk;
+  control[place.least] = least;
   values[0] = room;
   values[1] = roomBytes;
   values.set(given, 2);
@@ -117,7 +117,7 @@ function computeTogether(
   }
   callThreads(control, 1);
   try {
-    claim(crew.start, chunk, (first, end) => {
+    claim(crew.start, least, (first, end) => {
       kernel.run(first, end, room, ...given);
     });
   } finally {
@@ -138,22 +138,24 @@ function callThreads(control: Int32Array, open: 1 | -1): void {
   Atomics.notify(control, place.job);
 }
 
-/** As in the other threads' program: first of its own share, then of the others'. */
+/** As in the other threads' program: first of its own share, then of the others', half of what is left at a time. */
 function claim(
   { control, count, index }: Start,
-  chunk: number,
+  least: number,
   run: (first: number, end: number) => void,
 ): void {
   for (let i = 0; i < count; i++) {
     const share = place.shares + LINE * ((index + i) % count);
     const end = control[share + 1]!;
-    for (let first; (first = Atomics.add(control, share, chunk)) < end;)
-      run(first, Math.min(first + chunk, end));
+    for (let first; (first = Atomics.load(control, share)) < end;) {
+      const next = Math.min(end, first + Math.max(least, (end - first + 1) >> 1));
+      if (Atomics.compareExchange(control, share, first, next) === first) run(first, next);
+    }
   }
 }
 
 /** How long the calling thread spins before it sleeps, and sleeps before it looks after the others; milliseconds. */
-const AWAKE = 0.2;
+const AWAKE = 0.05;
 const ASLEEP = 10;
 /** Threads that are silent for so long are taken for dead. */
 const PATIENCE = 30_000;
