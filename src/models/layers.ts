@@ -3,6 +3,7 @@ import { check } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
 import { addPerChannel } from "./channelwise.js";
+import { fusedOr } from "./custom-gradient.js";
 import { param } from "./params.js";
 
 /**
@@ -49,17 +50,23 @@ export function linear(x: tf.Tensor2D, params: Params, name: string): tf.Tensor2
 }
 
 /**
- * {@link conv2d} of x with every pixel four times (nearest neighbour): [B, H, W, C] to [B, 2H, 2W, C'].
- * Taps that meet copies of one pixel are summed first, which leaves (k + 1)^2 / 4 products of k^2, and no large x for
- * the gradient to keep: a transposed convolution with stride 2 (Dumoulin & Visin 2016, sec. 4), whose filter is the
- * sums of neighbouring taps, backwards.
+ * {@link conv2d} of x with every pixel four times (nearest neighbour): [B, H, W, C] to [B, 2H, 2W, C']. No large x is
+ * kept for the gradient.
  */
 export function upsampledConv2d(x: tf.Tensor4D, params: Params, name: string): tf.Tensor4D {
-  const weight = filter(params, name);
+  const fused = { kernel: "UpsampledConv2D", attrs: {} };
+  return biased(fusedOr(transposedConv2d, fused, x, filter(params, name)), params, name);
+}
+
+/**
+ * Taps that meet copies of one pixel are summed first, which leaves (k + 1)^2 / 4 products of k^2: a transposed
+ * convolution with stride 2 (Dumoulin & Visin 2016, sec. 4), whose filter is the sums of neighbouring taps, backwards.
+ */
+function transposedConv2d(x: tf.Tensor4D, weight: tf.Tensor4D): tf.Tensor4D {
   const [batch, height, width] = x.shape;
   const summed = tf.transpose(pairSums(pairSums(weight, 0), 1), [0, 1, 3, 2]);
   const shape: [number, number, number, number] = [batch, 2 * height, 2 * width, weight.shape[3]];
-  return biased(tf.conv2dTranspose(x, summed, shape, 2, "same"), params, name);
+  return tf.conv2dTranspose(x, summed, shape, 2, "same");
 }
 
 /** The sums of each two neighbours along an axis, and its ends alone, from the last to the first. */

@@ -148,12 +148,20 @@ export const cases: readonly Case[] = [
       { name: `the mean over the pixels of ${text}`, shapes: [shape], f: (x) => pixelMean(x as tf.Tensor4D) },
     ];
   }),
-  {
-    name: "an upsampled convolution",
-    shapes: [[2, 3, 4, 5], [3, 3, 5, 6], [6]],
+  // Few channels; enough of them for tiles, in several blocks and ragged ones; another size of filter.
+  ...(
+    [
+      [[2, 3, 4, 5], [3, 3, 5, 6], [6]],
+      [[2, 5, 7, 20], [3, 3, 20, 16], [16]],
+      [[1, 13, 12, 16], [3, 3, 16, 28], [28]],
+      [[2, 3, 4, 16], [5, 5, 16, 16], [16]],
+    ] as const
+  ).map((shapes): Case => ({
+    name: `an upsampled convolution of [${shapes[0].join(", ")}]`,
+    shapes,
     f: (x, weight, bias) =>
       upsampledConv2d(x as tf.Tensor4D, asParams({ "c.weight": weight, "c.bias": bias }), "c"),
-  },
+  })),
   {
     name: "a convolution of stride 2",
     shapes: [

@@ -44,8 +44,11 @@ function pack(
   { images, pixels, channels }: Sizes,
   { transpose }: { readonly transpose: boolean },
 ): void {
-  const job = { units: images, work: PASS * pixels * channels };
-  run(backend, "packImages", job, from, to, pixels, channels, Number(transpose));
+  const [name, columns, rows] = transpose
+    ? (["packTransposed", pixels, channels] as const)
+    : (["packMatrices", channels, pixels] as const);
+  const job = { units: images * Math.ceil(columns / 8), work: PASS * 8 * rows };
+  run(backend, name, job, from, to, pixels, channels);
 }
 
 const turned = { transpose: true };

@@ -10,7 +10,7 @@ import {
 } from "./geometry.js";
 import { address, kernel, withScratch, writeInts, type WasmBackend } from "./heap.js";
 import { run } from "./jobs.js";
-import { suits } from "./winograd.js";
+import { forward, suits } from "./winograd.js";
 import { winogradFilterGradient } from "./winograd-filter-gradient.js";
 
 /** Bytes of panels that are dealt out together, about: an L2 cache. */
@@ -26,7 +26,7 @@ export function directFilterGradient(composed: tf.KernelFunc): tf.KernelFunc {
       const filterShape = (attrs as unknown as Attributes).filterShape!;
       const info = geometry(x!.shape, filterShape, attrs, [x!, dy!]);
       if (info === undefined) return composed(call);
-      if (suits(info)) return winogradFilterGradient(backend, x!, dy!, info);
+      if (suits(info)) return winogradFilterGradient(backend, x!, dy!, forward(info));
       const out = backend.makeOutput(filterShape, "float32");
       const tensors = { x: address(backend, x!), dy: address(backend, dy!), out: address(backend, out) };
       correlate(backend, isPointwise(info) ? pointsOf(info) : [batchOf(info)], tensors);

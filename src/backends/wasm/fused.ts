@@ -4,6 +4,7 @@ import { attention, attentionGradient } from "./attention.js";
 import { addPerChannel, addPerChannelGradient, pixelMean, pixelMeanGradient } from "./channelwise.js";
 import { batchNorm, batchNormGradient, fixedBatchNorm, fixedBatchNormGradient } from "./batch-norm.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
+import { upsampledConv2d, upsampledConv2dGradient } from "./upsampled.js";
 import { adam, ema, scale, sgd, sumOfSquares } from "./updates.js";
 
 const kernels: Readonly<Record<string, tf.KernelFunc>> = {
@@ -19,6 +20,8 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   AddPerChannelGradient: addPerChannelGradient,
   PixelMean: pixelMean,
   PixelMeanGradient: pixelMeanGradient,
+  UpsampledConv2D: upsampledConv2d,
+  UpsampledConv2DGradient: upsampledConv2dGradient,
   Adam: adam,
   Sgd: sgd,
   Ema: ema,

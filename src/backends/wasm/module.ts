@@ -24,7 +24,6 @@ export type Kernels = Readonly<
     | "sumPlaces"
     | "gatherFilters"
     | "copyRows"
-    | "packImages"
     | "attend"
     | "attendBackwards"
     | "attendKeysBackwards"

@@ -1,11 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
-import { FLOAT, panelBytes, type ConvInfo } from "./geometry.js";
+import { FLOAT, panelBytes } from "./geometry.js";
 import { address, withScratch, writeInts, type WasmBackend } from "./heap.js";
 import { run } from "./jobs.js";
 import {
   describe,
   FILTER_ROOM,
-  forward,
   matrixBytes,
   PLAN,
   PLACES,
@@ -21,14 +20,14 @@ import {
 const BLOCK_BYTES = 2 ** 20;
 const LEAST_TILES = 48;
 
+/** Of the filter of a {@link Winograd} forward. */
 export function winogradFilterGradient(
   backend: WasmBackend,
   x: tf.TensorInfo,
   dy: tf.TensorInfo,
-  info: ConvInfo,
+  task: Winograd,
 ): tf.TensorInfo {
-  const task = forward(info);
-  const [inputs, outputs] = [info.inChannels, info.outChannels];
+  const [inputs, outputs] = [task.from[3], task.to[3]];
   const out = backend.makeOutput([3, 3, inputs, outputs], "float32");
   const sumBytes = matrixBytes(inputs, panelBytes(outputs, 8) / FLOAT);
   withScratch(backend, [PLACES * sumBytes], (sums) => {

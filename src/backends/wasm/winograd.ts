@@ -25,7 +25,7 @@ export const tileRoom = (channels: number) => 4 * PLACES * 16 + 64 + SIDE * chan
 export const FILTER_ROOM = 288 + 9 * 64 + 16 * PLACES * 16;
 
 /** Numbers in a kernel's description of the task. */
-export const PLAN = 18;
+export const PLAN = 20;
 
 type Shape = readonly [number, number, number, number];
 
@@ -38,6 +38,8 @@ export interface Winograd {
   readonly left: number;
   /** The filter turned round and its channels exchanged, as the input's gradient wants it. */
   readonly turned: boolean;
+  /** Whose pixels stand for squares of four: input that is enlarged on the way, output whose squares are summed. */
+  readonly halved?: "from" | "to";
 }
 
 /** Tiles of an image along both axes. */
@@ -84,10 +86,13 @@ export function describe(
   { rows, panels }: Pick<Division, "rows" | "panels">,
   matrices: readonly [number, number, number],
 ): number[] {
-  const { from, to, top, left } = task;
-  const images = [...from.slice(1), top, left, ...to.slice(1), 0, 0];
-  return [...images, ...tilesAlong(to[1], to[2]), tilesOf(task), rows, panels, ...matrices];
+  const { from, to, top, left, halved } = task;
+  const given = [Number(halved === "from"), ...from.slice(1), top, left];
+  const wanted = [Number(halved === "to"), ...to.slice(1), 0, 0];
+  return [...given, ...wanted, ...tilesAlong(to[1], to[2]), tilesOf(task), rows, panels, ...matrices];
 }
+
+const half = ([batch, height, width, channels]: Shape): Shape => [batch, height / 2, width / 2, channels];
 
 export function winograd(
   backend: WasmBackend,
@@ -95,9 +100,9 @@ export function winograd(
   filter: tf.TensorInfo,
   task: Winograd,
 ): tf.TensorInfo {
-  const { to } = task;
+  const { to, halved } = task;
   const [inputs, outputs] = [task.from[3], to[3]];
-  const out = backend.makeOutput(to, "float32");
+  const out = backend.makeOutput(halved === "to" ? half(to) : to, "float32");
   const tiles = tilesOf(task);
   const division = divide(tiles, outputs);
   const rows = Math.max(BLOCK, division.rows);

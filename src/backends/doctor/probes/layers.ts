@@ -3,6 +3,7 @@ import { attend } from "../../../models/attention.js";
 import { batchNorm, batchNormAddRelu, batchNormRelu } from "../../../models/batch-norm.js";
 import { addPerChannel, pixelMean } from "../../../models/channelwise.js";
 import { groupNorm, groupNormSilu, silu } from "../../../models/group-norm.js";
+import { upsampledConv2d } from "../../../models/layers.js";
 import { createRng } from "../../../rng.js";
 import type { Params } from "../../../types.js";
 import { normal, positive, type Probe } from "../probe.js";
@@ -157,6 +158,20 @@ const means: Probe = {
   larger: { shapes: [larger] },
 };
 
+const upsampled: Probe = {
+  operation: "upsampled conv2d 3x3",
+  inputs: { x: normal(2, 2, 3, 2), filter: normal(3, 3, 2, 3) },
+  run: (x: tf.Tensor4D, weight: tf.Tensor) => upsampledConv2d(x, weights({ weight }), "layer"),
+  reference: (x, filter) => {
+    const pixel = (i: number, tap: number) => Math.floor((i + tap - 1) / 2);
+    const product = ([b, i, j, o]: readonly number[], row: number, column: number) =>
+      sum(2, (c) => at(x, b!, pixel(i!, row), pixel(j!, column), c) * at(filter, row, column, c, o!));
+    return build([2, 4, 6, 3], (...index) => sum(9, (tap) => product(index, Math.floor(tap / 3), tap % 3)));
+  },
+  own: true,
+  larger: { shapes: [larger, [3, 3, 16, 16]] },
+};
+
 export const layers: readonly Probe[] = [
   siluProbe,
   groupNorms("group norm", false),
@@ -167,4 +182,5 @@ export const layers: readonly Probe[] = [
   attention,
   perChannel,
   means,
+  upsampled,
 ];

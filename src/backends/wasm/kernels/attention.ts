@@ -1,10 +1,9 @@
 // Attention, queries in blocks: their scores stay in the cache between the products. Matrices are packed as for
 // convolutions, an image's rows being the pixels of an image of one row.
 
-import { convolveListed, listRows, pack } from "./convolution";
+import { convolveListed, listRows } from "./convolution";
 import { collect, correlate } from "./correlation";
 import { normaliseRows, weigh, weighBackwards } from "./softmax";
-import { packRows } from "./transpose";
 
 /** Queries, or keys, of a unit. */
 const BLOCK: i32 = 64;
@@ -30,27 +29,6 @@ function keyPanelBytes(pixels: i32): usize {
 @inline
 function blocksOf(pixels: i32): i32 {
   return (pixels + BLOCK - 1) / BLOCK;
-}
-
-/** Packs each image's matrix, or its transpose. A unit is an image. */
-export function packImages(
-  first: i32,
-  end: i32,
-  room: usize,
-  from: usize,
-  to: usize,
-  rows: i32,
-  columns: i32,
-  transpose: bool,
-): void {
-  const matrixBytes = (<usize>(rows * columns)) << 2;
-  const packedBytes = transpose ? panelBytes(rows) * <usize>columns : panelBytes(columns) * <usize>rows;
-  for (let image = <usize>first; image < <usize>end; image++) {
-    const matrix = from + image * matrixBytes;
-    const panels = to + image * packedBytes;
-    if (transpose) packRows(matrix, panels, rows, columns);
-    else pack(matrix, panels, rows, columns);
-  }
 }
 
 /**

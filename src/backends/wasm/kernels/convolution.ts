@@ -7,32 +7,6 @@ import { multiplyAdd, TALL } from "./multiply-add";
 /** Pixels of a tile. */
 const TILE: i32 = TALL ? 6 : 4;
 
-/** Rows of `columns` weights as panels of 8 columns each, the last one filled up with zeros. */
-export function pack(weights: usize, panels: usize, rows: i32, columns: i32): void {
-  const rowBytes = (<usize>columns) << 2;
-  for (let column = 0; column < columns; column += 8) {
-    packPanel(weights + ((<usize>column) << 2), rowBytes, panels, rows, columns - column);
-    panels += (<usize>rows) << 5;
-  }
-}
-
-/** The first `count` columns of a matrix, at most all 8 of them, as one panel. */
-export function packPanel(from: usize, rowBytes: usize, panel: usize, rows: i32, count: i32): void {
-  for (let row = 0; row < rows; row++) {
-    if (count >= 8) {
-      v128.store(panel, v128.load(from));
-      v128.store(panel, v128.load(from, 16), 16);
-    } else {
-      for (let i = 0; i < 8; i++) {
-        const at = (<usize>i) << 2;
-        store<f32>(panel + at, i < count ? load<f32>(from + at) : 0);
-      }
-    }
-    from += rowBytes;
-    panel += 32;
-  }
-}
-
 /** Lists rows for {@link convolveListed}: of each the distance of its input, and that of its output, from the first. */
 export function listRows(list: usize, rows: i32, leftBytes: usize, outBytes: usize): void {
   for (let row: usize = 0; row < <usize>rows; row++) {
@@ -57,7 +31,8 @@ export function storeSome(to: usize, value: v128, count: i32): void {
 /**
  * out[pixel, channel] = sum over the filter's rows and over `run`, its columns times the input's channels, of image
  * times weights, for the pixels of a list: so few that their inputs stay in the cache while all channels visit them. The
- * image is padded; `panels` are the weights by {@link pack}.
+ * image is padded; `panels` are the weights, see
+ * packing.ts.
  */
 export function convolveListed(
   image: usize,

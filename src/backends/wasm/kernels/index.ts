@@ -2,7 +2,7 @@
 // the linear memory of the engine, at addresses it is given, and owns no memory. Numbers are float32; sizes named
 // bytes are bytes.
 
-export { attend, attendBackwards, attendKeysBackwards, packImages } from "./attention";
+export { attend, attendBackwards, attendKeysBackwards } from "./attention";
 export { batchNorm, batchNormGradient, batchNormInputGradient, batchNormScales } from "./batch-norm";
 export { copyRows } from "./copy";
 export { convolve } from "./direct";

@@ -1,7 +1,23 @@
-// Weights and right-hand sides as panels of 8 columns; a unit is a panel.
+// Weights and right-hand sides as panels of 8 columns, the last one filled up with zeros; a unit is a panel.
 
-import { packPanel } from "./convolution";
 import { packRows } from "./transpose";
+
+/** The first `count` columns of a matrix, at most all 8 of them, as one panel. */
+function packPanel(from: usize, rowBytes: usize, panel: usize, rows: i32, count: i32): void {
+  for (let row = 0; row < rows; row++) {
+    if (count >= 8) {
+      v128.store(panel, v128.load(from));
+      v128.store(panel, v128.load(from, 16), 16);
+    } else {
+      for (let i = 0; i < 8; i++) {
+        const at = (<usize>i) << 2;
+        store<f32>(panel + at, i < count ? load<f32>(from + at) : 0);
+      }
+    }
+    from += rowBytes;
+    panel += 32;
+  }
+}
 
 /** Matrices [rows, columns], one after the other. */
 export function packMatrices(

@@ -74,6 +74,38 @@ export function gatherLine(
   }
 }
 
+/** The sums of each two of A^T m, of them the first `count`. */
+@inline
+export function gatherPairsLine(
+  from: usize,
+  apart: usize,
+  to: usize,
+  toApart: usize,
+  count: i32,
+  p: v128,
+  q: v128,
+  p2: v128,
+  q2: v128,
+  p3: v128,
+  q3: v128,
+): void {
+  const a = v128.load(from + apart);
+  const b = v128.load(from + 2 * apart);
+  const c = v128.load(from + 3 * apart);
+  const d = v128.load(from + 4 * apart);
+  const sumP = f32x4.add(a, b);
+  const sumQ = f32x4.add(c, d);
+  const differenceP = f32x4.sub(a, b);
+  const differenceQ = f32x4.sub(c, d);
+  const first = f32x4.add(v128.load(from), f32x4.add(sumP, sumQ));
+  v128.store(to, f32x4.add(first, multiplyAdd(q, differenceQ, f32x4.mul(p, differenceP))));
+  if (count > 1) {
+    const squares = multiplyAdd(q2, sumQ, f32x4.mul(p2, sumP));
+    const cubes = multiplyAdd(p3, differenceP, v128.load(from + 5 * apart));
+    v128.store(to + toApart, f32x4.add(squares, multiplyAdd(q3, differenceQ, cubes)));
+  }
+}
+
 /** A dy, the gradient of {@link gatherLine}. */
 @inline
 export function spreadGradientLine(

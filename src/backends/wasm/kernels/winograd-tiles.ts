@@ -1,11 +1,13 @@
 // Tiles of images to matrices and back. Everything is in 36 matrices, one for each place in a tile, from one to the next
 // `matrixBytes`; channels come in fours.
 
-import { gatherLine, P, Q, spreadGradientLine, spreadLine } from "./winograd-lines";
+import { gatherLine, gatherPairsLine, P, Q, spreadGradientLine, spreadLine } from "./winograd-lines";
 
-/** Types that stand for tiles of 6 x 6 inputs and of 4 x 4 gradients. */
+/** Types that stand for tiles of 6 x 6 inputs and of 4 x 4 gradients, and for pixels and sums of squares of four. */
 export type Inputs = u8;
 export type Gradients = i8;
+export type Pixels = u8;
+export type Squares = i8;
 
 /** Outputs of a tile along an axis, and places. */
 const STEP: i32 = 4;
@@ -21,6 +23,8 @@ export const ROOM: usize = 4 * TILE + 64;
 /** Images that are divided into tiles: int32 that winograd.ts on the other side writes in this order. */
 @unmanaged
 export class Images {
+  /** 1 if each pixel in memory stands for a square of four, which the following count, else 0. */
+  halved: i32;
   height: i32;
   width: i32;
   channels: i32;
@@ -48,8 +52,9 @@ function loadMore<T>(from: usize): v128 {
 
 /** Row `row` of an image, or zeros outside; by way of memory as well. */
 @inline
-function rowOf(room: usize, image: usize, row: i32, height: i32, rowBytes: usize, zeros: usize): usize {
-  store<usize>(room + 4 * TILE, row >= 0 && row < height ? image + <usize>row * rowBytes : zeros);
+function rowOf(room: usize, images: Images, image: usize, row: i32, rowBytes: usize, zeros: usize): usize {
+  const inside = row >= 0 && row < images.height;
+  store<usize>(room + 4 * TILE, inside ? image + <usize>(row >> images.halved) * rowBytes : zeros);
   return load<usize>(room + 4 * TILE);
 }
 
@@ -112,32 +117,34 @@ export function spreadTiles<T>(
   const sum = hold(room, 5, P * P + Q * Q);
   const size = isSigned<T>() ? 4 : 6;
   const lineBytes = (<usize>size) << 4;
-  const height = images.height;
   const width = images.width;
+  const halved = images.halved;
   const pixelBytes = (<usize>images.channels) << 2;
-  const rowBytes = <usize>width * pixelBytes;
+  const rowBytes = <usize>(width >> halved) * pixelBytes;
+  const imageBytes = <usize>(images.height >> halved) * rowBytes;
   for (let tile = first; tile < end; tile++) {
     const row = STEP * ((tile / across) % down) - images.top;
     const column = STEP * (tile % across) - images.left;
     // Columns from `begin` to `stop` are inside.
     const begin = (<usize>min(size, max(0, -column))) << 4;
     const stop = max(begin, (<usize>max(0, min(size, width - column))) << 4);
-    const start = (begin >> 4) * pixelBytes;
-    const image = given + <usize>(tile / across / down) * <usize>height * rowBytes + <usize>column * pixelBytes;
-    const row0 = rowOf(room, image, row, height, rowBytes, zeros);
-    const row1 = rowOf(room, image, row + 1, height, rowBytes, zeros);
-    const row2 = rowOf(room, image, row + 2, height, rowBytes, zeros);
-    const row3 = rowOf(room, image, row + 3, height, rowBytes, zeros);
-    const row4 = rowOf(room, image, row + 4, height, rowBytes, zeros);
-    const row5 = rowOf(room, image, row + 5, height, rowBytes, zeros);
+    const corner = column >> halved;
+    const image = given + <usize>(tile / across / down) * imageBytes + <usize>corner * pixelBytes;
+    const row0 = rowOf(room, images, image, row, rowBytes, zeros);
+    const row1 = rowOf(room, images, image, row + 1, rowBytes, zeros);
+    const row2 = rowOf(room, images, image, row + 2, rowBytes, zeros);
+    const row3 = rowOf(room, images, image, row + 3, rowBytes, zeros);
+    const row4 = rowOf(room, images, image, row + 4, rowBytes, zeros);
+    const row5 = rowOf(room, images, image, row + 5, rowBytes, zeros);
     clearLines(room, room + begin, lineBytes);
     clearLines(room + stop, room + lineBytes, lineBytes);
     let place = to;
     for (let channel: usize = 0; channel < pixelBytes; channel += LINE) {
       // Columns first, then the rows of what they gave.
       const bytes = min(LINE, pixelBytes - channel);
-      let at = start + channel;
+      let pixel = column + <i32>(begin >> 4);
       for (let line = room + begin; line < room + stop; line += 16) {
+        const at = channel + <usize>((pixel >> halved) - corner) * pixelBytes;
         let into = line;
         for (let from = at; from < at + bytes; from += 16) {
           // prettier-ignore
@@ -148,7 +155,7 @@ export function spreadTiles<T>(
           );
           into += TILE;
         }
-        at += pixelBytes;
+        pixel++;
       }
       for (let from = room; from < room + bytes * (TILE >> 4); from += TILE) {
         let matrix = place;
@@ -168,8 +175,26 @@ export function spreadTiles<T>(
   }
 }
 
-/** Back to the first `channels` of the pixels of the tiles `first` to `end` of all images: A^T m A. */
-export function gatherTiles(
+@inline
+function gather<T>(
+  from: usize,
+  apart: usize,
+  to: usize,
+  toApart: usize,
+  count: i32,
+  p: v128,
+  q: v128,
+  p2: v128,
+  q2: v128,
+  p3: v128,
+  q3: v128,
+): void {
+  if (isSigned<T>()) gatherPairsLine(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
+  else gatherLine(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
+}
+
+/** Back to the first `channels` of the pixels, or sums, of the tiles `first` to `end` of all images: A^T m A. */
+export function gatherTiles<T>(
   from: usize,
   images: Images,
   given: usize,
@@ -189,25 +214,28 @@ export function gatherTiles(
   const q3 = hold(room, 5, Q * Q * Q);
   const lineBytes = PLACES << 4;
   const pixelBytes = (<usize>images.channels) << 2;
-  const rowBytes = <usize>images.width * pixelBytes;
+  const step = isSigned<T>() ? 2 : 4;
+  const height = images.height >> images.halved;
+  const width = images.width >> images.halved;
+  const rowBytes = <usize>width * pixelBytes;
   const bytes = (<usize>channels) << 2;
   for (let tile = first; tile < end; tile++) {
-    const row = STEP * ((tile / across) % down);
-    const column = STEP * (tile % across);
-    const rows = min(STEP, images.height - row);
-    const columns = min(STEP, images.width - column);
-    const above = <usize>(tile / across / down) * <usize>images.height + <usize>row;
+    const row = step * ((tile / across) % down);
+    const column = step * (tile % across);
+    const rows = min(step, height - row);
+    const columns = min(step, width - column);
+    const above = <usize>(tile / across / down) * <usize>height + <usize>row;
     const image = given + above * rowBytes + <usize>column * pixelBytes;
     for (let channel: usize = 0; channel < bytes; channel += 16) {
       let matrix = from + channel;
       for (let at: usize = 0; at < lineBytes; at += 16) {
-        gatherLine(matrix, PLACES * matrixBytes, room + at, lineBytes, STEP, p, q, p2, q2, p3, q3);
+        gather<T>(matrix, PLACES * matrixBytes, room + at, lineBytes, step, p, q, p2, q2, p3, q3);
         matrix += matrixBytes;
       }
       let line = room;
       let to = image + channel;
       for (let i = 0; i < rows; i++) {
-        gatherLine(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
+        gather<T>(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
         line += lineBytes;
         to += rowBytes;
       }

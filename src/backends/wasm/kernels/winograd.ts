@@ -2,7 +2,7 @@
 // whichever image they are of.
 
 import { convolveListed, listRows } from "./convolution";
-import { gatherTiles, Images, Inputs, ROOM, spreadTiles } from "./winograd-tiles";
+import { gatherTiles, Images, Inputs, Pixels, ROOM, spreadTiles, Squares } from "./winograd-tiles";
 
 /** Tiles that all panels of a unit visit together: what they spread to and give should stay in the L2 cache. */
 const BLOCK: i32 = 48;
@@ -73,8 +73,13 @@ export function convolveTiles(
       const product = products + place * tiling.productBytes + shift;
       convolveListed(left, list, last - tile, right, product, channels, 1, inputs, 0);
     }
-    // prettier-ignore
-    gatherTiles(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
+    if (wanted.halved) {
+      // prettier-ignore
+      gatherTiles<Squares>(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
+    } else {
+      // prettier-ignore
+      gatherTiles<Pixels>(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
+    }
     unit += count;
   }
 }
