@@ -22,7 +22,7 @@ const BLOCK = 48;
 
 /** Bytes that a kernel wants for tiles of so many channels, and for filters. */
 export const tileRoom = (channels: number) => 4 * PLACES * 16 + 64 + SIDE * channels * FLOAT;
-export const FILTER_ROOM = 288 + 9 * 64 + 16 * PLACES * 16;
+export const FILTER_ROOM = 288 + 9 * 64 + 16 * 288;
 
 /** Numbers in a kernel's description of the task. */
 export const PLAN = 20;

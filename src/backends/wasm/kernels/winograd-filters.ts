@@ -9,9 +9,9 @@ import { hold } from "./winograd-tiles";
 const PLACES: usize = 36;
 const LINE_BYTES: usize = 96;
 
-/** Room: for a filter of 4 channels on its way, for the taps of 16 outputs, for 16 channels of 4 filters, spread. */
+/** Room: for a filter of 4 channels on its way, and for the taps of 16 outputs, of as many as 8 inputs. */
 const TAPS: usize = 288;
-const SPREAD: usize = TAPS + 9 * 64;
+const LINES: usize = TAPS + 9 * 64;
 
 /** Copies the taps of some outputs, 64 bytes at most. */
 @inline
@@ -89,42 +89,18 @@ export function packFilters(
   }
 }
 
-/** 4 inputs' filters of some outputs, `bytes` of them, to the first or second half of a panel; the other is zero if `alone`. */
+/** Taps of 8 inputs and some outputs, from the last to the first, each as rows of 8 inputs; fewer are filled up with zeros. */
 @inline
-function packTurnedBlock(
-  from: usize,
-  tapBytes: usize,
-  rowBytes: usize,
-  to: usize,
-  matrixBytes: usize,
-  bytes: usize,
-  alone: bool,
-  room: usize,
-  n0: v128,
-  nP: v128,
-  nP1: v128,
-  nP2: v128,
-  nQ: v128,
-  nQ1: v128,
-  nQ2: v128,
-): void {
-  const filterBytes = PLACES << 4;
-  for (let i: usize = 0; i < 4; i++) {
-    let spread = room + SPREAD + i * filterBytes;
-    copyTaps(from + i * rowBytes, 0 - tapBytes, room + TAPS, 64, bytes);
+function turnTaps(last: usize, apart: usize, rowBytes: usize, inputs: i32, to: usize, bytes: usize): void {
+  for (let tap: usize = 0; tap < 9; tap++) {
     for (let at: usize = 0; at < bytes; at += 16) {
-      spreadFilter(room + TAPS + at, 64, spread, 16, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
-      spread += 4 * filterBytes;
+      turn(last + at, rowBytes, to);
+      if (inputs > 4) turn(last + 4 * rowBytes + at, rowBytes, to + 16);
+      else for (let i: usize = 0; i < 128; i += 32) v128.store(to + i, f32x4.splat(0), 16);
+      to += 128;
     }
-  }
-  for (let at: usize = 0; at < bytes; at += 16) {
-    const spread = room + SPREAD + (at >> 2) * filterBytes;
-    for (let place: usize = 0; place < PLACES; place++) {
-      const target = to + place * matrixBytes;
-      turn(spread + (place << 4), filterBytes, target);
-      for (let i: usize = 0; alone && i < 4; i++) v128.store(target + (i << 5), f32x4.splat(0), 16);
-    }
-    to += 128;
+    last -= apart;
+    to += 512 - (bytes << 3);
   }
 }
 
@@ -150,16 +126,15 @@ export function packTurned(
   const rowBytes = (<usize>outputs) << 2;
   const last = weights + 8 * tapBytes;
   for (let unit = first; unit < end; unit++) {
-    const stop = min(8, inputs - (unit << 3));
+    const from = last + (<usize>unit << 3) * rowBytes;
     let to = panels + <usize>unit * (rowBytes << 3);
     for (let output: usize = 0; output < rowBytes; output += 64) {
       const bytes = min(64, rowBytes - output);
-      for (let input = 0; input < stop; input += 4) {
-        const from = last + (<usize>(unit << 3) + <usize>input) * rowBytes + output;
-        // prettier-ignore
-        packTurnedBlock(from, tapBytes, rowBytes, to + ((<usize>input) << 2), matrixBytes, bytes, stop == 4, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+      turnTaps(from + output, tapBytes, rowBytes, inputs - (unit << 3), room + TAPS, bytes);
+      for (let at: usize = 0; at < bytes << 3; at += 16) {
+        spreadFilter(room + TAPS + at, 512, to, matrixBytes, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+        to += 16;
       }
-      to += bytes << 3;
     }
   }
 }
@@ -193,18 +168,26 @@ export function gatherFilters(
     const panel = <usize>(unit % each);
     const bytes = (<usize>min(16, outputs - output)) << 2;
     let to = filter + (panel << 2) * rowBytes + ((<usize>output) << 2);
+    // Place by place, since few streams of memory are fetched ahead.
+    for (let column: usize = 0; column < 6; column++) {
+      let line = room + LINES + (column << 4);
+      for (let input: usize = 0; input < 4; input++) {
+        for (let at: usize = 0; at < bytes; at += 16) {
+          const tile = <usize>((output >> 3) + <i32>(at >> 5)) * <usize>each + panel;
+          const from = sums + (tile << 7) + (input << 5) + (at & 16) + column * matrixBytes;
+          // prettier-ignore
+          gatherTaps(from, 6 * matrixBytes, line, LINE_BYTES, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+          line += 3 * LINE_BYTES;
+        }
+      }
+    }
+    let line = room + LINES;
     for (let input: usize = 0; input < 4; input++) {
       for (let at: usize = 0; at < bytes; at += 16) {
-        const tile = <usize>((output >> 3) + <i32>(at >> 5)) * <usize>each + panel;
-        let from = sums + (tile << 7) + (input << 5) + (at & 16);
-        for (let column: usize = 0; column < LINE_BYTES; column += 16) {
-          // prettier-ignore
-          gatherTaps(from, 6 * matrixBytes, room + column, LINE_BYTES, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
-          from += matrixBytes;
-        }
         for (let row: usize = 0; row < 3; row++) {
           // prettier-ignore
-          gatherTaps(room + row * LINE_BYTES, 16, room + TAPS + 3 * row * 64 + at, 64, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+          gatherTaps(line, 16, room + TAPS + 3 * row * 64 + at, 64, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+          line += LINE_BYTES;
         }
       }
       copyTaps(room + TAPS, 64, to, tapBytes, bytes);
