@@ -10,6 +10,8 @@ export const place = {
   busy: 32,
   /** 1 while the calling thread sleeps until nobody is busy. */
   waiting: 48,
+  /** For how many microseconds a thread that waits spins before it sleeps. */
+  awake: 52,
   /** The thread whose kernel threw, from 1 on. */
   failed: 64,
   /** Which kernel, and how many units are claimed at a time at least. */
@@ -43,12 +45,6 @@ export interface Start {
   readonly text: Uint16Array;
 }
 
-/**
- * How long a thread looks for the next job before it sleeps, in milliseconds: as long as waking it takes. Where other
- * programs keep the cores busy, one that looked longer would use up its time, and others would wait for it when it counts.
- */
-const AWAKE = 0.05;
-
 const numbers = Array.from({ length: VALUES }, (_, i) => `values[${i + 2}]`).join(", ");
 
 /**
@@ -76,9 +72,9 @@ const serve = (start) => {
   let seen = Atomics.load(control, ${place.job});
   port.postMessage("ready");
   for (;;) {
-    const asleep = performance.now() + ${AWAKE};
+    const asleep = performance.now() + control[${place.awake}] / 1000;
     for (let turn = 1; Atomics.load(control, ${place.job}) === seen; turn++) {
-      if (turn % 2048 === 0 && performance.now() > asleep) Atomics.wait(control, ${place.job}, seen);
+      if (turn % 512 === 0 && performance.now() > asleep) Atomics.wait(control, ${place.job}, seen);
     }
     seen = Atomics.load(control, ${place.job});
     if (Atomics.load(control, ${place.open}) < 0) return;

@@ -53,6 +53,7 @@ export async function startThreads({ count, module, memory, kernels }: Team): Pr
     values: new Float64Array(new SharedArrayBuffer(8 * (2 + VALUES))),
     text: new Uint16Array(new SharedArrayBuffer(2 * CHARACTERS)),
   };
+  start.control[place.awake] = AWAKE.most;
   const crew: Crew = { start, workers: [] };
   const begin = (index: number) =>
     startWorker({ ...start, index }, (reason) => {
@@ -154,18 +155,27 @@ function claim(
   }
 }
 
-/** How long the calling thread spins before it sleeps, and sleeps before it looks after the others; milliseconds. */
-const AWAKE = 0.05;
+/**
+ * Bounds of how long a thread that waits spins before it sleeps: waking one takes 50 microseconds, on some machines much
+ * more. But where other programs keep the cores busy, one that spins uses up its time, and is not there when it counts.
+ */
+const AWAKE = { least: 50, most: 1000 };
+/** Others that are later than this, in milliseconds, were kept from their core: then threads spin half as long. */
+const LATE = 1;
+/** How long the calling thread sleeps before it looks after the others, in milliseconds. */
 const ASLEEP = 10;
 /** Threads that are silent for so long are taken for dead. */
 const PATIENCE = 30_000;
 
 function waitForOthers(crew: Crew, kernel: string): void {
   const { control } = crew.start;
-  const asleep = performance.now() + AWAKE;
+  const awake = control[place.awake]!;
+  const began = performance.now();
   for (let turn = 1; Atomics.load(control, place.busy) !== 0; turn++) {
-    if (turn % 2048 === 0 && performance.now() > asleep) watchOthers(crew, kernel);
+    if (turn % 512 === 0 && performance.now() > began + awake / 1000) watchOthers(crew, kernel);
   }
+  const late = performance.now() - began > LATE;
+  control[place.awake] = late ? Math.max(AWAKE.least, awake >> 1) : Math.min(AWAKE.most, awake + 1);
 }
 
 /** Waits without work for the processor, and for threads that have died no longer than that takes to be seen. */
