@@ -73,7 +73,10 @@ async function sharedBinary(paths: Paths | undefined): Promise<Shared> {
   const where = typeof paths === "string" ? paths + SIMD : (paths?.[SIMD] ?? (await defaultPlace()));
   let address: string | undefined;
   try {
-    const bytes = withMemory(await readBinary(where), { shared: true, maximum });
+    const stock = await readBinary(where);
+    // Of a page or half a file the stock engine says what is wrong; the parser would read on past the end.
+    if (!WebAssembly.validate(stock as BufferSource)) throw new Error("it is no WebAssembly module");
+    const bytes = withMemory(stock, { shared: true, maximum });
     address = URL.createObjectURL(new Blob([bytes], { type: "application/wasm" }));
     await fetch(address); // which a page's content security policy may forbid
     return { address };
