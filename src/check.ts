@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs";
+import { distance } from "fastest-levenshtein";
 
 /** Throws the library's one form of error: who complains, what it expected, what it got. */
 export function fail(where: string, expected: string, got: unknown): never {
@@ -8,6 +9,30 @@ export function fail(where: string, expected: string, got: unknown): never {
 /** Throws by way of {@link fail} unless `condition` holds. */
 export function check(condition: boolean, where: string, expected: string, got: unknown): asserts condition {
   if (!condition) fail(where, expected, got);
+}
+
+type KeyOf<T> = T extends unknown ? keyof T : never;
+
+/**
+ * Throws where `options` has a key that nobody reads: a misspelt option would be one that is silently left at its
+ * default. `names` lists all of them, which its type holds it to; a key with the value undefined is as good as absent.
+ */
+export function checkOptions<T extends object>(
+  where: string,
+  options: T,
+  names: Readonly<Required<Record<KeyOf<T>, true>>>,
+): void {
+  check(typeof options === "object" && (options as unknown) !== null, where, "an object of options", options);
+  for (const [key, value] of Object.entries(options)) {
+    if (value !== undefined && !Object.hasOwn(names, key)) fail(where, nearest(Object.keys(names), key), key);
+  }
+}
+
+/** What to say where `got` is none of `names`. */
+function nearest(names: readonly string[], got: string): string {
+  const best = [...names].sort((a, b) => distance(a, got) - distance(b, got))[0] ?? "";
+  const close = distance(best, got) <= Math.max(2, got.length / 3);
+  return close ? `option ${best}` : `only the options ${names.join(", ") || "none"}`;
 }
 
 /** `value` as an error message shows it: short, and never an exception of its own. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { expect, test } from "vitest";
-import { check, describe as show } from "../src/check.js";
+import { check, checkOptions, describe as show } from "../src/check.js";
 
 test("an error names the function, what it expected and what it got", () => {
   expect(() => {
@@ -20,4 +20,26 @@ test("whatever it got is shown shortly, and showing it never fails", () => {
   expect(show(() => 1)).toBe("a function");
   expect(show(cycle)).toBe("a value that JSON cannot show");
   tensor.dispose();
+});
+
+test("an option that does not exist is refused, with the nearest name", () => {
+  interface Options {
+    readonly steps?: number;
+    readonly guidance?: number;
+  }
+  const names = { steps: true, guidance: true } as const;
+  const take = (options: object) => {
+    checkOptions<Options>("sampleDdim", options, names);
+  };
+  take({});
+  take({ steps: 3, guidance: undefined, guidence: undefined });
+  expect(() => {
+    take({ guidence: 2 });
+  }).toThrow(new Error("sampleDdim: expected option guidance, got guidence."));
+  expect(() => {
+    take({ toString: 2 });
+  }).toThrow(new Error("sampleDdim: expected only the options steps, guidance, got toString."));
+  expect(() => {
+    take(null as never);
+  }).toThrow("sampleDdim: expected an object of options, got null.");
 });
