@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 export interface Fused {
   /** The name it would be registered under. */
   readonly kernel: string;
-  readonly attrs: Readonly<Record<string, number | boolean>>;
+  readonly attrs: Readonly<Record<string, number | boolean | string | readonly number[]>>;
 }
 
 /** Whether the engine that runs has the kernel, and these inputs are of its kind. */

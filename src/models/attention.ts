@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Params } from "../types.js";
-import { addSame } from "./channelwise.js";
 import { differentiable } from "./custom-gradient.js";
 import { groupNorm, type GroupNormOptions } from "./group-norm.js";
 import { conv2d } from "./layers.js";
@@ -21,7 +20,7 @@ export function attention(
   const h = groupNorm(x, params, `${name}.group_norm`, options);
   const project = (which: string): tf.Tensor3D => heads(conv2d(h, params, `${name}.${which}`), split);
   const mixed = attend(project("proj_q"), project("proj_k"), project("proj_v"), 1 / Math.sqrt(headWidth));
-  return addSame(x, conv2d(joined(mixed, split, x.shape), params, `${name}.proj`));
+  return conv2d(joined(mixed, split, x.shape), params, `${name}.proj`, { residual: x });
 }
 
 /** [B, H, W, C] to [B * heads, H * W, C / heads]. */

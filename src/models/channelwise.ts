@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { differentiable } from "./custom-gradient.js";
+import { canFuse, runFused } from "../fused.js";
+import { differentiable, isRecording } from "./custom-gradient.js";
 
 /**
  * The mean over each image's pixels: [B, H, W, C] to [B, 1, 1, C]. Pooling does it about ten times faster than
@@ -26,22 +27,34 @@ export function pixelMean(x: tf.Tensor4D): tf.Tensor4D {
  * nothing for the gradient, whose sums go through {@link pixelMean}.
  */
 export function addPerChannel(x: tf.Tensor4D, values: tf.Tensor): tf.Tensor4D {
-  const [, height, width, channels] = x.shape;
+  const channels = x.shape[3];
   const perSample = values.rank === 2;
   return differentiable(
     {
       keep: "nothing",
       forward: (a: tf.Tensor4D, b: tf.Tensor): tf.Tensor4D =>
         tf.add(a, perSample ? tf.reshape(b, [-1, 1, 1, channels]) : b),
-      backward: (dy) => {
-        const perImage = tf.mul(tf.reshape(pixelMean(dy), [-1, channels]), height * width);
-        return [dy.clone(), perSample ? perImage : tf.sum(perImage, 0)];
-      },
+      backward: (dy) => [dy.clone(), composedSums(dy, perSample)],
       fused: { kernel: "AddPerChannel", attrs: { perSample } },
     },
     x,
     values,
   );
+}
+
+function composedSums(x: tf.Tensor4D, perSample: boolean): tf.Tensor {
+  const [, height, width, channels] = x.shape;
+  const perImage = tf.mul(tf.reshape(pixelMean(x), [-1, channels]), height * width);
+  return perSample ? perImage : tf.sum(perImage, 0);
+}
+
+/** The sums over pixels, of each channel ([C]) or of each sample and channel ([B, C]): {@link addPerChannel}'s gradient. */
+export function sumPerChannel(x: tf.Tensor4D, perSample: boolean): tf.Tensor {
+  const fused = { kernel: "AddPerChannelGradient", attrs: { perSample } };
+  if (isRecording() || !canFuse(fused, [x])) return composedSums(x, perSample);
+  const [same, sums] = runFused(fused, { dy: x });
+  same.dispose();
+  return sums!;
 }
 
 /** a + b of one shape, keeping neither for the gradient as `tf.add` would. */

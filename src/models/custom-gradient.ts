@@ -71,7 +71,7 @@ export function fusedOr<I extends readonly tf.Tensor[], O extends tf.Tensor>(
 }
 
 /** Whether operations are being recorded: during a backward pass, for a gradient of that gradient. */
-function isRecording(): boolean {
+export function isRecording(): boolean {
   const { gradientDepth, kernelDepth } = tf.engine().state;
   return gradientDepth > 0 && kernelDepth === 0;
 }

@@ -3,7 +3,6 @@ import { check, checkImages, checkLabels, checkTimes } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Labels, Params, Times } from "../types.js";
 import { attention } from "./attention.js";
-import { addPerChannel, addSame } from "./channelwise.js";
 import { groupNormSilu, silu } from "./group-norm.js";
 import { conv2d, dropout, linear, upsampledConv2d } from "./layers.js";
 import type { ApplyOptions, DenoiserInput, Network } from "./network.js";
@@ -151,12 +150,12 @@ function residualBlock(
 ): tf.Tensor4D {
   // The copy of a single part sums the block's own gradients before a skip's join them, as a recomputed block does.
   const x = parts.length > 1 ? tf.concat([...parts], 3) : parts[0]!.clone();
-  let h = conv2d(groupNormSilu(x, params, `${name}.block1.0`, config), params, `${name}.block1.2`);
-  h = addPerChannel(h, linear(embedding, params, `${name}.temb_proj.1`));
+  const rows = linear(embedding, params, `${name}.temb_proj.1`);
+  let h = conv2d(groupNormSilu(x, params, `${name}.block1.0`, config), params, `${name}.block1.2`, { rows });
   h = groupNormSilu(h, params, `${name}.block2.0`, config);
   if (rng !== undefined) h = dropout(h, config.dropout, rng);
-  h = conv2d(h, params, `${name}.block2.3`);
-  h = addSame(h, from === to ? x : conv2d(x, params, `${name}.shortcut`));
+  const residual = from === to ? x : conv2d(x, params, `${name}.shortcut`);
+  h = conv2d(h, params, `${name}.block2.3`, { residual });
   return attends ? attention(h, params, `${name}.attn`, config) : h;
 }
 

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../../src/index.js";
 import { batchNorm, batchNormRelu } from "../../src/models/batch-norm.js";
 import { addPerChannel } from "../../src/models/channelwise.js";
+import { conv2d } from "../../src/models/layers.js";
 import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
 import type { WasmBackend } from "../../src/backends/wasm/heap.js";
 import {
@@ -114,6 +115,11 @@ describe("fused kernels", () => {
   const shape = [3, 5, 7, 9] as const;
   const images = groupNormCase(shape, 3, true);
 
+  /** Operations whose second derivatives are not zero. */
+  const curved = cases
+    .filter(({ name }) => /convolution of|group norm and SiLU of/.test(name))
+    .map(({ name, shapes, f }) => ({ name, shapes, f: (...at: tf.Tensor[]) => tf.square(f(...at)) }));
+
   it("are what runs on wasm", async () => {
     const { inputs } = draw(images);
     const { kernelNames } = await tf.profile(() => {
@@ -121,10 +127,22 @@ describe("fused kernels", () => {
     });
     expect(kernelNames).toContain("GroupNorm");
     expect(kernelNames).not.toContain("Sigmoid");
-    const { kernels } = await useBackend("wasm");
-    for (const name of FUSED) {
-      expect(kernels.map(({ kernel }) => kernel)).toEqual(expect.arrayContaining([name, `${name}Gradient`]));
-    }
+    const kernels = (await useBackend("wasm")).kernels.map(({ kernel }) => kernel);
+    for (const name of FUSED) expect(kernels).toEqual(expect.arrayContaining([name, `${name}Gradient`]));
+    const convolve = ["Convolve", "ConvolveInputGradient", "ConvolveFilterGradient"];
+    expect(kernels).toEqual(expect.arrayContaining(convolve));
+  });
+
+  it("compute only the gradients that are asked for", async () => {
+    const { kernelNames } = await tf.profile(() => {
+      tf.tidy(() => {
+        const f = (x: tf.Tensor) =>
+          conv2d(x as tf.Tensor4D, asParams({ "c.weight": tf.ones([3, 3, 4, 4]) }), "c");
+        return tf.grad(f)(tf.ones([1, 4, 4, 4]));
+      });
+    });
+    expect(kernelNames).toContain("ConvolveInputGradient");
+    expect(kernelNames).not.toContain("ConvolveFilterGradient");
   });
 
   it("compute an image alike in every batch, to the last bit", async () => {
@@ -150,25 +168,35 @@ describe("fused kernels", () => {
       expect(() => batchNorm(x, params(three), "n")).toThrow(expected);
       expect(() => addPerChannel(x, three)).toThrow(expected);
       expect(() => addPerChannel(x, tf.ones([1, 4]))).toThrow(/expected 8 numbers/);
+      const weights = { "c.weight": tf.ones([3, 3, 4, 4]) };
+      expect(() => conv2d(x, asParams({ ...weights, "c.bias": three }), "c")).toThrow(expected);
+      const rows = tf.ones<tf.Rank.R2>([1, 4]);
+      expect(() => conv2d(x, asParams(weights), "c", { rows })).toThrow(/expected 8 numbers/);
+      const residual = tf.ones<tf.Rank.R4>([2, 2, 1, 4]);
+      expect(() => conv2d(x, asParams(weights), "c", { residual })).toThrow(
+        /conv2d: expected a residual of shape \[2, 2, 2, 4\], got \[2,2,1,4\]/,
+      );
     });
   });
 
-  it("leave second derivatives to the composed operation", async () => {
-    const { inputs, dy } = draw(images);
+  it.each(curved)("leave second derivatives of $name to the composed operation", async ({ shapes, f }) => {
+    const data = shapes.map((each) => rng.normals(tf.util.sizeFromShape([...each])));
     const second = async () => {
-      const result = tf.tidy(() => {
-        const [x, weight, bias] = inputs.map((data, i) => tf.tensor(data, [...images.shapes[i]!]));
-        const first = tf.grad((at) => images.f(at, weight!, bias!));
-        return tf.grad((at) => tf.sum(tf.square(first(at, tf.tensor(dy, [...shape])))))(x!);
+      const results = tf.tidy(() => {
+        const inputs = data.map((values, i) => tf.tensor(values, [...shapes[i]!]));
+        const slope = (x: tf.Tensor, ...rest: tf.Tensor[]) => tf.grad((at) => tf.sum(f(at, ...rest)))(x);
+        return tf.grads((...at) => tf.sum(tf.square(slope(...(at as [tf.Tensor])))))(inputs);
       });
-      const data = await result.data<"float32">();
-      result.dispose();
-      return data;
+      const all = await Promise.all(results.map(async (result) => (await result.data<"float32">()).slice()));
+      tf.dispose(results);
+      return all;
     };
     await useBackend("cpu");
     const expected = await second();
     await useBackend("wasm");
-    expect(distance(await second(), expected)).toBeLessThan(1e-5);
+    (await second()).forEach((values, i) => {
+      expect(distance(values, expected[i]!), `input ${i}`).toBeLessThan(1e-5);
+    });
   });
 
   it("keep the engine's memory flat, follow it when it grows, and see weights that are assigned", async () => {

@@ -3,6 +3,7 @@ import "cfd-distill/backends/wasm";
 import { describe, expect, it, vi } from "vitest";
 import { createRng } from "../../src/index.js";
 import { runnableBuilds, useWasm } from "./builds.js";
+import { cases, draw as drawCase, evaluateCase } from "../support/compositions.js";
 import { draw, evaluate, examples } from "./convolutions.js";
 import { divided } from "./divided.js";
 
@@ -37,6 +38,12 @@ describe.each(await runnableBuilds())("the jobs, divided, %s SIMD", (build) => {
       await expectSame(() => evaluate(values, shape));
     },
   );
+
+  it.each(cases.filter(({ name }) => name.includes("convolution of")))("of $name", async (each) => {
+    await useWasm(build);
+    const { inputs, dy } = drawCase(each);
+    await expectSame(() => evaluateCase(each, inputs, dy));
+  });
 
   it.each(products)(
     "of a product of [%j] and [%j], transposed %j and %j",

@@ -45,6 +45,35 @@ export function attentionCase(...shape: readonly [number, number, number]): Case
     f: (q, k, v) => attend(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, shape[2] ** -0.5),
   };
 }
+
+type Four = readonly [number, number, number, number];
+
+/** Convolutions to which a bias, a row per sample and a residual are added, and each alone. */
+function addedCases(shape: Four, filter: Four): Case[] {
+  const [batch, height, width] = shape;
+  const outputs = filter[3];
+  const every = { bias: [outputs], rows: [batch, outputs], residual: [batch, height, width, outputs] };
+  const names = ["bias", "rows", "residual"] as const;
+  type Names = readonly (typeof names)[number][];
+  const combinations: Names[] = [["bias"], ["rows"], ["residual"], ["bias", "residual"], names];
+  return combinations.map((added) => ({
+    name: `a convolution of [${shape.join(", ")}] by [${filter.join(", ")}] with ${added.join(", ")}`,
+    shapes: [shape, filter, ...added.map((name) => every[name])],
+    f: (x, weight, ...more) => {
+      const { bias, rows, residual } = Object.fromEntries(added.map((name, i) => [name, more[i]]));
+      return conv2d(
+        x as tf.Tensor4D,
+        asParams({ "c.weight": weight, ...(bias && { "c.bias": bias }) }),
+        "c",
+        {
+          rows: rows as tf.Tensor2D | undefined,
+          residual: residual as tf.Tensor4D | undefined,
+        },
+      );
+    },
+  }));
+}
+
 const statistics = new Map<string, tf.Variable>();
 
 /** Running statistics of as many channels on the engine that runs, which a training step changes. */
@@ -162,13 +191,28 @@ export const cases: readonly Case[] = [
     f: (x, weight, bias) =>
       upsampledConv2d(x as tf.Tensor4D, asParams({ "c.weight": weight, "c.bias": bias }), "c"),
   })),
+  // By panels and by tiles, several images in one block of them; what is added in all combinations.
+  ...(
+    [
+      [
+        [2, 3, 4, 5],
+        [3, 3, 5, 6],
+      ],
+      [
+        [3, 9, 7, 16],
+        [3, 3, 16, 20],
+      ],
+      [
+        [2, 5, 4, 3],
+        [1, 1, 3, 17],
+      ],
+    ] as const
+  ).flatMap(([shape, filter]) => addedCases(shape, filter)),
   {
     name: "a convolution of stride 2",
-    shapes: [
-      [2, 6, 5, 3],
-      [3, 3, 3, 4],
-    ],
-    f: (x, weight) => conv2d(x as tf.Tensor4D, asParams({ "c.weight": weight }), "c", { stride: 2 }),
+    shapes: [[2, 6, 5, 3], [3, 3, 3, 4], [4]],
+    f: (x, weight, bias) =>
+      conv2d(x as tf.Tensor4D, asParams({ "c.weight": weight, "c.bias": bias }), "c", { stride: 2 }),
   },
   {
     name: "a linear layer",

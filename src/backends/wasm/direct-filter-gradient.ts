@@ -26,14 +26,23 @@ export function directFilterGradient(composed: tf.KernelFunc): tf.KernelFunc {
       const filterShape = (attrs as unknown as Attributes).filterShape!;
       const info = geometry(x!.shape, filterShape, attrs, [x!, dy!]);
       if (info === undefined) return composed(call);
-      if (suits(info)) return winogradFilterGradient(backend, x!, dy!, forward(info));
-      const out = backend.makeOutput(filterShape, "float32");
-      const tensors = { x: address(backend, x!), dy: address(backend, dy!), out: address(backend, out) };
-      correlate(backend, isPointwise(info) ? pointsOf(info) : [batchOf(info)], tensors);
-      return out;
+      return convolveFilter(backend, [x!, dy!], info);
     });
     return compute(call);
   };
+}
+
+/** dL/dw of direct.ts's convolveForward. */
+export function convolveFilter(
+  backend: WasmBackend,
+  [x, dy]: readonly [tf.TensorInfo, tf.TensorInfo],
+  info: ConvInfo,
+): tf.TensorInfo {
+  if (suits(info)) return winogradFilterGradient(backend, x, dy, forward(info));
+  const out = backend.makeOutput(info.filterShape, "float32");
+  const tensors = { x: address(backend, x), dy: address(backend, dy), out: address(backend, out) };
+  correlate(backend, isPointwise(info) ? pointsOf(info) : [batchOf(info)], tensors);
+  return out;
 }
 
 type Pair = readonly [number, number];

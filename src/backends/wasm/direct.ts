@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { divide, workOf } from "./division.js";
-import { FLOAT, geometry, panelBytes, type Attributes } from "./geometry.js";
+import { describeAdded, EPILOGUE, type Added } from "./epilogue.js";
+import { FLOAT, geometry, panelBytes, type Attributes, type ConvInfo } from "./geometry.js";
 import { address, kernel, sizeOf, withScratch, writeInts, type WasmBackend } from "./heap.js";
 import { run } from "./jobs.js";
 import { backwards, forwards, type Pass, type Sweep } from "./sweeps.js";
@@ -20,17 +21,27 @@ export function convolution(stock: tf.KernelFunc): tf.KernelFunc {
     const compute = kernel(({ x, filter }, backend, attrs) => {
       const info = geometry(x!.shape, filter!.shape, attrs, [x!, filter!]);
       if (info === undefined) return stock(call);
-      const { inChannels, outChannels } = info;
-      if (suits(info)) return winograd(backend, x!, filter!, forward(info));
-      const weights = address(backend, filter!);
-      return convolve(backend, x!, forwards(info), (panels, { taps }) => {
-        const rows = taps.length * inChannels;
-        const job = { units: Math.ceil(outChannels / 8), work: rows * 8 * 8 };
-        run(backend, "packMatrices", job, weights, panels, rows, outChannels);
-      });
+      return convolveForward(backend, [x!, filter!], info);
     });
     return compute(call);
   };
+}
+
+/** The convolution of an input with a filter, and what is added to it. */
+export function convolveForward(
+  backend: WasmBackend,
+  [x, filter]: readonly [tf.TensorInfo, tf.TensorInfo],
+  info: ConvInfo,
+  added: Added = {},
+): tf.TensorInfo {
+  const { inChannels, outChannels } = info;
+  if (suits(info)) return winograd(backend, x, filter, { ...forward(info), added });
+  const weights = address(backend, filter);
+  return convolve(backend, x, { ...forwards(info), added }, (panels, { taps }) => {
+    const rows = taps.length * inChannels;
+    const job = { units: Math.ceil(outChannels / 8), work: rows * 8 * 8 };
+    run(backend, "packMatrices", job, weights, panels, rows, outChannels);
+  });
 }
 
 /** dL/dx: dy convolved with the filter turned round and its channels exchanged. */
@@ -40,37 +51,47 @@ export function directInputGradient(composed: tf.KernelFunc): tf.KernelFunc {
       const inputShape = (attrs as unknown as Attributes).inputShape!;
       const info = geometry(inputShape, filter!.shape, attrs, [dy!, filter!]);
       if (info === undefined) return composed(call);
-      const { inChannels, outChannels } = info;
-      if (suits(info)) return winograd(backend, dy!, filter!, backward(info));
-      const weights = address(backend, filter!);
-      return convolve(backend, dy!, backwards(info), (panels, { taps }) => {
-        withScratch(backend, [taps.length * FLOAT], (list) => {
-          writeInts(backend, list, taps);
-          const job = { units: Math.ceil(inChannels / 8), work: taps.length * outChannels * 8 * 8 };
-          run(backend, "packTaps", job, weights, panels, list, taps.length, inChannels, outChannels);
-        });
-      });
+      return convolveBackward(backend, [dy!, filter!], info);
     });
     return compute(call);
   };
+}
+
+/** dL/dx of {@link convolveForward}. */
+export function convolveBackward(
+  backend: WasmBackend,
+  [dy, filter]: readonly [tf.TensorInfo, tf.TensorInfo],
+  info: ConvInfo,
+): tf.TensorInfo {
+  const { inChannels, outChannels } = info;
+  if (suits(info)) return winograd(backend, dy, filter, backward(info));
+  const weights = address(backend, filter);
+  return convolve(backend, dy, backwards(info), (panels, { taps }) => {
+    withScratch(backend, [taps.length * FLOAT], (list) => {
+      writeInts(backend, list, taps);
+      const job = { units: Math.ceil(inChannels / 8), work: taps.length * outChannels * 8 * 8 };
+      run(backend, "packTaps", job, weights, panels, list, taps.length, inChannels, outChannels);
+    });
+  });
 }
 
 /** Writes the weights of a sweep's filter as the kernels want them. */
 type Pack = (panels: number, sweep: Sweep) => void;
 
 function convolve(backend: WasmBackend, input: tf.TensorInfo, pass: Pass, pack: Pack): tf.TensorInfo {
-  const { from, to } = pass;
+  const { from, to, added = {} } = pass;
   const out = backend.makeOutput(to, "float32");
   const target = address(backend, out) >>> 0;
   const sweeps = pass.sweeps.filter(({ taps }) => taps.length > 0);
   // Pixels that no tap meets.
   if (sweeps.length < pass.sweeps.length) backend.wasm.HEAPU8.fill(0, target, target + sizeOf(to) * FLOAT);
   for (const sweep of sweeps) {
-    const bytes = [PLAN * FLOAT, sweep.taps.length * from[3] * panelBytes(to[3], 8)];
+    const bytes = [(PLAN + EPILOGUE) * FLOAT, sweep.taps.length * from[3] * panelBytes(to[3], 8)];
     withScratch(backend, bytes, (plan, panels) => {
       pack(panels, sweep);
       const division = divide(from[0] * sizeOf(sweep.size), to[3]);
-      writeInts(backend, plan, [...describe(pass, sweep), division.rows, division.panels]);
+      const epilogue = describeAdded(backend, added, out);
+      writeInts(backend, plan, [...describe(pass, sweep), division.rows, division.panels, ...epilogue]);
       const work = workOf(division, sweep.taps.length * from[3]);
       const job = { units: division.units, work, room: roomOf(pass, sweep) };
       const first = target + (sweep.to[0] * to[2] + sweep.to[1]) * to[3] * FLOAT;

@@ -3,8 +3,8 @@ import type { Cure } from "../engine.js";
 import { attention, attentionGradient } from "./attention.js";
 import { addPerChannel, addPerChannelGradient, pixelMean, pixelMeanGradient } from "./channelwise.js";
 import { batchNorm, batchNormGradient, fixedBatchNorm, fixedBatchNormGradient } from "./batch-norm.js";
+import { convolve, convolveFilterGradient, convolveInputGradient } from "./convolve.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
-import { upsampledConv2d, upsampledConv2dGradient } from "./upsampled.js";
 import { adam, ema, scale, sgd, sumOfSquares } from "./updates.js";
 
 const kernels: Readonly<Record<string, tf.KernelFunc>> = {
@@ -20,8 +20,9 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   AddPerChannelGradient: addPerChannelGradient,
   PixelMean: pixelMean,
   PixelMeanGradient: pixelMeanGradient,
-  UpsampledConv2D: upsampledConv2d,
-  UpsampledConv2DGradient: upsampledConv2dGradient,
+  Convolve: convolve,
+  ConvolveInputGradient: convolveInputGradient,
+  ConvolveFilterGradient: convolveFilterGradient,
   Adam: adam,
   Sgd: sgd,
   Ema: ema,

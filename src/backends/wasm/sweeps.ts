@@ -1,3 +1,4 @@
+import type { Added } from "./epilogue.js";
 import { visited, type Canvas, type ConvInfo } from "./geometry.js";
 
 // What has to be computed, as sweeps: each of them slides one filter over a canvas, by whole steps, and writes every
@@ -25,6 +26,8 @@ export interface Pass {
   readonly from: Shape;
   readonly to: Shape;
   readonly sweeps: readonly Sweep[];
+  /** By a pass of one sweep. */
+  readonly added?: Added;
 }
 
 const both = <T>(rows: readonly T[], columns: readonly T[]): [T, T][] =>

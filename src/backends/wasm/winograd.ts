@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { divide, workOf, type Division } from "./division.js";
+import { describeAdded, EPILOGUE, type Added } from "./epilogue.js";
 import { FLOAT, panelBytes, type ConvInfo } from "./geometry.js";
 import { address, withScratch, writeInts, type WasmBackend } from "./heap.js";
 import { run } from "./jobs.js";
@@ -40,6 +41,7 @@ export interface Winograd {
   readonly turned: boolean;
   /** Whose pixels stand for squares of four: input that is enlarged on the way, output whose squares are summed. */
   readonly halved?: "from" | "to";
+  readonly added?: Added;
 }
 
 /** Tiles of an image along both axes. */
@@ -100,7 +102,7 @@ export function winograd(
   filter: tf.TensorInfo,
   task: Winograd,
 ): tf.TensorInfo {
-  const { to, halved } = task;
+  const { to, halved, added = {} } = task;
   const [inputs, outputs] = [task.from[3], to[3]];
   const out = backend.makeOutput(halved === "to" ? half(to) : to, "float32");
   const tiles = tilesOf(task);
@@ -111,10 +113,11 @@ export function winograd(
   const matrices = [matrixBytes(most, inputs), matrixBytes(most, outputs), filters] as const;
   // Units that share tiles share what these spread to.
   const shared = division.rows === tiles;
-  const bytes = [PLAN * FLOAT, PLACES * filters, shared ? PLACES * matrices[0] : 0];
+  const bytes = [(PLAN + EPILOGUE) * FLOAT, PLACES * filters, shared ? PLACES * matrices[0] : 0];
   withScratch(backend, bytes, (plan, panels, spread) => {
     packFilters(backend, address(backend, filter), task, panels);
-    writeInts(backend, plan, describe(task, division, matrices));
+    const epilogue = describeAdded(backend, added, out);
+    writeInts(backend, plan, [...describe(task, division, matrices), ...epilogue]);
     const from = address(backend, input);
     const spreading = { units: tiles, work: 8 * PLACES * inputs, room: tileRoom(inputs) };
     if (shared) run(backend, "spreadRows", spreading, plan, from, spread);

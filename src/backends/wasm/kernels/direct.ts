@@ -1,6 +1,7 @@
 // Direct convolutions: pixels of all images in one row, whichever image they are in, and panels of output channels.
 
 import { convolveListed } from "./convolution";
+import { Epilogue, finishListed } from "./epilogue";
 
 /** Pixels that all panels of a unit visit together. */
 const BLOCK: i32 = 192;
@@ -101,6 +102,8 @@ export function convolve(
   out: usize,
 ): void {
   const sweep = changetype<Sweep>(plan);
+  const epilogue = changetype<Epilogue>(plan + offsetof<Sweep>());
+  const finishes = epilogue.bias | epilogue.rows | epilogue.apart;
   const run = sweep.filterColumns * sweep.channels;
   const panelBytes = (<usize>(sweep.filterRows * run)) << 5;
   const parts = (sweep.pixels + sweep.unitPixels - 1) / sweep.unitPixels;
@@ -125,8 +128,11 @@ export function convolve(
     }
     const channels = min(sweep.unitPanels << 3, sweep.outputs - (panel << 3));
     const weights = panels + <usize>panel * panelBytes;
-    const target = out + ((<usize>panel) << 5);
-    convolveListed(source, room, last - pixel, weights, target, channels, sweep.filterRows, run, rowBytes);
+    const skip = (<usize>panel) << 5;
+    convolveListed(source, room, last - pixel, weights, out + skip, channels, sweep.filterRows, run, rowBytes);
+    if (finishes) {
+      finishListed(epilogue, room, pixel, last, out + skip, skip, channels, sweep.rows * sweep.columns);
+    }
     unit += count;
   }
 }

@@ -1,6 +1,7 @@
 // Tiles of images to matrices and back. Everything is in 36 matrices, one for each place in a tile, from one to the next
 // `matrixBytes`; channels come in fours.
 
+import { Epilogue, finishTile } from "./epilogue";
 import { gatherLine, gatherPairsLine, P, Q, spreadGradientLine, spreadLine } from "./winograd-lines";
 
 /** Types that stand for tiles of 6 x 6 inputs and of 4 x 4 gradients, and for pixels and sums of squares of four. */
@@ -193,7 +194,10 @@ function gather<T>(
   else gatherLine(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
 }
 
-/** Back to the first `channels` of the pixels, or sums, of the tiles `first` to `end` of all images: A^T m A. */
+/**
+ * Back to `channels`, `skip` bytes from the first, of the pixels, or sums, of the tiles `first` to `end` of all images:
+ * A^T m A, and what the epilogue adds.
+ */
 export function gatherTiles<T>(
   from: usize,
   images: Images,
@@ -202,8 +206,10 @@ export function gatherTiles<T>(
   end: i32,
   down: i32,
   across: i32,
+  skip: usize,
   channels: i32,
   matrixBytes: usize,
+  epilogue: Epilogue,
   room: usize,
 ): void {
   const p = hold(room, 0, P);
@@ -219,15 +225,17 @@ export function gatherTiles<T>(
   const width = images.width >> images.halved;
   const rowBytes = <usize>width * pixelBytes;
   const bytes = (<usize>channels) << 2;
+  const finishes = epilogue.bias | epilogue.rows | epilogue.apart;
   for (let tile = first; tile < end; tile++) {
     const row = step * ((tile / across) % down);
     const column = step * (tile % across);
     const rows = min(step, height - row);
     const columns = min(step, width - column);
-    const above = <usize>(tile / across / down) * <usize>height + <usize>row;
-    const image = given + above * rowBytes + <usize>column * pixelBytes;
+    const sample = <usize>(tile / across / down);
+    const above = sample * <usize>height + <usize>row;
+    const image = given + above * rowBytes + <usize>column * pixelBytes + skip;
     for (let channel: usize = 0; channel < bytes; channel += 16) {
-      let matrix = from + channel;
+      let matrix = from + skip + channel;
       for (let at: usize = 0; at < lineBytes; at += 16) {
         gather<T>(matrix, PLACES * matrixBytes, room + at, lineBytes, step, p, q, p2, q2, p3, q3);
         matrix += matrixBytes;
@@ -238,6 +246,9 @@ export function gatherTiles<T>(
         gather<T>(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
         line += lineBytes;
         to += rowBytes;
+      }
+      if (finishes) {
+        finishTile(epilogue, image + channel, skip + channel, sample, rows, columns, rowBytes, pixelBytes);
       }
     }
     from += pixelBytes;

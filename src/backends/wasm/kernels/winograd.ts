@@ -2,6 +2,7 @@
 // whichever image they are of.
 
 import { convolveListed, listRows } from "./convolution";
+import { Epilogue } from "./epilogue";
 import { gatherTiles, Images, Inputs, Pixels, ROOM, spreadTiles, Squares } from "./winograd-tiles";
 
 /** Tiles that all panels of a unit visit together: what they spread to and give should stay in the L2 cache. */
@@ -43,6 +44,7 @@ export function convolveTiles(
   const given = changetype<Images>(plan);
   const wanted = changetype<Images>(plan + offsetof<Images>());
   const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
+  const epilogue = changetype<Epilogue>(plan + 2 * offsetof<Images>() + offsetof<Tiling>());
   const inputs = given.channels;
   const inputBytes = (<usize>inputs) << 2;
   const outputBytes = (<usize>wanted.channels) << 2;
@@ -75,10 +77,10 @@ export function convolveTiles(
     }
     if (wanted.halved) {
       // prettier-ignore
-      gatherTiles<Squares>(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
+      gatherTiles<Squares>(products, wanted, out, tile, last, tiling.down, tiling.across, shift, channels, tiling.productBytes, epilogue, room);
     } else {
       // prettier-ignore
-      gatherTiles<Pixels>(products + shift, wanted, out + shift, tile, last, tiling.down, tiling.across, channels, tiling.productBytes, room);
+      gatherTiles<Pixels>(products, wanted, out, tile, last, tiling.down, tiling.across, shift, channels, tiling.productBytes, epilogue, room);
     }
     unit += count;
   }
