@@ -101,7 +101,7 @@ export {
   type StateDict,
   type StoredTensor,
 } from "./io/dtypes.js";
-export { decodeNpz, encodeNpz } from "./io/npz.js";
+export { decodeNpz, encodeNpz, type DecodeNpzOptions } from "./io/npz.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
 export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
