@@ -109,7 +109,7 @@ export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.j
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
 export { inceptionFromTorch, type TorchInception } from "./io/torch-inception.js";
-export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";
+export { loadGenerator, type Generator, type LoadOptions, type SampleOptions } from "./generator.js";
 export { gatherFeatures, type Features, type FeatureTensors } from "./metrics/features.js";
 export { frechetDistance } from "./metrics/frechet.js";
 export {

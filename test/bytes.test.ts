@@ -65,7 +65,7 @@ describe("fileBytes", () => {
   const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n";
   it("names what stands in place of a file", () => {
     const cases: [Uint8Array, string][] = [
-      [new Uint8Array(0), "an empty file"],
+      [new Uint8Array(0), "0 bytes: an empty file"],
       [text(" \n"), "a file of blanks"],
       [text(page), "an HTML page: <!DOCTYPE html> <html><head><title>404</title>"],
       [Uint8Array.of(...text("<html>"), 0xe9, 0x20), "an HTML page: <html>"], // in Latin-1
@@ -114,7 +114,7 @@ describe("parseJson", () => {
       ["[".repeat(1e5) + "]".repeat(1e5), "at most 100 levels of brackets in a config, got 100000."],
       ['{"a":'.repeat(1e5), "at most 100 levels of brackets in a config, got 100000."],
       [`[${"0,".repeat(1e6)}0]`, "at most 1000000 values in a config, got 1000001."],
-      ['{"a":1,"a":2}', "every name in a config only once, got a repeated name."],
+      ['{"a":1,"a":2}', "every name only once in a config, got a repeated name."],
       ["{", "a config in JSON, got "],
       ["NaN", "a config in JSON, got "],
       [`"${"x".repeat(1e5)}`, "a config in JSON, got "],

@@ -86,7 +86,7 @@ const LFS = "version https://git-lfs.github.com/spec/";
 
 /** What a file of text, or an empty one, is; undefined for one that is binary. */
 function textIn(bytes: Uint8Array): string | undefined {
-  if (bytes.length === 0) return "an empty file";
+  if (bytes.length === 0) return "0 bytes: an empty file";
   const head = new TextDecoder().decode(bytes.slice(0, LOOKED_AT)).trimStart();
   const quoted = `${head.slice(0, QUOTED).replace(/\s+/gu, " ").trim()}${head.length > QUOTED ? "…" : ""}`;
   if (/^(<!doctype html|<html|<head|<body)\b/iu.test(head)) return `an HTML page: ${quoted}`;

@@ -35,7 +35,7 @@ export function parseJson(text: string, where: string, what: string, limits: Jso
     const reason = (error as Error).message.replace(/\s+/gu, " ");
     return fail(where, `${what} in JSON`, reason.length > 120 ? `${reason.slice(0, 120)}…` : reason);
   }
-  check(members === countKeys(value), where, `every name in ${what} only once`, "a repeated name");
+  check(members === countKeys(value), where, `every name only once in ${what}`, "a repeated name");
   return value;
 }
 
