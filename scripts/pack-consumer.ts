@@ -59,5 +59,6 @@ if (!gradient.some((value) => value !== 0) || !gradient.every(Number.isFinite)) 
 }
 const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
 const drawing = { network, params: network.init(createRng(0)), schedule: cosineSchedule(), steps: 1 };
-await node.saveCheckpoint("student.safetensors", { ...drawing, predictionType: "x0" }); // for the command
+const images = { predictionType: "x0", imageShape: [32, 32, 3] } as const;
+await node.saveCheckpoint("student.safetensors", { ...drawing, ...images }); // for the command
 console.log(`loss ${loss!.toFixed(6)} on ${tf.getBackend()}, cfd-distill and its peers from npm`);

@@ -1,11 +1,12 @@
 import type { Tensor4D } from "@tensorflow/tfjs";
-import { check } from "./check.js";
+import { check, checkOptions, fail } from "./check.js";
 import { denoiser } from "./models/denoiser.js";
 import { disposeParams } from "./models/params.js";
+import { checkImageShape } from "./models/unet-config.js";
 import { noise } from "./rng.js";
 import { sampleDdim } from "./samplers/ddim.js";
 import type { SamplerOptions } from "./samplers/run.js";
-import { decodeCheckpoint } from "./training/checkpoint.js";
+import { decodeCheckpoint, type DecodedCheckpoint } from "./training/checkpoint.js";
 import type { Labels } from "./types.js";
 
 /** What {@link Generator.sample} takes. */
@@ -26,11 +27,17 @@ export interface SampleOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What {@link loadGenerator} takes beside the file. */
+export interface LoadOptions {
+  /** [height, width, channels] of the images, for a checkpoint that says none, or for others than those. */
+  readonly imageShape?: readonly [number, number, number];
+}
+
 /** A model that draws images. */
 export interface Generator {
   /** The number of steps the model was trained for. */
   readonly steps: number;
-  /** [height, width, channels] of its images: the checkpoint's `imageShape`, or CIFAR-10's 32x32 if it has none. */
+  /** [height, width, channels] of its images: what {@link LoadOptions} said, or else the checkpoint's `imageShape`. */
   readonly imageShape: readonly [number, number, number];
   /** How many classes its labels may name; absent if it knows none. */
   readonly classes?: number;
@@ -44,9 +51,10 @@ export interface Generator {
  * A checkpoint as something that draws images, for those who only sample: its averaged weights where it has them, the
  * DDIM sampler (eta 0) at the number of steps it was trained for, and one noise stream per seed.
  *
- * @param bytes a checkpoint, see `encodeCheckpoint`
+ * @param source a checkpoint, see `encodeCheckpoint`: a Uint8Array or an ArrayBuffer
+ * @param options `imageShape` of the images, if the checkpoint has none or others are wanted
  * @returns a generator; the caller disposes it
- * @throws if the bytes are damaged or not a diffusion model's checkpoint. `sample` rejects if its options do not fit, or
+ * @throws if the bytes are damaged or not a diffusion model's checkpoint, or nobody says what shape the images have. `sample` rejects if its options do not fit, or
  *   after `dispose`
  * @example
  * ```ts
@@ -62,11 +70,13 @@ export interface Generator {
  * disposeParams(params);
  * ```
  */
-export function loadGenerator(bytes: Uint8Array): Generator {
-  const { network, params, ema, schedule, predictionType, steps, clip, ...rest } = decodeCheckpoint(bytes);
-  const { imageChannels, classes } = network.config;
-  const imageShape = rest.imageShape ?? ([32, 32, imageChannels] as const);
+export function loadGenerator(source: Uint8Array | ArrayBufferLike, options: LoadOptions = {}): Generator {
+  checkOptions(LOAD, options, { imageShape: true });
+  const checkpoint = decodeCheckpoint(source);
+  const { network, params, ema, schedule, predictionType, steps, clip } = checkpoint;
+  const { classes } = network.config;
   if (ema) disposeParams(params);
+  const imageShape = shapeOf(checkpoint, options);
   const weights = ema ?? params;
   const model = denoiser(network, weights, predictionType);
   let disposed = false;
@@ -87,3 +97,23 @@ export function loadGenerator(bytes: Uint8Array): Generator {
   }
   return { steps, imageShape, ...(classes === undefined ? {} : { classes }), sample, dispose };
 }
+
+const LOAD = "loadGenerator";
+
+/** What shape the images have. The weights are freed if nobody says, or if it is none for this network. */
+function shapeOf(
+  { network, params, ema, imageShape: stored }: DecodedCheckpoint,
+  { imageShape: given = stored }: LoadOptions,
+): readonly [number, number, number] {
+  try {
+    if (given === undefined) fail(LOAD, MISSING, "a checkpoint without");
+    checkImageShape(given, network.config, LOAD, "imageShape");
+    return given;
+  } catch (error) {
+    disposeParams(ema ?? params);
+    throw error;
+  }
+}
+
+const MISSING =
+  "an imageShape, in the checkpoint (encodeCheckpoint stores it) or in the options: { imageShape: [height, width, channels] }";

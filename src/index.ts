@@ -101,7 +101,7 @@ export {
   type StateDict,
   type StoredTensor,
 } from "./io/dtypes.js";
-export { decodeNpz, encodeNpz } from "./io/npz.js";
+export { decodeNpz, encodeNpz, type DecodeNpzOptions } from "./io/npz.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
 export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
@@ -109,7 +109,7 @@ export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.j
 export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
 export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
 export { inceptionFromTorch, type TorchInception } from "./io/torch-inception.js";
-export { loadGenerator, type Generator, type SampleOptions } from "./generator.js";
+export { loadGenerator, type Generator, type LoadOptions, type SampleOptions } from "./generator.js";
 export { gatherFeatures, type Features, type FeatureTensors } from "./metrics/features.js";
 export { frechetDistance } from "./metrics/frechet.js";
 export {

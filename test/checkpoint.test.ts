@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../src/io/safetensors.js";
 import { cloneParams, disposeParams } from "../src/models/params.js";
+import { resnet } from "../src/models/resnet.js";
 import { unet } from "../src/models/unet.js";
 import { createRng } from "../src/rng.js";
 import { discreteCosineSchedule } from "../src/schedules/table.js";
@@ -122,22 +124,27 @@ describe("checkpoints", () => {
   });
 
   it("hold an optimiser of either kind, before and after its first step", async () => {
-    const params = { w: tf.variable(tf.scalar(1)), mean: tf.variable(tf.scalar(2), false) };
+    const judge = resnet({ blocks: [1], width: 2, classes: 2 });
+    const params = judge.init(createRng(1));
+    const trainable = Object.entries(params).filter(([, w]) => w.trainable);
+    const grads = tf.tidy(() => Object.fromEntries(trainable.map(([name, w]) => [name, tf.onesLike(w)])));
     for (const make of [() => sgd({ learningRate: 1, momentum: 0.5 }), () => sgd({ learningRate: 1 })]) {
       const optimizer = make();
       for (let step = 0; step < 2; step++) {
         const state = await optimizer.state();
-        const loaded = decodeNetworkCheckpoint(await encodeCheckpoint({ network, params, optimizer: state }));
+        const file = await encodeCheckpoint({ network: judge, params, optimizer: state });
+        const loaded = decodeNetworkCheckpoint(file);
         const again = make();
         again.restore(loaded.optimizer!);
         expect((await again.state()).step).toBe(step);
-        expect(loaded.params.mean?.trainable).toBe(false);
-        optimizer.apply(params, { w: tf.scalar(1) });
+        expect(loaded.params["bn1.running_mean"]?.trainable).toBe(false);
+        optimizer.apply(params, grads);
         disposeParams(loaded.params);
         again.dispose();
       }
       optimizer.dispose();
     }
+    tf.dispose(grads);
     disposeParams(params);
   });
 
@@ -156,16 +163,46 @@ describe("checkpoints", () => {
       });
     }
     expect(loaded.optimizer?.slots.expAvg!["tail.2.bias"]?.dtype ?? "F32").toBe("F32");
-    const large = { w: tf.variable(tf.scalar(70000)) };
-    await expect(encodeCheckpoint({ network, params: large }, { dtype: "F16" })).rejects.toThrow(
-      'encodeCheckpoint: expected "w" within the range of F16, got 70000',
+    saved.params["head.bias"]!.assign(tf.fill([4], 70000));
+    await expect(encodeCheckpoint(saved, { dtype: "F16" })).rejects.toThrow(
+      'encodeCheckpoint: expected "head.bias" within the range of F16, got 70000',
     );
+    tf.disposeVariables();
+  });
+
+  it("hold NaN and infinities only if told to, and are read with them", async () => {
+    const saved = await midway();
+    const { expAvg } = saved.optimizer.slots;
+    const moments = Float32Array.of(0, 0, NaN);
+    const slots = {
+      ...saved.optimizer.slots,
+      expAvg: { ...expAvg, "tail.2.bias": { dtype: "F32", shape: [3], data: moments } },
+    } as const;
+    const broken = { ...saved, optimizer: { ...saved.optimizer, slots } };
+    const what = (name: string, part: string) =>
+      `encodeCheckpoint: expected finite numbers in "${name}" of ${part}, unless allowNonFinite is true, got `;
+    await expect(encodeCheckpoint(broken)).rejects.toThrow(
+      what("tail.2.bias", "expAvg") + "NaN at position 2.",
+    );
+    saved.ema["head.bias"]!.assign(tf.tensor1d([0, -Infinity, 0, 0]));
+    await expect(encodeCheckpoint(saved)).rejects.toThrow(
+      what("head.bias", "ema") + "-Infinity at position 1.",
+    );
+    saved.params["head.bias"]!.assign(tf.tensor1d([NaN, 0, 0, 0]));
+    await expect(encodeCheckpoint(saved)).rejects.toThrow(what("head.bias", "params") + "NaN at position 0.");
+    for (const dtype of ["F32", "F16"] as const) {
+      const again = decodeCheckpoint(await encodeCheckpoint(saved, { dtype, allowNonFinite: true }));
+      expect([...(await again.params["head.bias"]!.data())]).toEqual([NaN, 0, 0, 0]);
+      expect([...(await again.ema!["head.bias"]!.data())]).toEqual([0, -Infinity, 0, 0]);
+    }
     tf.disposeVariables();
   });
 
   it("are refused when parts do not belong together", async () => {
     const saved = await midway();
     const other = { w: tf.variable(tf.scalar(1)) };
+    const wider = unet({ ...network.config, channels: 8 });
+    const nested = (depth: number) => Array.from({ length: depth }).reduce((inner: unknown) => [inner], []);
     const cases: [object, string][] = [
       [{ ema: other }, "ema with the entries of params"],
       [
@@ -173,19 +210,44 @@ describe("checkpoints", () => {
         "the optimiser's expAvg with the entries of",
       ],
       [{ params: {} }, "at least one weight in params"],
-      [{ steps: 0 }, "steps to be a positive integer, got 0"],
+      [{ steps: 0 }, "steps to be a positive integer of at most 1000000, got 0"],
       [{ predictionType: "x1" }, "predictionType to be x0, eps or v, got x1"],
       [{ clip: "all" }, "clip to be true, false or x0"],
-      [{ imageShape: [8, 8] }, "imageShape to be [height, width, channels], got [8,8]"],
+      [{ steps: 1e9 }, "steps to be a positive integer of at most 1000000, got 1000000000"],
+      [{ steps: undefined }, "schedule, predictionType and steps, got 1 of them undefined"],
+      [{ schedule: undefined }, "schedule, predictionType and steps, got 1 of them undefined"],
+      [
+        { imageShape: [8, 8] },
+        "imageShape to be [height, width, channels] of at most 268435456 numbers, got [8,8]",
+      ],
+      [
+        { imageShape: [1e5, 1e5, 3] },
+        "imageShape to be [height, width, channels] of at most 268435456 numbers",
+      ],
+      [{ imageShape: [8, 8, 1] }, "imageShape to have 3 channels, got [8, 8, 1]"],
+      [{ network: { config: { type: "vit" } } }, "a type among unet, resnet, densenet, got vit"],
+      [{ network: wider }, 'params with the entries of the network, got "time_embedding'],
+      [
+        { params: { ...saved.params, w: other.w } },
+        'params with the entries of the network, got "w" [] which does not belong there',
+      ],
+      [{ imageshape: [8, 8, 3] }, "option imageShape, got imageshape"],
+      [{ extra: () => 1 }, "extra to be plain JSON, got a function"],
+      [{ extra: { when: Symbol("now") } }, "extra to be plain JSON, got "],
+      [{ extra: nested(100) }, "at most 100 levels of brackets in extra, got 101"],
+      [{ extra: nested(1e5) }, "extra to be plain JSON, got what JSON cannot hold (Maximum call stack"],
       [{ extra: { loss: NaN } }, "extra to be plain JSON, got NaN"],
       [{ rng: { identity: [1] } }, "rng to be a random state"],
       [{ step: -1 }, "step to be an integer >= 0"],
     ];
     for (const [part, message] of cases) {
       await expect(encodeCheckpoint({ ...saved, ...part }), message).rejects.toThrow(
-        `encodeCheckpoint: expected ${message}`,
+        message.startsWith("a type among") ? message : `encodeCheckpoint: expected ${message}`,
       );
     }
+    await expect(encodeCheckpoint(saved, { dtypes: "F16" } as never)).rejects.toThrow(
+      "encodeCheckpoint: expected option dtype, got dtypes",
+    );
     await expect(encodeCheckpoint(saved, { dtype: "F64" as "F32" })).rejects.toThrow(
       "dtype F32 or F16, got F64",
     );
@@ -234,13 +296,126 @@ describe("checkpoints", () => {
     tf.disposeVariables();
   });
 
-  it("of weights that are another network's than the config says do not run", async () => {
+  it("of weights that are another network's than the config says are refused", async () => {
     const saved = await midway();
-    const config = JSON.stringify({ ...network.config, channels: 8 });
-    const loaded = decodeCheckpoint(edit(await encodeCheckpoint(saved), { network: config }));
-    const zt = tf.ones<tf.Rank.R4>([1, 8, 8, 3]);
-    expect(() => loaded.network.apply(loaded.params, zt, [0.5])).toThrow("unet.apply: expected ");
-    zt.dispose();
+    const bytes = await encodeCheckpoint(saved);
+    const before = tf.memory().numTensors;
+    const config = (change: object) => ({ network: JSON.stringify({ ...network.config, ...change }) });
+    const cases: [Uint8Array, string][] = [
+      [edit(bytes, config({ channels: 8 })), "instead of [8, 32]"],
+      [edit(bytes, config({ blocks: 2 })), 'got no "downblocks.1.'],
+      [edit(bytes, config({ classes: 3 })), 'got no "y_embedding.weight" [3, 16]'],
+      [
+        edit(bytes, config({ multipliers: [1, 1], attention: [1] })),
+        'got no "downblocks.1.main.weight" [3, 3, 4, 4]',
+      ],
+      [edit(bytes, { imageShape: "[8,8,1]" }), "imageShape to have 3 channels, got [8, 8, 1]"],
+      [
+        edit(bytes, {}, (t) => (t["params/head.bias"] = { ...t["params/head.bias"]!, shape: [2, 2] })),
+        'params with the entries of the network, got "head.bias" [2, 2] instead of [4]',
+      ],
+    ];
+    for (const [data, message] of cases) {
+      expect(() => decodeCheckpoint(data), message).toThrow("decodeCheckpoint: expected ");
+      expect(() => decodeCheckpoint(data), message).toThrow(message);
+    }
+    const judge = JSON.stringify(resnet({ blocks: [1], width: 2, classes: 2 }).config);
+    expect(() => decodeNetworkCheckpoint(edit(bytes, { network: judge }))).toThrow(
+      'decodeNetworkCheckpoint: expected params with the entries of the network, got no "conv1.weight"',
+    );
+    expect(tf.memory().numTensors).toBe(before);
+    tf.disposeVariables();
+  });
+
+  it("whose numbers ask for more than there can be are refused at once", async () => {
+    const bytes = await encodeCheckpoint(await midway());
+    const huge = (change: object) =>
+      edit(bytes, { network: JSON.stringify({ ...network.config, ...change }) });
+    const cases: [Uint8Array, string][] = [
+      [
+        readFileSync("test/fixtures/checkpoints/meta-schedule-steps-1e9.safetensors"),
+        "at most 1000000 steps, got 1000000000",
+      ],
+      [
+        readFileSync("test/fixtures/checkpoints/meta-steps-1e9.safetensors"),
+        "steps to be a positive integer of at most 1000000, got 1000000000",
+      ],
+      [edit(bytes, { imageShape: "[100000,100000,3]" }), "at most 268435456 numbers, got [100000,100000,3]"],
+      [
+        edit(bytes, { schedule: `{"type":"table","alphaBars":[${"1,".repeat(1_000_001)}0]}` }),
+        "at most 1000000 values in schedule",
+      ],
+      [
+        edit(bytes, { extra: "[".repeat(1e5) + "]".repeat(1e5) }),
+        "at most 100 levels of brackets in extra, got 100000",
+      ],
+      [huge({ blocks: 500 }), "unet: expected at most 1000 blocks in all, got 1003"],
+      [huge({ blocks: 30, multipliers: Array(17).fill(1) }), "unet: expected at most 16 levels, got 17"],
+      [huge({ channels: 2 ** 40 }), "unet: expected a network of at most 2147483648 weights"],
+      [huge({ multipliers: [2 ** 50] }), "unet: expected a network of at most 2147483648 weights"],
+      [huge({ imageChannels: 1e9 }), "unet: expected a network of at most 2147483648 weights"],
+      [huge({ classes: 1e12 }), "unet: expected a network of at most 2147483648 weights"],
+      [huge({ attention: Array(1e5).fill(0) }), "unet: expected attention to be a list of levels"],
+    ];
+    for (const [data, message] of cases) {
+      const started = performance.now();
+      expect(() => decodeCheckpoint(data), message).toThrow(message);
+      expect(performance.now() - started, message).toBeLessThan(2000);
+    }
+    tf.disposeVariables();
+  });
+
+  it("with objects where words and numbers are expected are refused", async () => {
+    const bytes = await encodeCheckpoint(await midway());
+    const odd = [
+      '{"toString":1}',
+      '{"type":{"toString":1}}',
+      '{"__proto__":{"type":"unet"}}',
+      '"constructor"',
+      "[[]]",
+      "null",
+    ];
+    for (const key of [
+      "network",
+      "schedule",
+      "predictionType",
+      "steps",
+      "clip",
+      "imageShape",
+      "optimizer",
+      "step",
+      "rng",
+      "stage",
+      "statistics",
+    ]) {
+      for (const text of odd) {
+        if (key === "stage" && text === '"constructor"') continue; // any word is one
+        const loading = () => decodeCheckpoint(edit(bytes, { [key]: text }));
+        expect(loading, `${key} ${text}`).toThrow(
+          /^(decodeCheckpoint|scheduleFromConfig): expected [^]*, got [^]*\.$/,
+        );
+      }
+    }
+    for (const key of Object.keys(network.config)) {
+      for (const value of [{ toString: 1 }, [{ valueOf: 1 }], "constructor", "8", null]) {
+        const config = JSON.stringify({ ...network.config, [key]: value });
+        const loading = () => decodeCheckpoint(edit(bytes, { network: config }));
+        expect(loading, config).toThrow(/^(decodeCheckpoint|unet): expected [^]*, got [^]*\.$/);
+      }
+    }
+    const schedules = [
+      { type: "table", alphaBars: [{ toString: 1 }, "0"] },
+      { type: "table", alphaBars: ["1", "0"] },
+      { type: "cosine", s: { toString: 1 } },
+      { type: "discreteCosine", steps: "8", s: 0, maxBeta: 0.9 },
+      { type: "cosine", s: 0, tau: 1 },
+    ];
+    for (const config of schedules) {
+      const text = JSON.stringify(config);
+      expect(() => decodeCheckpoint(edit(bytes, { schedule: text })), text).toThrow(
+        /^[a-zA-Z]+: expected [^]*, got [^]*\.$/,
+      );
+    }
     tf.disposeVariables();
   });
 });

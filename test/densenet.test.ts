@@ -76,9 +76,9 @@ test("refuses options that cannot be, naming them", () => {
     "densenet: expected depth among 121, 169, 201, got 161.",
   );
   expect(wrong({ depth: 121, classes: 10, stem: 8 })).toThrow(
-    "densenet: expected options among depth, classes, imageChannels, got stem.",
+    "densenet: expected only the options depth, classes, imageChannels, got stem.",
   );
-  expect(wrong({ ...small, width: 2 })).toThrow(/densenet: expected options among .*, got width\./);
+  expect(wrong({ ...small, width: 2 })).toThrow(/densenet: expected only the options type, .*, got width\./);
   expect(wrong({ ...small, growth: 0 })).toThrow(
     "densenet: expected growth to be a positive integer, got 0.",
   );
@@ -86,6 +86,8 @@ test("refuses options that cannot be, naming them", () => {
   expect(wrong({ ...small, blocks: 3 })).toThrow(
     "densenet: expected blocks to list one number a stage, got 3.",
   );
+  expect(wrong({ ...small, blocks: [1001] })).toThrow("densenet: expected at most 1000 blocks, got 1001.");
+  expect(wrong({ ...small, growth: 1e9 })).toThrow("a network of at most 2147483648 weights, got ");
   expect(wrong({ ...small, type: "resnet" })).toThrow('densenet: expected type "densenet", got resnet.');
 });
 

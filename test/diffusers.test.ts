@@ -359,7 +359,7 @@ describe("refuses, by name,", () => {
     [schedulerFile, { thresholding: true }, /"thresholding" in scheduler_config.json to be false/],
     [schedulerFile, { beta_schedule: "exp" }, /beta_schedule among linear, .*got exp/],
     [schedulerFile, { prediction_type: "flow" }, /prediction_type among epsilon/],
-    [unetFile, { layers_per_block: 1e9 }, /at most 1000 blocks a level, got 1000000000/],
+    [unetFile, { layers_per_block: 1e9 }, /at most 1000 blocks in all, got 4000000004/],
     [schedulerFile, { num_train_timesteps: 1e9 }, /num_train_timesteps of at most 1000000, got 1000000000/],
     [schedulerFile, { num_train_timesteps: 0 }, /num_train_timesteps to be a positive integer/],
     [schedulerFile, { trained_betas: [0.1] }, /trained_betas to be 1000 numbers/],

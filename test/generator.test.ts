@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { loadGenerator } from "../src/generator.js";
+import { loadGenerator, type LoadOptions } from "../src/generator.js";
 import { denoiser } from "../src/models/denoiser.js";
 import { disposeParams } from "../src/models/params.js";
 import { unet } from "../src/models/unet.js";
@@ -67,18 +67,46 @@ describe("loadGenerator", () => {
     generator.dispose();
   });
 
-  it("draws 32x32 where the checkpoint says no shape", async () => {
-    const generator = loadGenerator(await encodeCheckpoint({ ...unsized, params }));
-    expect(generator.imageShape).toEqual([32, 32, 3]);
+  it("asks for the shape where the checkpoint says none", async () => {
+    const before = tf.memory().numTensors;
+    const bytes = await encodeCheckpoint({ ...unsized, params, ema });
+    expect(() => loadGenerator(bytes)).toThrow(
+      "loadGenerator: expected an imageShape, in the checkpoint (encodeCheckpoint stores it) or in the options: " +
+        "{ imageShape: [height, width, channels] }, got a checkpoint without.",
+    );
+    const given = (imageShape: unknown) => () => loadGenerator(bytes, { imageShape } as LoadOptions);
+    expect(given([8, 8, 1])).toThrow("loadGenerator: expected imageShape to have 3 channels, got [8, 8, 1]");
+    expect(given([8, 8])).toThrow(
+      "loadGenerator: expected imageShape to be [height, width, channels] of at most",
+    );
+    expect(given([1e5, 1e5, 3])).toThrow("of at most 268435456 numbers, got [100000,100000,3]");
+    expect(() => loadGenerator(bytes, { shape: [8, 8, 3] } as never)).toThrow(
+      "loadGenerator: expected only the options imageShape, got shape",
+    );
+    expect(tf.memory().numTensors).toBe(before);
+    const generator = loadGenerator(bytes.buffer, { imageShape: [8, 4, 3] });
+    expect(generator.imageShape).toEqual([8, 4, 3]);
     expect(generator.classes).toBeUndefined();
     const images = await generator.sample({ seeds: [1], steps: 1 });
-    expect(images.shape).toEqual([1, 32, 32, 3]);
+    expect(images.shape).toEqual([1, 8, 4, 3]);
     images.dispose();
     generator.dispose();
   });
 
+  it("keeps to an image's shape of one channel", async () => {
+    const grey = unet({ ...network.config, imageChannels: 1 });
+    const weights = grey.init(createRng(1));
+    const bytes = await encodeCheckpoint({ ...base, network: grey, params: weights, imageShape: [4, 6, 1] });
+    const generator = loadGenerator(bytes);
+    const images = await generator.sample({ seeds: [1] });
+    expect(images.shape).toEqual([1, 4, 6, 1]);
+    images.dispose();
+    generator.dispose();
+    disposeParams(weights);
+  });
+
   it("refuses what does not fit, without leaking", async () => {
-    const generator = loadGenerator(await encodeCheckpoint({ ...unsized, params }));
+    const generator = loadGenerator(await encodeCheckpoint({ ...base, params }));
     const before = tf.memory().numTensors;
     const shape = [8, 8, 3] as const;
     await expect(generator.sample({ seeds: [], shape })).rejects.toThrow("noise: expected at least one seed");

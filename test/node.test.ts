@@ -95,7 +95,8 @@ describe("reading checkpoints", () => {
     );
     await writeFile(path, "not a checkpoint");
     await expect(loadCheckpoint(path)).rejects.toThrow(
-      message + "decodeSafetensors: expected a header of at most",
+      message +
+        "decodeSafetensors: expected a safetensors file of at least 8 bytes, got text: not a checkpoint.",
     );
     await expect(loadNetworkCheckpoint(path)).rejects.toThrow(
       "loadNetworkCheckpoint: expected a checkpoint at",

@@ -68,12 +68,18 @@ test("refuses options that cannot be, naming them", () => {
   expect(wrong({ depth: 20, classes: 10 })).toThrow("resnet: expected depth among 18, 34, 50, got 20.");
   expect(wrong({ depth: 18 })).toThrow("resnet: expected classes to be a positive integer, got undefined.");
   expect(wrong({ depth: 18, classes: 10, width: 8 })).toThrow(
-    "resnet: expected options among depth, classes, imageChannels, got width.",
+    "resnet: expected only the options depth, classes, imageChannels, got width.",
   );
-  expect(wrong({ ...full, dropout: 1 })).toThrow(/resnet: expected options among .*, got dropout\./);
+  expect(wrong({ ...full, dropout: 1 })).toThrow(/resnet: expected only the options type, .*, got dropout\./);
   expect(wrong({ ...full, blocks: [] })).toThrow(
     "resnet: expected blocks to list one number a stage, got [].",
   );
+  expect(wrong({ ...full, blocks: Array(17).fill(1) })).toThrow(
+    "resnet: expected at most 16 stages, got 17.",
+  );
+  expect(wrong({ ...full, blocks: [500, 501] })).toThrow("resnet: expected at most 1000 blocks, got 1001.");
+  expect(wrong({ ...full, width: 2 ** 20 })).toThrow("a network of at most 2147483648 weights, got ");
+  expect(wrong(null as never)).toThrow("resnet: expected an object of options, got null.");
   expect(wrong({ ...full, blocks: [1, 0] })).toThrow(
     "every entry of blocks to be a positive integer, got 0.",
   );

@@ -113,6 +113,18 @@ describe("formulas", () => {
     expect(() => tableSchedule([1])).toThrow("tableSchedule: expected at least 2 alphaBars, got 1");
     expect(() => tableSchedule([1, NaN])).toThrow("every alphaBar in [0, 1], got NaN at entry 1");
     expect(() => tableSchedule([0.5, 0.6])).toThrow("never increase, got an increase at entry 1");
+    expect(() => discreteCosineSchedule(1e9)).toThrow(
+      "discreteCosineSchedule: expected at most 1000000 steps",
+    );
+    expect(discreteCosineSchedule(1e6).alphaBar(1)).toBeLessThan(1e-3);
+    expect(() => tableSchedule({ length: 1e9 })).toThrow("tableSchedule: expected at most 1000001 alphaBars");
+    const table = (alphaBars: unknown[]) => () => scheduleFromConfig({ type: "table", alphaBars } as never);
+    expect(table(["1", "0"])).toThrow("scheduleFromConfig: expected alphaBars to be an array of numbers");
+    expect(table([{ toString: 1 }, 0])).toThrow("alphaBars to be an array of numbers");
+    expect(() => scheduleFromConfig({ type: "cosine", s: 0, tau: 1 } as never)).toThrow(
+      "scheduleFromConfig: expected only the options type, s, got tau",
+    );
+    expect(() => scheduleFromConfig({ type: { toString: 1 } } as never)).toThrow("expected type cosine,");
     expect(() => scheduleFromConfig({ type: "cubic" } as never)).toThrow("scheduleFromConfig: expected type");
   });
 });
@@ -121,6 +133,7 @@ describe("times", () => {
   test("stepTimes falls from 1 to exactly 0", () => {
     expect(stepTimes(3)).toEqual([1, 2 / 3, 1 / 3, 0]);
     expect(() => stepTimes(0)).toThrow("stepTimes: expected steps to be a positive integer");
+    expect(() => stepTimes(1e9)).toThrow("stepTimes: expected at most 1000000 steps, got 1000000000.");
   });
 
   test("drawTimes covers i / steps from `first` on", () => {

@@ -254,7 +254,14 @@ describe("the config", () => {
   });
 
   it.each([
-    [{ chanels: 3 }, /unet: expected only the keys .*channels.*, got chanels/],
+    [{ blocks: 250, multipliers: [1, 1] }, /at most 1000 blocks in all, got 1004/],
+    [{ multipliers: Array(17).fill(1), attention: [] }, /at most 16 levels, got 17/],
+    [{ channels: 4e9 }, /a network of at most 2147483648 weights, got/],
+    [{ attention: Array(17).fill(0) }, /attention to be a list of levels/],
+    [{ dropout: "0.5" }, /dropout in \[0, 1\), got 0.5/],
+    [{ dropout: null }, /dropout in \[0, 1\), got null/],
+    [{ frequencyShift: { valueOf: 1 } }, /frequencyShift to be at least 0/],
+    [{ chanels: 3 }, /unet: expected option channels, got chanels/],
     [{ type: "resnet" }, /type to be "unet", got resnet/],
     [{ channels: 5, groups: 1 }, /channels to be even, got 5/],
     [{ channels: 0 }, /channels to be a positive integer, got 0/],
@@ -410,10 +417,7 @@ describe("apply", () => {
     const before = tf.memory().numTensors;
     const cases: [() => unknown, RegExp][] = [
       [() => network.apply(params, odd, [0.5]), /unet\.apply: expected height and width divisible by 2/],
-      [
-        () => network.apply(params, grey, [0.5]),
-        /zt to have 3 channels, got a tensor of shape \[1, 4, 4, 1\]/,
-      ],
+      [() => network.apply(params, grey, [0.5]), /zt to have 3 channels, got \[4, 4, 1\]/],
       [() => network.apply(params, zt.as3D(4, 4, 3) as never, [0.5]), /zt to be a tensor \[batch/],
       [() => network.apply(params, zt, [0.5, 0.5]), /1 times, one per sample, got 2 times/],
       [() => network.apply(params, zt, [1.5]), /every time in \[0, 1\], got 1.5/],

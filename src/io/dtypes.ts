@@ -1,4 +1,5 @@
 import { fail } from "../check.js";
+import { builtInOf } from "./bytes.js";
 
 /** How each stored type lies in memory. F16 and BF16 are kept as their 16 raw bits, BOOL as one byte. */
 export interface DTypeArrays {
@@ -58,7 +59,8 @@ export function isStoredTensor(value: unknown): value is StoredTensor {
   const { dtype, shape, data } = value as Partial<StoredTensor>;
   if (typeof dtype !== "string" || !Object.hasOwn(DTYPE_ARRAYS, dtype) || !Array.isArray(shape)) return false;
   const sized = shape.every(Number.isSafeInteger);
-  return sized && data instanceof DTYPE_ARRAYS[dtype] && data.length === sizeOf(shape as number[]);
+  const typed = builtInOf(data) === DTYPE_ARRAYS[dtype].name;
+  return sized && typed && data?.length === sizeOf(shape as number[]);
 }
 
 /** The number of elements of a tensor of this shape. */

@@ -1,14 +1,17 @@
-import { check, fail } from "../check.js";
+import { MOST } from "../bounds.js";
+import { check } from "../check.js";
+import { builtInOf, fileBytes } from "./bytes.js";
 import { DTYPE_ARRAYS, sizeOf, type DType, type StateDict, type StoredTensor } from "./dtypes.js";
+import { decodeUtf8, parseJson, scanJson } from "./json.js";
 
 // The format: https://github.com/huggingface/safetensors#format. An 8-byte little-endian header length, the header in
 // JSON, then the tensors' bytes without gaps. Numbers are little-endian, as on every platform that runs JavaScript.
 
-const MAX_HEADER = 100_000_000; // bytes: the limit of the reference implementation
-// About 140,000 tensors. A header of 100 MB that is all brackets and commas would take JSON.parse a minute and gigabytes.
-const MAX_VALUES = 1_000_000;
 const DECODE = "decodeSafetensors";
 const ENCODE = "encodeSafetensors";
+const HEADER = "the header";
+/** An entry of the header is an object with lists. */
+const LIMITS = { depth: 3 };
 
 interface Entry {
   readonly name: string;
@@ -21,12 +24,12 @@ interface Entry {
 /**
  * Reads a safetensors file. Nothing in the file is trusted: every offset, size and type is checked first.
  *
- * @param bytes the whole file
+ * @param source the whole file: a Uint8Array or an ArrayBuffer
  * @returns tensors by name, in an object without a prototype. Where the alignment allows it, `data` is a view of
- *   `bytes`, not a copy
- * @throws if the file is truncated or too long, the header is not valid or exceeds 100 MB or a million values (about
- *   140,000 tensors), its metadata are not text, a dtype is unknown, or tensors overlap, leave gaps, or do not have the number of bytes that their
- *   shape and dtype ask for
+ *   `source`, not a copy
+ * @throws if the file is truncated, too long, or a page or pointer in place of it; the header is not valid or exceeds 100 MB or
+ *   a million values (about 140,000 tensors), its metadata are not text, a dtype is unknown, or tensors overlap, leave
+ *   gaps, have more than 64 axes, or do not have the number of bytes that their shape and dtype ask for
  * @example
  * ```ts
  * import { decodeSafetensors, encodeSafetensors } from "cfd-distill";
@@ -35,8 +38,8 @@ interface Entry {
  * console.log(tensors["weight"]?.data); // Float32Array [1, 2]
  * ```
  */
-export function decodeSafetensors(bytes: Uint8Array): StateDict {
-  const { header, start } = readHeader(bytes);
+export function decodeSafetensors(source: Uint8Array | ArrayBufferLike): StateDict {
+  const { bytes, header, start } = readHeader(source);
   readMetadata(header);
   const entries = Object.entries(header)
     .filter(([name]) => name !== "__metadata__")
@@ -50,7 +53,7 @@ export function decodeSafetensors(bytes: Uint8Array): StateDict {
 /**
  * Reads the free text that a safetensors file carries beside its tensors.
  *
- * @param bytes the whole file
+ * @param source the whole file: a Uint8Array or an ArrayBuffer
  * @returns text by key, in an object without a prototype; empty if the file has none
  * @throws if the header is not valid, or that is not text
  * @example
@@ -60,13 +63,13 @@ export function decodeSafetensors(bytes: Uint8Array): StateDict {
  * console.log(safetensorsMetadata(bytes)["author"]); // "me"
  * ```
  */
-export function safetensorsMetadata(bytes: Uint8Array): Record<string, string> {
-  return readMetadata(readHeader(bytes).header);
+export function safetensorsMetadata(source: Uint8Array | ArrayBufferLike): Record<string, string> {
+  return readMetadata(readHeader(source).header);
 }
 
 function readMetadata(header: Readonly<Record<string, unknown>>): Record<string, string> {
   const metadata = Object.create(null) as Record<string, string>;
-  const { __metadata__: members = {} } = header;
+  const members = header.__metadata__ ?? {}; // null is what some writers put for none
   check(isObject(members), DECODE, "__metadata__ to be an object of strings", members);
   for (const [key, value] of Object.entries(members)) {
     check(typeof value === "string", DECODE, `__metadata__ "${key}" to be a string`, value);
@@ -105,10 +108,10 @@ export function encodeSafetensors(
     header.set(name, { dtype, shape, data_offsets: [begin, end] });
   }
   const text = stringify(header);
-  scanJson(text, ENCODE);
+  scanJson(text, ENCODE, HEADER, LIMITS);
   const json = toBytes(text);
   const length = Math.ceil(json.length / 8) * 8;
-  check(length <= MAX_HEADER, ENCODE, `a header of at most ${MAX_HEADER} bytes`, length);
+  check(length <= MOST.headerBytes, ENCODE, `a header of at most ${MOST.headerBytes} bytes`, length);
   const bytes = new Uint8Array(8 + length + end).fill(0x20, 8, 8 + length);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
   bytes.set(json, 8);
@@ -120,62 +123,18 @@ export function encodeSafetensors(
   return bytes;
 }
 
-function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
-  check(bytes instanceof Uint8Array, DECODE, "a Uint8Array", bytes);
+function readHeader(source: unknown) {
+  const bytes = fileBytes(DECODE, "a safetensors file of at least 8 bytes", source);
   check(bytes.length >= 8, DECODE, "a safetensors file of at least 8 bytes", `${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  check(length <= MAX_HEADER, DECODE, `a header of at most ${MAX_HEADER} bytes`, length);
+  check(length <= MOST.headerBytes, DECODE, `a header of at most ${MOST.headerBytes} bytes`, length);
   const start = 8 + length;
   check(start <= bytes.length, DECODE, `a header of ${length} bytes`, `a file of ${bytes.length} bytes`);
-  const header = parseJson(bytes.subarray(8, start));
-  return { header, start };
-}
-
-function parseJson(bytes: Uint8Array): Record<string, unknown> {
-  const text = inJson(() => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
-  const members = scanJson(text, DECODE);
-  const header = inJson(() => JSON.parse(text) as unknown);
+  const text = decodeUtf8(bytes.subarray(8, start), DECODE, HEADER);
+  const header = parseJson(text, DECODE, HEADER, LIMITS);
   check(isObject(header) && text.startsWith("{"), DECODE, "the header to be a JSON object", text);
-  check(members === countKeys(header), DECODE, "every name only once", "a repeated name");
-  return header as Record<string, unknown>;
-}
-
-function inJson<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    return fail(DECODE, "a header in JSON", error instanceof Error ? error.message : error);
-  }
-}
-
-/**
- * Bounds what parsing a text can cost, before it is parsed, and counts its members: repeated ones too, of which
- * JSON.parse silently keeps the last.
- */
-function scanJson(json: string, where: string): number {
-  let [members, values, level, depth] = [0, 1, 0, 0];
-  let quoted = false;
-  for (let i = 0; i < json.length; i++) {
-    const character = json[i]!;
-    if (quoted && character === "\\") i++;
-    else if (character === '"') quoted = !quoted;
-    else if (quoted) continue;
-    else if (character === ":") members++;
-    else if (character === ",") values++;
-    else if (character === "{" || character === "[") depth = Math.max(depth, ++level);
-    else if (character === "}" || character === "]") level--;
-  }
-  check(depth <= 3, where, "at most 3 levels of brackets in the header", depth);
-  check(values <= MAX_VALUES, where, `at most ${MAX_VALUES} values in the header`, values);
-  return members;
-}
-
-function countKeys(value: unknown): number {
-  if (typeof value !== "object" || value === null) return 0;
-  const members: unknown[] = Object.values(value);
-  const own = Array.isArray(value) ? 0 : members.length;
-  return members.reduce((sum: number, member) => sum + countKeys(member), own);
+  return { bytes, header: header as Record<string, unknown>, start };
 }
 
 function readEntry(name: string, value: unknown): Entry {
@@ -184,6 +143,7 @@ function readEntry(name: string, value: unknown): Entry {
   const known = typeof dtype === "string" && Object.hasOwn(DTYPE_ARRAYS, dtype);
   check(known, DECODE, `the dtype of "${name}" among ${Object.keys(DTYPE_ARRAYS).join(", ")}`, dtype);
   check(isShape(shape), DECODE, `the shape of "${name}" to be a list of sizes`, shape);
+  check(shape.length <= MOST.axes, DECODE, `at most ${MOST.axes} axes of "${name}"`, shape.length);
   const isRange = isSizes(offsets) && offsets.length === 2;
   check(isRange, DECODE, `data_offsets of "${name}" to be [begin, end]`, offsets);
   const [begin, end] = offsets as [number, number];
@@ -230,8 +190,8 @@ function checkStored(name: string, tensor: StoredTensor): void {
   const known = isObject(tensor) && Object.hasOwn(DTYPE_ARRAYS, tensor.dtype);
   check(known, ENCODE, `"${name}" to have a dtype among ${Object.keys(DTYPE_ARRAYS).join(", ")}`, tensor);
   const { dtype, shape, data } = tensor;
-  const ArrayType = DTYPE_ARRAYS[dtype];
-  check(data instanceof ArrayType, ENCODE, `"${name}" (${dtype}) to hold a ${ArrayType.name}`, typeof data);
+  const array = DTYPE_ARRAYS[dtype].name;
+  check(builtInOf(data) === array, ENCODE, `"${name}" (${dtype}) to hold a ${array}`, builtInOf(data));
   check(isShape(shape), ENCODE, `the shape of "${name}" to be a list of sizes`, shape);
   const what = `${sizeOf(shape)} elements in "${name}", [${shape.join(", ")}]`;
   check(data.length === sizeOf(shape), ENCODE, what, data.length);

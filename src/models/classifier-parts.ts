@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { MOST } from "../bounds.js";
 import { check, checkImages, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
 import { pixelMean } from "./channelwise.js";
@@ -60,18 +61,16 @@ export function checkKeys(options: object, known: readonly string[], where: stri
   check(unknown === undefined, where, `options among ${known.join(", ")}`, unknown);
 }
 
-/** From a damaged file, more would take for ever. */
-const MOST_BLOCKS = 1000;
-
 /** Throws unless `blocks` lists a positive number of blocks for one stage or more. */
 export function checkBlocks(blocks: readonly number[], where: string): void {
   check(Array.isArray(blocks) && blocks.length > 0, where, "blocks to list one number a stage", blocks);
+  check(blocks.length <= MOST.levels, where, `at most ${MOST.levels} stages`, blocks.length);
   let total = 0;
   for (const count of blocks) {
     checkPositiveInteger(count, where, "every entry of blocks");
     total += count;
   }
-  check(total <= MOST_BLOCKS, where, `at most ${MOST_BLOCKS} blocks`, total);
+  check(total <= MOST.blocks, where, `at most ${MOST.blocks} blocks`, total);
 }
 
 /** The stage counts of a published `depth`. */

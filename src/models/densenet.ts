@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
 import { batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
   blocksOfDepth,
   checkBlocks,
   checkClassifierInput,
-  checkKeys,
   convSpec,
   head,
   headSpecs,
@@ -16,7 +15,7 @@ import {
 import { kaimingNormal } from "./initialisers.js";
 import { conv2d } from "./layers.js";
 import type { ApplyOptions, ClassifierNetwork } from "./network.js";
-import { checkParams, initParams, type ParamSpecs } from "./params.js";
+import { boundedSpecs, checkParams, initParams, type ParamSpecs } from "./params.js";
 
 /** A DenseNet-BC, written out. Between two blocks a transition halves channels and size. */
 export interface DenseNetConfig {
@@ -115,7 +114,8 @@ export function densenetSpecs(config: DenseNetConfig): ParamSpecs {
     parts.push(conv(`${block.transition}.conv`, 1, width, halved));
     width = halved;
   }
-  return mergeSpecs([...parts, batchNormSpecs("final_norm", width), headSpecs(width, classes)]);
+  const all = [...parts, batchNormSpecs("final_norm", width), headSpecs(width, classes)];
+  return boundedSpecs(mergeSpecs(all), "densenet");
 }
 
 interface Block {
@@ -160,18 +160,32 @@ function forward(config: DenseNetConfig, params: Params, images: tf.Tensor4D, op
   return head(h, params);
 }
 
-const KEYS = ["type", "growth", "blocks", "stem", "classes", "imageChannels"] as const;
+const PARTS = {
+  type: true,
+  growth: true,
+  blocks: true,
+  stem: true,
+  classes: true,
+  imageChannels: true,
+} as const;
+type Published = Extract<DenseNetOptions, { readonly depth: number }>;
 
 function complete(options: DenseNetOptions): DenseNetConfig {
+  check(
+    typeof options === "object" && (options as unknown) !== null,
+    "densenet",
+    "an object of options",
+    options,
+  );
   const explicit = options as Partial<DenseNetConfig> & { depth?: number };
   const { depth, imageChannels = 3 } = explicit;
   const classes = explicit.classes!;
   if (depth !== undefined) {
-    checkKeys(options, ["depth", "classes", "imageChannels"], "densenet");
+    checkOptions("densenet", options as Published, { depth: true, classes: true, imageChannels: true });
     const blocks = blocksOfDepth(depth, DEPTHS, "densenet");
     return checked({ type: "densenet", growth: 32, blocks, stem: 64, classes, imageChannels });
   }
-  checkKeys(options, KEYS, "densenet");
+  checkOptions("densenet", options as DenseNetConfig, PARTS);
   const { type = "densenet" } = explicit;
   const [growth, blocks, stem] = [explicit.growth!, explicit.blocks!, explicit.stem!];
   return checked({ type, growth, blocks, stem, classes, imageChannels });

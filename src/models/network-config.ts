@@ -1,9 +1,11 @@
 import { check, fail } from "../check.js";
-import { densenet, type DenseNet, type DenseNetConfig } from "./densenet.js";
+import { densenet, densenetSpecs, type DenseNet, type DenseNetConfig } from "./densenet.js";
 import type { NetworkConfigBase } from "./network.js";
-import { resnet, type ResNet, type ResNetConfig } from "./resnet.js";
+import type { ParamSpecs } from "./params.js";
+import { resnet, resnetSpecs, type ResNet, type ResNetConfig } from "./resnet.js";
 import { unet, type Unet } from "./unet.js";
 import type { UnetConfig } from "./unet-config.js";
+import { unetSpecs } from "./unet-plan.js";
 
 /**
  * Makes the network again that a config describes, as a checkpoint does.
@@ -34,5 +36,17 @@ export function networkFromConfig(config: NetworkConfigBase): Unet | ResNet | De
       return densenet(config as DenseNetConfig);
     default:
       return fail("networkFromConfig", "a type among unet, resnet, densenet", config.type);
+  }
+}
+
+/** Names and shapes of all weights of the network with this complete config; none of them is made. */
+export function specsOf(config: UnetConfig | ResNetConfig | DenseNetConfig): ParamSpecs {
+  switch (config.type) {
+    case "unet":
+      return unetSpecs(config);
+    case "resnet":
+      return resnetSpecs(config);
+    case "densenet":
+      return densenetSpecs(config);
   }
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
@@ -11,6 +12,14 @@ export interface ParamSpec {
 
 /** All weights of a network by name: `init`, the parameter count and the check of foreign weights derive from it. */
 export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
+
+/** The specs themselves, unless they ask for more weights than anything here can hold. */
+export function boundedSpecs(specs: ParamSpecs, where: string): ParamSpecs {
+  const sizes = Object.values(specs).map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+  const weights = sizes.reduce((sum, size) => sum + size, 0);
+  check(weights <= MOST.weights, where, `a network of at most ${MOST.weights} weights`, weights);
+  return specs;
+}
 
 /** The parameter `name`, or an error that names it. */
 export function param(params: Params, name: string): tf.Variable {

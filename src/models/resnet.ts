@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
 import { batchNorm, batchNormAddRelu, batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
   blocksOfDepth,
   checkBlocks,
   checkClassifierInput,
-  checkKeys,
   convSpec,
   head,
   headSpecs,
@@ -16,7 +15,7 @@ import {
 import { kaimingNormalFanOut } from "./initialisers.js";
 import { conv2d } from "./layers.js";
 import type { ApplyOptions, ClassifierNetwork } from "./network.js";
-import { checkParams, initParams, type ParamSpecs } from "./params.js";
+import { boundedSpecs, checkParams, initParams, type ParamSpecs } from "./params.js";
 
 /** A ResNet, written out. Stage i has `blocks[i]` blocks of `width` * 2^i channels; from the second on it halves the size. */
 export interface ResNetConfig {
@@ -100,12 +99,13 @@ export function resnetSpecs(config: ResNetConfig): ParamSpecs {
   const blocks = blocksOf(config);
   const conv = (name: string, size: number, widthIn: number, widthOut: number) =>
     convSpec(name, [size, widthIn, widthOut], kaimingNormalFanOut);
-  return {
+  const specs = {
     ...conv("conv1", 3, config.imageChannels, config.width),
     ...batchNormSpecs("bn1", config.width),
     ...mergeSpecs(blocks.map((block) => blockSpecs(block, config, conv))),
     ...headSpecs(blocks.at(-1)!.widthOut, config.classes),
   };
+  return boundedSpecs(specs, "resnet");
 }
 
 interface Block {
@@ -200,19 +200,34 @@ function padChannels(h: tf.Tensor4D, width: number): tf.Tensor4D {
   return tf.pad(subsampled, [[0, 0], [0, 0], [0, 0], [border, border]]); // prettier-ignore
 }
 
-const KEYS = ["type", "blocks", "width", "bottleneck", "shortcut", "classes", "imageChannels"] as const;
+const PARTS = {
+  type: true,
+  blocks: true,
+  width: true,
+  bottleneck: true,
+  shortcut: true,
+  classes: true,
+  imageChannels: true,
+} as const;
+type Published = Extract<ResNetOptions, { readonly depth: number }>;
 
 function complete(options: ResNetOptions): ResNetConfig {
+  check(
+    typeof options === "object" && (options as unknown) !== null,
+    "resnet",
+    "an object of options",
+    options,
+  );
   const explicit = options as Partial<ResNetConfig> & { depth?: number };
   const { depth, imageChannels = 3 } = explicit;
   const classes = explicit.classes!;
   if (depth !== undefined) {
-    checkKeys(options, ["depth", "classes", "imageChannels"], "resnet");
+    checkOptions("resnet", options as Published, { depth: true, classes: true, imageChannels: true });
     const blocks = blocksOfDepth(depth, DEPTHS, "resnet");
     const parts = { blocks, width: 64, bottleneck: depth === 50, shortcut: "projection" } as const;
     return checked({ type: "resnet", ...parts, classes, imageChannels });
   }
-  checkKeys(options, KEYS, "resnet");
+  checkOptions("resnet", options as ResNetConfig, PARTS);
   const { type = "resnet", bottleneck = false, shortcut = "projection" } = explicit;
   const [blocks, width] = [explicit.blocks!, explicit.width!];
   return checked({ type, blocks, width, bottleneck, shortcut, classes, imageChannels });

@@ -1,4 +1,5 @@
-import { check, checkPositiveInteger } from "../check.js";
+import { MOST } from "../bounds.js";
+import { check, checkOptions, checkPositiveInteger } from "../check.js";
 
 /** What {@link unet} takes. Widths are `channels * multipliers[level]`; level 0 has the full resolution. */
 export interface UnetOptions {
@@ -39,55 +40,42 @@ export interface UnetConfig extends Required<Omit<UnetOptions, "classes" | "head
   readonly headWidth?: number;
 }
 
-const KEYS: readonly string[] = [
-  "type",
-  "channels",
-  "multipliers",
-  "attention",
-  "blocks",
-  "timeScale",
-  "dropout",
-  "classes",
-  "imageChannels",
-  "groups",
-  "epsilon",
-  "headWidth",
-  "halvingPadding",
-  "timeOffset",
-  "frequencyShift",
-] satisfies (keyof UnetConfig)[];
+const OPTIONS = {
+  type: true,
+  channels: true,
+  multipliers: true,
+  attention: true,
+  blocks: true,
+  timeScale: true,
+  dropout: true,
+  classes: true,
+  imageChannels: true,
+  groups: true,
+  epsilon: true,
+  headWidth: true,
+  halvingPadding: true,
+  timeOffset: true,
+  frequencyShift: true,
+} as const;
 
 /** The complete config, or an error naming the field that cannot be. */
 export function unetConfig(options: UnetOptions): UnetConfig {
-  check(typeof options === "object" && options !== null, "unet", "a config object", options);
-  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
-  check(unknown === undefined, "unet", `only the keys ${KEYS.join(", ")}`, unknown);
+  checkOptions("unet", options, OPTIONS);
+  const { channels, multipliers, attention, blocks, timeScale, classes, headWidth } = options;
+  const { type = "unet", dropout = 0, imageChannels = 3, groups = 32, epsilon = 1e-5 } = options;
+  const { halvingPadding = "both", timeOffset = 0, frequencyShift = 0 } = options;
   const config: UnetConfig = {
-    type: options.type ?? "unet",
-    channels: options.channels,
-    multipliers: options.multipliers,
-    attention: options.attention,
-    blocks: options.blocks,
-    timeScale: options.timeScale,
-    dropout: options.dropout ?? 0,
-    ...(options.classes === undefined ? {} : { classes: options.classes }),
-    imageChannels: options.imageChannels ?? 3,
-    groups: options.groups ?? 32,
-    epsilon: options.epsilon ?? 1e-5,
-    ...(options.headWidth === undefined ? {} : { headWidth: options.headWidth }),
-    halvingPadding: options.halvingPadding ?? "both",
-    timeOffset: options.timeOffset ?? 0,
-    frequencyShift: options.frequencyShift ?? 0,
+    ...{ type, channels, multipliers, attention, blocks, timeScale, dropout },
+    ...(classes === undefined ? {} : { classes }),
+    ...{ imageChannels, groups, epsilon },
+    ...(headWidth === undefined ? {} : { headWidth }),
+    ...{ halvingPadding, timeOffset, frequencyShift },
   };
   checkSizes(config);
   checkDetails(config);
   checkLevels(config);
   return { ...config, multipliers: [...config.multipliers], attention: [...config.attention] };
 }
-
-// From a damaged file, more would take for ever.
-const MOST_BLOCKS = 1000;
-const MOST_LEVELS = 16;
 
 function checkSizes(config: UnetConfig): void {
   const { type, channels, timeScale, dropout, classes } = config;
@@ -96,10 +84,8 @@ function checkSizes(config: UnetConfig): void {
     checkPositiveInteger(config[key], "unet", key);
   }
   check(channels % 2 === 0, "unet", "channels to be even", channels);
-  const { blocks } = config;
-  check(blocks <= MOST_BLOCKS, "unet", `at most ${MOST_BLOCKS} blocks a level`, blocks);
   check(Number.isFinite(timeScale) && timeScale > 0, "unet", "timeScale to be a positive number", timeScale);
-  check(dropout >= 0 && dropout < 1, "unet", "dropout in [0, 1)", dropout);
+  check(Number.isFinite(dropout) && dropout >= 0 && dropout < 1, "unet", "dropout in [0, 1)", dropout);
   if (classes !== undefined) checkPositiveInteger(classes, "unet", "classes");
 }
 
@@ -116,20 +102,26 @@ function checkDetails(config: UnetConfig): void {
   check(Number.isFinite(timeOffset), "unet", "timeOffset to be a number", timeOffset);
   const half = config.channels / 2;
   const spread = `frequencyShift to be at least 0 and below channels / 2, ${half}`;
-  check(frequencyShift >= 0 && frequencyShift < half, "unet", spread, frequencyShift);
+  const inside = Number.isFinite(frequencyShift) && frequencyShift >= 0 && frequencyShift < half;
+  check(inside, "unet", spread, frequencyShift);
 }
 
-function checkLevels({ channels, multipliers, attention, groups, headWidth = 1 }: UnetConfig): void {
+function checkLevels(config: UnetConfig): void {
+  const { channels, multipliers, attention, blocks, groups, headWidth = 1 } = config;
   const expected = "multipliers to be a list of positive integers";
   check(Array.isArray(multipliers) && multipliers.length > 0, "unet", expected, multipliers);
-  check(multipliers.length <= MOST_LEVELS, "unet", `at most ${MOST_LEVELS} levels`, multipliers.length);
+  const levels = multipliers.length;
+  check(levels <= MOST.levels, "unet", `at most ${MOST.levels} levels`, levels);
+  const all = levels * (2 * blocks + 1) + 2; // down, up and in the middle
+  check(all <= MOST.blocks, "unet", `at most ${MOST.blocks} blocks in all`, all);
   for (const multiplier of multipliers) {
     checkPositiveInteger(multiplier, "unet", "every multiplier");
     const width = channels * multiplier;
     check(width % groups === 0, "unet", `groups (${groups}) to divide every width`, `width ${width}`);
   }
   check(channels % groups === 0, "unet", `groups (${groups}) to divide channels`, channels);
-  check(Array.isArray(attention), "unet", "attention to be a list of levels", attention);
+  const isList = Array.isArray(attention) && attention.length <= MOST.levels;
+  check(isList, "unet", "attention to be a list of levels", attention);
   const isLevel = (level: number) => Number.isInteger(level) && level >= 0 && level < multipliers.length;
   const distinct = new Set(attention).size === attention.length;
   const valid = distinct && attention.every(isLevel);
@@ -143,4 +135,31 @@ function checkLevels({ channels, multipliers, attention, groups, headWidth = 1 }
       `level ${level}`,
     );
   }
+}
+
+/** What {@link isImageShape} holds for, in words. */
+export const IMAGE_SHAPE = `[height, width, channels] of at most ${MOST.pixels} numbers`;
+
+/** Whether a value is a shape that an image can have. */
+export function isImageShape(value: unknown): value is readonly [number, number, number] {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const sizes = value as unknown[];
+  const positive = sizes.every((size) => Number.isSafeInteger(size) && (size as number) > 0);
+  return positive && (sizes as number[]).reduce((product, size) => product * size, 1) <= MOST.pixels;
+}
+
+/** Throws unless images of this shape can go through the network; `name` is what has the shape. */
+export function checkImageShape(
+  shape: readonly number[],
+  { multipliers, imageChannels }: Pick<UnetConfig, "multipliers" | "imageChannels">,
+  where: string,
+  name: string,
+): void {
+  check(isImageShape(shape), where, `${name} to be ${IMAGE_SHAPE}`, shape);
+  const [height, width, channels] = shape;
+  const got = `[${shape.join(", ")}]`;
+  check(channels === imageChannels, where, `${name} to have ${imageChannels} channels`, got);
+  const unit = 2 ** (multipliers.length - 1);
+  const divisible = height % unit === 0 && width % unit === 0;
+  check(divisible, where, `height and width divisible by ${unit} in ${name}`, got);
 }

@@ -1,5 +1,5 @@
 import { torchUniform, ones, xavierUniform, zeros } from "./initialisers.js";
-import type { ParamSpec, ParamSpecs } from "./params.js";
+import { boundedSpecs, type ParamSpec, type ParamSpecs } from "./params.js";
 import type { UnetConfig } from "./unet-config.js";
 
 /** One step of the U-Net, by the name its weights start with. */
@@ -71,7 +71,7 @@ export function unetSpecs(config: UnetConfig): ParamSpecs {
   const { down, middle, up } = unetPlan(config);
   const embedding = 4 * channels;
   const last = channels * multipliers[0]!;
-  return {
+  const specs = {
     ...dense("time_embedding.timembedding.1", channels, embedding),
     ...dense("time_embedding.timembedding.3", embedding, embedding),
     ...(classes === undefined ? {} : labelEmbedding(classes, embedding)),
@@ -83,6 +83,7 @@ export function unetSpecs(config: UnetConfig): ParamSpecs {
     ...norm("tail.0", last),
     ...convolution("tail.2", 3, last, imageChannels, NEARLY_ZERO),
   };
+  return boundedSpecs(specs, "unet");
 }
 
 const NEARLY_ZERO = 1e-5;

@@ -9,7 +9,7 @@ import type { ApplyOptions, DenoiserInput, Network } from "./network.js";
 import { checkParams, initParams } from "./params.js";
 import { recompute } from "./recompute.js";
 import { timeEmbedding } from "./time-embedding.js";
-import { unetConfig, type UnetConfig, type UnetOptions } from "./unet-config.js";
+import { checkImageShape, unetConfig, type UnetConfig, type UnetOptions } from "./unet-config.js";
 import { unetPlan, unetSpecs, type UnetPlan, type UnetStep } from "./unet-plan.js";
 
 /** A U-Net takes its labels or leaves them out, also before the options: `apply(params, zt, times, { train })`. */
@@ -174,12 +174,9 @@ function embed(params: Params, times: Times, labels: Labels | undefined, config:
   });
 }
 
-function checkInput(zt: tf.Tensor4D, { multipliers, imageChannels }: UnetConfig): void {
+function checkInput(zt: tf.Tensor4D, config: UnetConfig): void {
   checkImages(zt, WHERE, "zt");
-  const [, height, width, channels] = zt.shape;
-  check(channels === imageChannels, WHERE, `zt to have ${imageChannels} channels`, zt);
-  const unit = 2 ** (multipliers.length - 1);
-  check(height % unit === 0 && width % unit === 0, WHERE, `height and width divisible by ${unit}`, zt);
+  checkImageShape(zt.shape.slice(1), config, WHERE, "zt");
 }
 
 function checkClasses(labels: Labels | undefined, batch: number, classes: number | undefined): void {

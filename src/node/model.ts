@@ -26,7 +26,7 @@ export interface ModelCard {
  * @param checkpoint the model, as `encodeCheckpoint` takes it; leave out the optimiser to ship
  * @param card what the README says
  * @param options `dtype` "F16" halves the weights
- * @throws (rejects) if the card is not complete or `samples` no PNG, before anything is written; if the disk refuses
+ * @throws (rejects) if the card is not complete, `samples` no PNG or the checkpoint has no imageShape, before anything is written; if the disk refuses
  * @example
  * ```ts
  * import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -39,7 +39,8 @@ export interface ModelCard {
  * const folder = await mkdtemp(join(tmpdir(), "cfd-"));
  * const model = { network, params, schedule: discreteCosineSchedule(8), predictionType: "x0", steps: 1 } as const;
  * const description = "Untrained: it draws grey.";
- * await saveModel(folder, model, { name: "Nothing yet", description, license: "mit", numbers: { "network calls": 1 } });
+ * const drawing = { ...model, imageShape: [8, 8, 3] } as const;
+ * await saveModel(folder, drawing, { name: "Nothing yet", description, license: "mit", numbers: { "network calls": 1 } });
  * console.log((await readFile(join(folder, "README.md"), "utf8")).includes("Nothing yet")); // true
  * await rm(folder, { recursive: true });
  * disposeParams(params);
@@ -56,6 +57,13 @@ export async function saveModel(
     check(typeof card[key] === "string" && card[key].trim() !== "", where, `a ${key} in the card`, card[key]);
   }
   const { samples } = card;
+  const { imageShape } = checkpoint;
+  check(
+    imageShape !== undefined,
+    where,
+    "an imageShape in the checkpoint, which loadGenerator asks for",
+    imageShape,
+  );
   if (samples !== undefined && !isPng(samples)) fail(where, "samples to be the bytes of a PNG", "others");
   const readme = readmeOf(checkpoint, card);
   const weights = await encodeCheckpoint(checkpoint, options);

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
+import { MOST } from "../bounds.js";
 import { check } from "../check.js";
 
-const LIMIT = 2 ** 32; // an array of Node 20 ends there
 const PIECE = 2 ** 30;
 
 /** The bytes of a file, read in pieces: Node's own `readFile` refuses more than 2 GiB. Its errors are Node's. */
@@ -9,7 +9,7 @@ export async function readWhole(path: string, where: string, piece = PIECE): Pro
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    check(size <= LIMIT, where, `a file of at most ${LIMIT} bytes at ${path}`, size);
+    check(size <= MOST.fileBytes, where, `a file of at most ${MOST.fileBytes} bytes at ${path}`, size);
     const bytes = new Uint8Array(size);
     for (let at = 0; at < size;) {
       const { bytesRead } = await file.read(bytes, at, Math.min(piece, size - at));

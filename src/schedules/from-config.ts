@@ -1,4 +1,4 @@
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail } from "../check.js";
 import { cosineSchedule } from "./cosine.js";
 import { linearSchedule } from "./linear.js";
 import type { NoiseSchedule, ScheduleConfig } from "./schedule.js";
@@ -23,19 +23,28 @@ export function scheduleFromConfig(config: ScheduleConfig): NoiseSchedule {
   check(typeof config === "object" && config !== null, where, "a schedule's config", config);
   switch (config.type) {
     case "cosine":
+      checkOptions(where, config, { type: true, s: true });
       return cosineSchedule({ s: config.s });
     case "linear":
+      checkOptions(where, config, { type: true, betaMin: true, betaMax: true });
       return linearSchedule({ betaMin: config.betaMin, betaMax: config.betaMax });
     case "sigmoid":
+      checkOptions(where, config, { type: true, start: true, end: true, tau: true });
       return sigmoidSchedule({ start: config.start, end: config.end, tau: config.tau });
     case "discreteCosine":
+      checkOptions(where, config, { type: true, steps: true, s: true, maxBeta: true });
       return discreteCosineSchedule(config.steps, { s: config.s, maxBeta: config.maxBeta });
     case "table":
-      check(Array.isArray(config.alphaBars), where, "alphaBars to be an array", config.alphaBars);
+      checkOptions(where, config, { type: true, alphaBars: true });
+      check(isNumbers(config.alphaBars), where, "alphaBars to be an array of numbers", config.alphaBars);
       return tableSchedule(config.alphaBars);
     default:
       return unknownType(config);
   }
+}
+
+function isNumbers(value: unknown): boolean {
+  return Array.isArray(value) && value.every((entry) => typeof entry === "number");
 }
 
 function unknownType(config: never): never {

@@ -1,3 +1,4 @@
+import { MOST } from "../bounds.js";
 import { check, checkPositiveInteger } from "../check.js";
 import { squaredCosine } from "./cosine.js";
 import { checkedTime, checkNumericOptions, type NoiseSchedule, type ScheduleConfig } from "./schedule.js";
@@ -8,7 +9,7 @@ import { checkedTime, checkNumericOptions, type NoiseSchedule, type ScheduleConf
  *
  * @param alphaBars at least two values in [0, 1] that do not increase; the last may be 0 (zero terminal SNR)
  * @returns the schedule, with a copy of the table
- * @throws if the table is too short, leaves [0, 1] or increases
+ * @throws if the table is too short or has more than a million intervals, leaves [0, 1] or increases
  * @example
  * ```ts
  * import { tableSchedule } from "cfd-distill";
@@ -16,6 +17,8 @@ import { checkedTime, checkNumericOptions, type NoiseSchedule, type ScheduleConf
  * ```
  */
 export function tableSchedule(alphaBars: ArrayLike<number>): NoiseSchedule {
+  const { length } = alphaBars;
+  check(length <= MOST.steps + 1, "tableSchedule", `at most ${MOST.steps + 1} alphaBars`, length);
   const table = Array.from(alphaBars);
   check(table.length >= 2, "tableSchedule", "at least 2 alphaBars", table.length);
   const outside = table.findIndex((value) => !(value >= 0 && value <= 1));
@@ -45,7 +48,7 @@ export interface DiscreteCosineOptions {
  * @param steps T * time_scale of the authors, the number of intervals of the finest grid; 1024 in the paper
  * @param options `s` >= 0 and 0 < `maxBeta` < 1
  * @returns the schedule; entry i is at t = i / steps
- * @throws if `steps` is not a positive integer or an option is out of range
+ * @throws if `steps` is not a positive integer of at most a million, or an option is out of range
  * @see Nichol & Dhariwal 2021 (arXiv 2102.09672), Eq. 17; docs/differences-from-rcfd.md
  * @example
  * ```ts
@@ -56,6 +59,7 @@ export interface DiscreteCosineOptions {
 export function discreteCosineSchedule(steps: number, options: DiscreteCosineOptions = {}): NoiseSchedule {
   const where = "discreteCosineSchedule";
   checkPositiveInteger(steps, where, "steps");
+  check(steps <= MOST.steps, where, `at most ${MOST.steps} steps`, steps);
   checkNumericOptions(options, ["s", "maxBeta"], where);
   const { s = 0.008, maxBeta = 0.999 } = options;
   check(s >= 0, where, "s >= 0", s);

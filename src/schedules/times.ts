@@ -1,3 +1,4 @@
+import { MOST } from "../bounds.js";
 import { check, checkPositiveInteger } from "../check.js";
 import type { Rng } from "../rng.js";
 
@@ -6,7 +7,7 @@ import type { Rng } from "../rng.js";
  *
  * @param steps number of steps, a positive integer
  * @returns `steps` + 1 falling times; the last is where the sampler ends
- * @throws if `steps` is not a positive integer
+ * @throws if `steps` is not a positive integer, or above a million
  * @example
  * ```ts
  * import { stepTimes } from "cfd-distill";
@@ -15,6 +16,7 @@ import type { Rng } from "../rng.js";
  */
 export function stepTimes(steps: number): number[] {
   checkPositiveInteger(steps, "stepTimes", "steps");
+  check(steps <= MOST.steps, "stepTimes", `at most ${MOST.steps} steps`, steps);
   return Array.from({ length: steps + 1 }, (_, i) => (steps - i) / steps);
 }
 

@@ -1,4 +1,7 @@
+import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
+import { parseJson, scanJson } from "../io/json.js";
+import { IMAGE_SHAPE, isImageShape } from "../models/unet-config.js";
 import type { Clip } from "../prediction.js";
 import { restoreRng, type RngState } from "../rng.js";
 import type { ScheduleConfig } from "../schedules/schedule.js";
@@ -33,7 +36,7 @@ export interface Metadata {
 }
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isSize = (value: unknown) => isCount(value) && value !== 0;
+const isSize = (value: unknown): value is number => isCount(value) && value !== 0;
 const isList = (value: unknown): value is unknown[] => Array.isArray(value);
 const isText = (value: unknown) => typeof value === "string";
 const isNames = (value: unknown) => isList(value) && value.every(isText);
@@ -45,12 +48,9 @@ const RULES: Readonly<Record<keyof Metadata, readonly [string, (value: unknown) 
   statistics: ["a list of names", isNames],
   schedule: ["a schedule's config", hasType],
   predictionType: ["x0, eps or v", (value) => ["x0", "eps", "v"].includes(value as string)],
-  steps: ["a positive integer", isSize],
+  steps: [`a positive integer of at most ${MOST.steps}`, (value) => isSize(value) && value <= MOST.steps],
   clip: ["true, false or x0", (value) => [true, false, "x0"].includes(value as Clip)],
-  imageShape: [
-    "[height, width, channels]",
-    (value) => isList(value) && value.length === 3 && value.every(isSize),
-  ],
+  imageShape: [IMAGE_SHAPE, isImageShape],
   optimizer: ["an optimiser's type, step and slots", isOptimizer],
   step: ["an integer >= 0", isCount],
   rng: ["a random state", isRngState],
@@ -73,7 +73,7 @@ export function decodeMetadata(texts: Readonly<Record<string, string>>, where: s
   check(format === FORMAT, where, "a checkpoint of cfd-distill", `a file of format ${format ?? "unknown"}`);
   check(formatVersion === String(VERSION), where, `format version ${VERSION}`, formatVersion);
   const keys = Object.keys(RULES).filter((key) => texts[key] !== undefined);
-  const metadata = Object.fromEntries(keys.map((key) => [key, fromJson(texts[key]!, key, where)]));
+  const metadata = Object.fromEntries(keys.map((key) => [key, parseJson(texts[key]!, where, key)]));
   checkMetadata(metadata as unknown as Metadata, where);
   return metadata as unknown as Metadata;
 }
@@ -87,22 +87,26 @@ function checkMetadata(metadata: Metadata, where: string): void {
   }
 }
 
-/** JSON.stringify would turn NaN into null and drop undefined without a word. */
+/** JSON.stringify would turn NaN into null and drop functions without a word; what could not be read is not written. */
 function toJson(value: unknown, key: string, where: string): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    const lossy = typeof inner === "number" ? !Number.isFinite(inner) : typeof inner === "bigint";
-    if (lossy) fail(where, `${key} to be plain JSON`, inner);
-    return inner;
-  });
+  const expected = `${key} to be plain JSON`;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value, (_, inner: unknown) => {
+      const kept = typeof inner === "number" ? Number.isFinite(inner) : !UNKEPT.includes(typeof inner);
+      return kept ? inner : fail(where, expected, inner);
+    });
+  } catch (error) {
+    const cause = error as Error;
+    if (cause.message.startsWith(where)) throw error;
+    fail(where, expected, `what JSON cannot hold (${cause.message.split("\n")[0] ?? ""})`);
+  }
+  if (text === undefined) fail(where, expected, value);
+  scanJson(text, where, key);
+  return text;
 }
 
-function fromJson(text: string, key: string, where: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return fail(where, `${key} in JSON`, text);
-  }
-}
+const UNKEPT = ["bigint", "function", "symbol"];
 
 function isOptimizer(value: unknown): boolean {
   const { step, slots } = (value ?? {}) as Partial<Record<keyof OptimizerMetadata, unknown>>;

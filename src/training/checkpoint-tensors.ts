@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, fail } from "../check.js";
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "../io/dtypes.js";
+import { networkFromConfig, specsOf } from "../models/network-config.js";
+import { checkImageShape } from "../models/unet-config.js";
 import type { Params } from "../types.js";
 import type { Metadata } from "./checkpoint-metadata.js";
 import type { OptimizerState } from "./optimizer.js";
@@ -35,17 +37,26 @@ export function splitTensors(tensors: StateDict, metadata: Metadata, where: stri
   }
   const optimizer = metadata.optimizer && { ...metadata.optimizer, slots };
   const found = { params, ema: Object.keys(ema).length > 0 ? ema : undefined, optimizer };
-  checkTogether(found, metadata.statistics, where);
+  checkTogether(found, metadata, where);
   return found;
 }
 
-/** Throws unless the averages have the entries of the weights, and the optimiser's slots those of the trainable ones. */
+/**
+ * Throws unless the weights and the images have the shapes of the network's own, the averages the entries of the weights,
+ * and the optimiser's slots those of the trainable ones.
+ */
 export function checkTogether(
   { params, ema, optimizer }: CheckpointTensors,
-  statistics: readonly string[],
+  { network, statistics, imageShape }: Metadata,
   where: string,
 ): void {
   check(Object.keys(params).length > 0, where, "at least one weight in params", "none");
+  const { config } = networkFromConfig(network);
+  checkSameEntries(specsOf(config), params, where, "params with the entries of the network");
+  if (imageShape) {
+    if (!("multipliers" in config)) fail(where, "no imageShape, as the network draws none", imageShape);
+    checkImageShape(imageShape, config, where, "imageShape");
+  }
   const unknown = statistics.find((name) => !Object.hasOwn(params, name));
   check(unknown === undefined, where, "statistics among params", unknown);
   if (ema) checkSameEntries(params, ema, where, "ema with the entries of params");
@@ -60,6 +71,18 @@ export function checkTogether(
       where,
       `the optimiser's ${slot} with the entries of the trainable params`,
     );
+  }
+}
+
+/** Throws, saying where, at the first value that is NaN or infinite. */
+export function checkFinite({ params, ema = {}, optimizer }: CheckpointTensors, where: string): void {
+  const parts = { params, ema, ...optimizer?.slots };
+  for (const [part, tensors] of Object.entries(parts)) {
+    for (const [name, { data }] of Object.entries(tensors)) {
+      const at = (data as Float32Array).findIndex((value) => !Number.isFinite(value));
+      const what = `finite numbers in "${name}" of ${part}, unless allowNonFinite is true`;
+      check(at < 0, where, what, `${data[at] ?? ""} at position ${at}`);
+    }
   }
 }
 

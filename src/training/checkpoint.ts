@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkOptions } from "../check.js";
+import { bytesOf } from "../io/bytes.js";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../io/safetensors.js";
 import { networkFromConfig } from "../models/network-config.js";
 import type { NetworkConfigBase } from "../models/network.js";
@@ -11,7 +12,14 @@ import { scheduleFromConfig } from "../schedules/from-config.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Params, PredictionType } from "../types.js";
 import { decodeMetadata, encodeMetadata, type Metadata } from "./checkpoint-metadata.js";
-import { checkTogether, joinTensors, shrink, splitTensors, toParams } from "./checkpoint-tensors.js";
+import {
+  checkFinite,
+  checkTogether,
+  joinTensors,
+  shrink,
+  splitTensors,
+  toParams,
+} from "./checkpoint-tensors.js";
 import type { OptimizerState } from "./optimizer.js";
 import { checkSameEntries, readTensors } from "./params.js";
 
@@ -56,6 +64,8 @@ export type DecodedCheckpoint = Checkpoint & { readonly network: Unet; readonly 
 export interface EncodeOptions {
   /** "F16" halves the size of weights that are shipped; optimiser states are always F32. */
   readonly dtype?: "F32" | "F16";
+  /** Whether to store NaN and infinities, as what a diverged run left to look at; without it they are refused. */
+  readonly allowNonFinite?: boolean;
 }
 
 /**
@@ -64,9 +74,11 @@ export interface EncodeOptions {
  *
  * @param checkpoint a diffusion model's checkpoint, or any network's
  * @param options.dtype "F32" (default; comes back bit for bit) or "F16"
+ * @param options.allowNonFinite true to store weights that are NaN or infinite
  * @returns the whole file
- * @throws (rejects) if ema or the optimiser's state do not belong to params, a value is not storable, or a weight is too
- *   large for F16
+ * @throws (rejects) if the network is none of unet, resnet and densenet, params or imageShape are not the network's, ema or
+ *   the optimiser's state do not belong to params, a key is unknown, a value is not storable, a weight is NaN or infinite,
+ *   or too large for F16
  * @example
  * ```ts
  * import { cosineSchedule, createRng, decodeCheckpoint, disposeParams, encodeCheckpoint, unet } from "cfd-distill";
@@ -84,13 +96,16 @@ export async function encodeCheckpoint(
   options: EncodeOptions = {},
 ): Promise<Uint8Array> {
   const where = "encodeCheckpoint";
+  checkOptions(where, checkpoint as Partial<Checkpoint>, PARTS);
+  checkOptions(where, options, { dtype: true, allowNonFinite: true });
   const { params, ema, optimizer } = checkpoint;
-  const { dtype = "F32" } = options;
-  const metadata = metadataOf(checkpoint);
+  const { dtype = "F32", allowNonFinite = false } = options;
+  const metadata = metadataOf(checkpoint, where);
   const texts = encodeMetadata(metadata, where);
   const [weights, averages] = await Promise.all([readTensors(params), ema && readTensors(ema)]);
   const tensors = { params: weights, ema: averages, optimizer };
-  checkTogether(tensors, metadata.statistics, where);
+  checkTogether(tensors, metadata, where);
+  if (!allowNonFinite) checkFinite(tensors, where);
   const shipped = {
     params: shrink(weights, dtype, where),
     ema: averages && shrink(averages, dtype, where),
@@ -100,11 +115,12 @@ export async function encodeCheckpoint(
 }
 
 /**
- * Reads a diffusion model's checkpoint. The file is checked before any tensor is made.
+ * Reads a diffusion model's checkpoint. The file is checked before any tensor is made; its weights may be NaN or infinite.
  *
- * @param bytes what {@link encodeCheckpoint} wrote
+ * @param source what {@link encodeCheckpoint} wrote: a Uint8Array or an ArrayBuffer
  * @returns the checkpoint with its network and schedule made again; the caller disposes `params` and `ema`
- * @throws if the bytes are damaged, not a checkpoint, of another format version, or of another kind of network
+ * @throws if the bytes are damaged, not a checkpoint, of another format version, or of another kind of network; if names
+ *   and shapes are not the network's, or a size in it is beyond reason
  * @example
  * ```ts
  * import { decodeCheckpoint } from "cfd-distill";
@@ -115,8 +131,9 @@ export async function encodeCheckpoint(
  * }
  * ```
  */
-export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
+export function decodeCheckpoint(source: Uint8Array | ArrayBufferLike): DecodedCheckpoint {
   const where = "decodeCheckpoint";
+  const bytes = bytesOf(where, source);
   const metadata = decodeMetadata(safetensorsMetadata(bytes), where);
   const { network, schedule, predictionType, steps, clip = true, imageShape } = metadata;
   check(isUnet(network), where, "the checkpoint of a diffusion network", network);
@@ -129,9 +146,9 @@ export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
 /**
  * Reads the checkpoint of any network, e.g. of a classifier: as {@link decodeCheckpoint}, without the diffusion part.
  *
- * @param bytes what {@link encodeCheckpoint} wrote
+ * @param source what {@link encodeCheckpoint} wrote: a Uint8Array or an ArrayBuffer
  * @returns the checkpoint with its network made again; the caller disposes `params` and `ema`
- * @throws if the bytes are damaged, not a checkpoint, or of another format version
+ * @throws if the bytes are damaged, not a checkpoint, of another format version, or of weights that are not the network's
  * @example
  * ```ts
  * import { createRng, decodeNetworkCheckpoint, disposeParams, encodeCheckpoint, unet } from "cfd-distill";
@@ -143,8 +160,9 @@ export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
  * disposeParams(again.params);
  * ```
  */
-export function decodeNetworkCheckpoint(bytes: Uint8Array): DecodedNetwork {
+export function decodeNetworkCheckpoint(source: Uint8Array | ArrayBufferLike): DecodedNetwork {
   const where = "decodeNetworkCheckpoint";
+  const bytes = bytesOf(where, source);
   const metadata = decodeMetadata(safetensorsMetadata(bytes), where);
   return { network: networkFromConfig(metadata.network), ...decodeParts(bytes, metadata, where) };
 }
@@ -172,15 +190,42 @@ export function assignParams(params: Params, from: Params): void {
   });
 }
 
-function metadataOf(checkpoint: Checkpoint | NetworkCheckpoint): Metadata {
+const PARTS = {
+  network: true,
+  params: true,
+  ema: true,
+  optimizer: true,
+  step: true,
+  rng: true,
+  stage: true,
+  extra: true,
+  schedule: true,
+  predictionType: true,
+  steps: true,
+  clip: true,
+  imageShape: true,
+} as const;
+
+function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: string): Metadata {
   const { network, params, optimizer, step, rng, stage, extra } = checkpoint;
   const statistics = Object.keys(params).filter((name) => !params[name]!.trainable);
   const common = { network: network.config, statistics, step, rng, stage, extra };
   const kept = optimizer && { ...optimizer, slots: Object.keys(optimizer.slots) };
-  if (!("schedule" in checkpoint)) return { ...common, optimizer: kept };
-  const { schedule, predictionType, steps, clip = true, imageShape } = checkpoint;
-  const sampling = { schedule: schedule.config, predictionType, steps, clip, imageShape };
-  return { ...common, ...sampling, optimizer: kept };
+  const { schedule, predictionType, steps, clip, imageShape } = checkpoint;
+  const sampling = [schedule, predictionType, steps];
+  const given = [...sampling, clip, imageShape].filter((part) => part !== undefined);
+  if (given.length === 0) return { ...common, optimizer: kept };
+  checkSampling(sampling, where);
+  return {
+    ...common,
+    ...{ schedule: schedule?.config, predictionType, steps, clip: clip ?? true, imageShape, optimizer: kept },
+  };
+}
+
+/** Throws unless all is there that one needs to sample. */
+function checkSampling(parts: readonly unknown[], where: string): void {
+  const missing = parts.filter((part) => part === undefined).length;
+  check(missing === 0, where, "schedule, predictionType and steps", `${missing} of them undefined`);
 }
 
 function isUnet(config: NetworkConfigBase): config is UnetConfig {
