@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { removeTemporaries, writeFileAtomic } from "cfd-distill/node";
-import { parseConfig, type RecipeConfig } from "./config.js";
+import { checkConfig, parseConfig, type RecipeConfig } from "./config.js";
 
 const OURS = [
   ...["config.json", "log.jsonl", "checkpoints", "samples"],
@@ -26,7 +26,7 @@ export async function openDirectory(
   const holdsRun = entries.includes("config.json");
   if (options.resume) {
     if (!holdsRun) throw new Error(`${out} holds no run to resume; leave --resume out to start one there.`);
-    compare(parseConfig(readFileSync(path, "utf8")) as RecipeConfig, config, out);
+    compare(checkConfig(parseConfig(readFileSync(path), path), path), config, out);
     mkdirSync(join(out, "checkpoints"), { recursive: true });
     return;
   }

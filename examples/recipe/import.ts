@@ -16,8 +16,9 @@ import {
   type TorchValue,
 } from "cfd-distill";
 import { loadDiffusers, saveCheckpoint } from "cfd-distill/node";
-import { inSteps, type RecipeConfig } from "./config.js";
+import type { RecipeConfig } from "./config.js";
 import { isUnet, type ClassifierModel, type Model } from "./models.js";
+import { inSteps } from "./names.js";
 import { checkpointPath, type Place } from "./place.js";
 
 /** What names a file's content in a config, so that a run goes on only with the file it began with. */

@@ -2,8 +2,9 @@
 import { existsSync } from "node:fs";
 import { loadNetworkCheckpoint } from "cfd-distill/node";
 import { disposeParams } from "cfd-distill";
-import { didYouMean, type RecipeConfig, type TrainingConfig } from "./config.js";
+import type { RecipeConfig, TrainingConfig } from "./config.js";
 import { importNetwork } from "./import.js";
+import { didYouMean } from "./names.js";
 import { evaluate, present } from "./report.js";
 import { drawSamples } from "./sampling.js";
 import type { Run } from "./stage.js";

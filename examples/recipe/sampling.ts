@@ -12,9 +12,10 @@ import {
   sampleDdim,
 } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
-import { inSteps, type Halving, type RecipeConfig } from "./config.js";
+import type { Halving, RecipeConfig } from "./config.js";
 import { fingerprint } from "./import.js";
 import { denoiserOf, loadModel } from "./models.js";
+import { inSteps } from "./names.js";
 import { progress } from "./progress.js";
 import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
 import type { Run } from "./stage.js";

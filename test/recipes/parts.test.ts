@@ -228,7 +228,10 @@ describe("the costs", () => {
 describe("the config", () => {
   it.each([
     [{ ...config, sed: 1 }, "unknown setting sed (did you mean seed?)"],
-    [{ ...config, seed: "1" }, "seed: Invalid input: expected number, received string"],
+    [
+      { ...config, seed: "1" },
+      'seed: expected an integer from -9007199254740991 to 9007199254740991, got "1"',
+    ],
     [{ ...config, base: { ...config.base, speed: 1 } }, "unknown setting base.speed"],
     [
       { ...config, base: { ...config.base, batch: 4, microBatches: 3 } },
@@ -340,7 +343,7 @@ describe("the command line", () => {
       "--set base.rat=1: expected path=value with a setting of the config (did you mean base.rate?).",
     );
     await expect(configure(parse("--set", "base.rate=fast"))).rejects.toThrow(
-      "the options: base.rate: Invalid input",
+      'the options: base.rate: expected a number from 1e-9 to 10, got "fast".',
     );
   });
 
