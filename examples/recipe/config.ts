@@ -82,9 +82,10 @@ const byCfd = student.extend({
 const halving = z.discriminatedUnion("method", [byPd, byCfd]);
 const halvingShapes = { pd: byPd.shape, cfd: byCfd.shape };
 
+const sha256 = z.string({ error: notSha256 }).regex(/^[0-9a-f]{64}$/, { error: notSha256 });
 const file = z.strictObject({
   path: z.string().min(1).max(4096),
-  sha256: z.string({ error: notSha256 }).regex(/^[0-9a-f]{64}$/, { error: notSha256 }),
+  sha256,
 });
 /** By stage. Zod would pass over a key "__proto__" without a word. */
 const files = z
@@ -131,6 +132,9 @@ const recipe = z.strictObject({
   groups: z.array(line).min(1).optional().describe("only these groups of the emoji; without it all"),
   imageSize: count(1024).optional().describe("height and width of the images of a folder"),
   engine: z.enum(["wasm", "cpu", "node", "cuda"]),
+  images: sha256
+    .optional()
+    .describe("what the images were, which a run notes: it goes on, and is replayed, with no others"),
   seed,
   teacherSteps: count(MOST_STEPS).describe("steps T of the teacher, on whose grid everybody is trained"),
   unet: z.strictObject({
@@ -235,6 +239,14 @@ export function settingsOf(config: RecipeConfig): string[] {
     Object.keys(halvingShapes[method]).map((key) => `halvings.${i}.${key}`),
   );
   return [...new Set([...pathsOf(config), ...Object.keys(recipe.shape), ...optional])];
+}
+
+/** Every value of a config with its path: ["base.rate", 0.002]. */
+export function flatten(value: unknown, path = ""): [string, unknown][] {
+  if (typeof value !== "object" || value === null) return [[path, value]];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    flatten(inner, path === "" ? key : `${path}.${key}`),
+  );
 }
 
 function pathsOf(value: unknown, prefix = ""): string[] {

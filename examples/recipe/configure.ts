@@ -6,7 +6,7 @@ import { disposeParams } from "cfd-distill";
 import { SCALINGS, type CliChoice } from "./cli.js";
 import { checkConfig, parseConfig, settingsOf, type Halving, type RecipeConfig } from "./config.js";
 import { startEngine } from "./engine.js";
-import { fingerprint, readModel } from "./import.js";
+import { checkFile, fingerprint, readModel } from "./import.js";
 import { halvings, shippedHalvings } from "./halvings.js";
 import { didYouMean } from "./names.js";
 import { presets, scaleSteps, type Preset } from "./presets.js";
@@ -20,7 +20,14 @@ export async function configure(choice: CliChoice): Promise<RecipeConfig> {
   const scaling = choice.classifierScaling && copy(SCALINGS[choice.classifierScaling]);
   const said = { seed, engine, classifierScaling: scaling };
   const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...picturesOf(choice, start) });
-  return checkConfig(await withExtractors(await withFiles(changed, choice), choice), from);
+  const config = checkConfig(await withExtractors(await withFiles(changed, choice), choice), from);
+  if (choice.config !== undefined || choice.set.length > 0) await checkFiles(config);
+  return config;
+}
+
+/** Files that a saved config names by path and hash may have changed since. */
+async function checkFiles({ files, extractors = [] }: RecipeConfig): Promise<void> {
+  for (const file of [...Object.values(files), ...extractors.map((one) => one.file)]) await checkFile(file);
 }
 
 /** The extractors that are named, beside those of a saved config. */
