@@ -159,7 +159,8 @@ export async function readSamples(run: Run, method: Method): Promise<Drawn> {
   return { images: images.data, millisecondsPerImage };
 }
 
-function samplesPath({ out }: Place, { stage, steps }: Method): string {
+/** Where the images of a method are. */
+export function samplesPath({ out }: Place, { stage, steps }: Method): string {
   return join(out, "samples", `${stage}-in-${steps}.safetensors`);
 }
 
