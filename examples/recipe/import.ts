@@ -26,7 +26,10 @@ import { checkpointPath, type Place } from "./place.js";
 export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
   if (!existsSync(path))
     throw new Error(`${path}: expected a file or a folder of diffusers, got nothing there.`);
-  const folder = (await stat(path)).isDirectory();
+  const found = await stat(path);
+  const folder = found.isDirectory();
+  if (!folder && !found.isFile())
+    throw new Error(`${path}: expected a file or a folder of diffusers, got a pipe, a socket or a device.`);
   const hash = createHash("sha256");
   for (const file of folder ? [...weightsOf(path), ...settingsOf(path)] : [path]) {
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);

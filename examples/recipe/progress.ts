@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import { harmless } from "./say.js";
+import { harmless, say } from "./say.js";
 
 /** A stage's progress: a bar on a terminal, a plain line now and then elsewhere (a log, CI). */
 export interface Progress {
@@ -50,7 +50,7 @@ function lines(title: string, total: number, pace: Pace): Progress {
       if (done < total && performance.now() - last < 5000) return;
       last = performance.now();
       const { rate, left } = pace(done);
-      console.log(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
+      say(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
     },
     stop: () => undefined,
   };

@@ -104,7 +104,7 @@ export async function main(choice: CliChoice, load: DataLoader, command: readonl
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (!stop.signal.aborted) console.log("\nSaving ...");
+      if (!stop.signal.aborted) say("\nSaving ...");
       stop.abort();
     });
   }
@@ -118,7 +118,7 @@ export async function main(choice: CliChoice, load: DataLoader, command: readonl
 }
 
 /** The command that goes on with an interrupted run. */
-function again(command: readonly string[]): string {
+export function again(command: readonly string[]): string {
   const [program, ...words] = command.filter((word) => word !== "--force" && word !== "--resume");
   return [program, ...words.map(quoted), "--resume"].join(" ");
 }
