@@ -87,7 +87,7 @@ function addData(command: Command): void {
     .addOption(
       new Option(
         "--dataset <name>",
-        "cifar10 (default), or folder:DIR with PNG and JPEG files, a subfolder a class",
+        "cifar10 (default), or folder:DIR with PNG, JPEG and WebP files, a subfolder a class",
       )
         .argParser(dataset)
         .conflicts("data"),
