@@ -44,7 +44,7 @@ export async function planOf(
           .join("  ")
           .trimEnd()}`,
     ),
-    `Disk, at most: ${needed(roomOf(place, stages, sizes)).text}.`,
+    `Disk, still to be written, at most: ${needed(roomOf(place, stages, sizes)).text}.`,
     "Times are those of a tried step of a few images; of a halving it is told from the teacher's and the classifier's.",
     "Samples and measurements take theirs on top.",
   ].join("\n");

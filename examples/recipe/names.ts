@@ -13,7 +13,7 @@ const LONGEST = 64;
 
 /** Why no halving can have this name; undefined if it can. */
 export function faultOfName(name: string): string | undefined {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || name.endsWith(".") || name.length > LONGEST) {
+  if (!isFileName(name)) {
     return `a name of 1 to ${LONGEST} of the characters A-Z a-z 0-9 . _ -, with a letter or digit first and no dot last`;
   }
   const known = name.toLowerCase();
@@ -22,6 +22,11 @@ export function faultOfName(name: string): string | undefined {
     return "a name that is not reserved";
   }
   return undefined;
+}
+
+/** Whether a name can be that of a file, or of a folder, on any file system, and of no other place. */
+export function isFileName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) && !name.endsWith(".") && name.length <= LONGEST;
 }
 
 /** A name that {@link faultOfName} has nothing against. */

@@ -6,6 +6,7 @@ import { imageBatch, imageGrid } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
 import { z } from "zod";
 import { parseJson } from "./config.js";
+import { readCurves } from "./curves.js";
 import { measure, type Distances, type Judgement, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
 import { lossPlot } from "./plot.js";
@@ -35,7 +36,7 @@ export async function present(run: Run): Promise<void> {
   for (const watcher of run.watchers) watcher.drawn?.(drawn);
   const losses = join(run.out, "losses.png");
   const log = await readFile(join(run.out, "log.jsonl"), "utf8");
-  if (log.includes('"loss"')) await writeFileAtomic(losses, await lossPlot(log));
+  if (readCurves(log).length > 0) await writeFileAtomic(losses, await lossPlot(log));
   say(`Picture ${picture}, losses ${losses}`);
   const last = run.config.halvings.at(-1);
   if (!last || !existsSync(checkpointPath(run, last.name))) return;

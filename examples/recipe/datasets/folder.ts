@@ -2,6 +2,7 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageSet, type ImageSet } from "cfd-distill";
 import sharp from "sharp";
+import { checkOptions, checkPositiveInteger } from "../../../src/check.js";
 import { progress } from "../progress.js";
 import { subset, type Data } from "../sheet.js";
 
@@ -33,9 +34,12 @@ interface Picture {
  * @returns byte images; every tenth of each class is for testing, the last of a class of fewer than ten
  * @throws (rejects) if the folder does not exist or mixes pictures with subfolders, a class has fewer than two pictures,
  *   or a file is no such picture or an animation, is damaged (a JPEG has no checksum: not all damage shows) or smaller
- *   than `size`; if a name is a link to nothing or in a loop, a pipe, a socket or a device
+ *   than `size`; if `size` is no positive integer, or another option is given; if a name is a link to nothing or in a loop, a pipe, a socket or a device
  */
-export async function loadFolder(directory: string, { size }: { readonly size: number }): Promise<Data> {
+export async function loadFolder(directory: string, options: { readonly size: number }): Promise<Data> {
+  checkOptions("loadFolder", options, { size: true });
+  const { size } = options;
+  checkPositiveInteger(size, "loadFolder", "size");
   const { classes, pictures } = await findPictures(directory);
   const bytes = size * size * 3;
   const images = new Uint8Array(pictures.length * bytes);
