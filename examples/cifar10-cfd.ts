@@ -14,7 +14,10 @@ const load: DataLoader = async ({ dataset, imageSize }, signal) => {
   if (dataset !== "folder")
     return loadCifar10(choice.data ?? (await downloadCifar10({ directory: "data", signal })));
   if (typeof choice.dataset !== "object")
-    throw new Error("This config is of a folder: add --dataset folder:DIR.");
+    throw new Error(
+      "This config is of a folder: add --dataset folder:DIR" +
+        `${choice.data === undefined ? "" : ", and leave --data out, which is of CIFAR-10"}.`,
+    );
   return loadFolder(choice.dataset.folder, { size: imageSize! });
 };
 await main(choice, load, ["npx tsx examples/cifar10-cfd.ts", ...argv.slice(2)]);

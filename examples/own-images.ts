@@ -1,4 +1,4 @@
-// Your own pictures: PNG and JPEG files, a subfolder a class. Trains a diffusion model on them.
+// Your own pictures: PNG, JPEG and WebP files, a subfolder a class. Trains a diffusion model on them.
 //   npx tsx examples/own-images.ts pictures [steps] [own-images.safetensors]
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";

@@ -3,6 +3,7 @@
 import { parseArguments } from "./recipe/cli.js";
 import { loadEmoji } from "./recipe/data.js";
 import { main } from "./recipe/run.js";
+import { say } from "./recipe/say.js";
 
 const argv = process.argv;
 const choice = parseArguments("quickstart", argv);
@@ -12,7 +13,7 @@ await main(
   ["npm run quickstart --", ...argv.slice(2)],
 );
 if (process.exitCode === undefined && !choice.dryRun && !choice.stages) {
-  console.log(`
+  say(`
 What to try next:
   npx tsx examples/sample-only.ts ${choice.out}/student.safetensors more.png    # 64 more images of the student
   npm run demo                                                   # the same in a page: drop the student onto it

@@ -24,15 +24,21 @@ export function checkOptions<T extends object>(
 ): void {
   check(typeof options === "object" && (options as unknown) !== null, where, "an object of options", options);
   for (const [key, value] of Object.entries(options)) {
-    if (value !== undefined && !Object.hasOwn(names, key)) fail(where, nearest(Object.keys(names), key), key);
+    if (value !== undefined && !Object.hasOwn(names, key))
+      fail(where, expectedOption(Object.keys(names), key), key);
   }
 }
 
 /** What to say where `got` is none of `names`. */
-function nearest(names: readonly string[], got: string): string {
-  const best = [...names].sort((a, b) => distance(a, got) - distance(b, got))[0] ?? "";
-  const close = distance(best, got) <= Math.max(2, got.length / 3);
-  return close ? `option ${best}` : `only the options ${names.join(", ") || "none"}`;
+function expectedOption(names: readonly string[], got: string): string {
+  const near = nearest(names, got);
+  return near === undefined ? `only the options ${names.join(", ") || "none"}` : `option ${near}`;
+}
+
+/** Which of `names` somebody may have meant who wrote `got`; undefined if none is like it. */
+export function nearest(names: readonly string[], got: string): string | undefined {
+  const [best] = [...names].sort((a, b) => distance(a, got) - distance(b, got));
+  return best !== undefined && distance(best, got) <= Math.max(2, got.length / 3) ? best : undefined;
 }
 
 /** `value` as an error message shows it: short, and never an exception of its own. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -187,6 +187,11 @@ describe("CIFAR-10 binary files", () => {
     await expect(readCifar10(folder, "train")).rejects.toThrow("readCifar10: expected data_batch_4.bin in");
     await writeFile(join(folder, "data_batch_4.bin"), records(1).subarray(1));
     await expect(readCifar10(folder, "train")).rejects.toThrow("decodeCifar10 (data_batch_4.bin)");
+    await rm(join(folder, "test_batch.bin"));
+    await mkdir(join(folder, "test_batch.bin"));
+    await expect(readCifar10(folder, "test")).rejects.toThrow(
+      `readCifar10: expected a file at ${join(folder, "test_batch.bin")}, got a folder, a pipe or a device.`,
+    );
     await expect(readCifar10(folder, "validation" as "test")).rejects.toThrow('"train" or "test"');
   });
 });

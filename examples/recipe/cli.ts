@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { RecipeConfig } from "./config.js";
 import { presets } from "./presets.js";
+import { harmless } from "./say.js";
 
 /** What the command line says; `configure` makes a config of it. What is undefined was not said. */
 export interface CliChoice {
@@ -56,6 +57,7 @@ export interface Extractor {
 export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly string[]): CliChoice {
   const names = Object.keys(presets[recipe]);
   const command = new Command(recipe)
+    .configureOutput({ writeErr: (text) => process.stderr.write(harmless(text)) })
     .description(DESCRIPTIONS[recipe])
     .addOption(new Option("--preset <size>", PRESETS[recipe]).choices(names));
   addSettings(command);
@@ -85,7 +87,7 @@ function addData(command: Command): void {
     .addOption(
       new Option(
         "--dataset <name>",
-        "cifar10 (default), or folder:DIR with PNG and JPEG files, a subfolder a class",
+        "cifar10 (default), or folder:DIR with PNG, JPEG and WebP files, a subfolder a class",
       )
         .argParser(dataset)
         .conflicts("data"),

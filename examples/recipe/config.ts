@@ -1,36 +1,58 @@
 // Everything that decides what a run computes: plain JSON, which a run directory keeps as config.json.
-import { distance } from "fastest-levenshtein";
 import { z } from "zod";
+import { contradiction } from "./contradiction.js";
+import { didYouMean, expectedGot, line, stageName } from "./names.js";
 
-const count = z.int().min(1);
-const positive = z.number().positive();
-const unit = z.number().min(0).max(1);
+/** A number within bounds that are generous, and still refuse what could only fail or never end. */
+function between(low: number, high: number, numbers: "integer" | "number" = "number") {
+  const kind = numbers === "integer" ? "an integer" : "a number";
+  const error = ({ input }: { readonly input?: unknown }) =>
+    expectedGot(`${kind} from ${low} to ${high}`, input);
+  const any = numbers === "integer" ? z.int({ error }) : z.number({ error });
+  return any.min(low, { error }).max(high, { error });
+}
+
+const count = (most: number) => between(1, most, "integer");
+const positive = (most: number) => between(1e-9, most);
+const unit = between(0, 1);
+/** A share of which something must remain. */
+const share = between(0, 0.999999);
+const steps = count(1e8);
+/** How many samples or images: as many as the distances need at least. */
+const compared = between(4, 1e6, "integer");
+const seed = between(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, "integer");
+const blocks = count(64);
+const width = count(4096);
+/** Blocks by stage. */
+const stages = z.array(blocks).min(1).max(8);
+const weight = between(0, 1e6);
+const MOST_STEPS = 65_536;
+const notSha256 = ({ input }: { readonly input?: unknown }) =>
+  expectedGot("64 hexadecimal digits, in lower case", input);
 
 const weighting = z
-  .union([z.enum(["x0", "eps", "truncatedSnr", "snrPlusOne"]), z.strictObject({ minSnr: positive })])
+  .union([z.enum(["x0", "eps", "truncatedSnr", "snrPlusOne"]), z.strictObject({ minSnr: positive(1e6) })])
   .describe("weight of the x0 error");
 
 const training = z.strictObject({
-  steps: count.describe("optimiser steps"),
-  batch: count.describe("images a step"),
-  microBatches: count.describe("parts of a batch that are computed one after another, to need less memory"),
-  rate: positive.describe("learning rate; halvings and classifier anneal it to 0 by a cosine"),
+  steps: steps.describe("optimiser steps"),
+  batch: count(65_536).describe("images a step"),
+  microBatches: count(65_536).describe(
+    "parts of a batch that are computed one after another, to need less memory",
+  ),
+  rate: positive(10).describe("learning rate; halvings and classifier anneal it to 0 by a cosine"),
 });
 
 const student = training.extend({
-  name: z.string(),
+  name: stageName,
   teacher: z.string().describe("the stage whose network teaches"),
-  studentSteps: count,
-  label: z.string().optional().describe("what tables and pictures call it; without it its method"),
-  seed: z
-    .int()
+  studentSteps: count(MOST_STEPS),
+  label: line.optional().describe("what tables and pictures call it; without it its method"),
+  seed: seed
     .optional()
     .describe("of its batches and noise, which halvings of one seed and length share; without it its name"),
-  emaDecay: unit.optional().describe("the student is its weights' average; without it the last weights"),
-  shift: z
-    .number()
-    .min(-10)
-    .max(10)
+  emaDecay: share.optional().describe("the student is its weights' average; without it the last weights"),
+  shift: between(-10, 10)
     .optional()
     .describe("by how much its times' logSNR is lower than that of evenly spread times; without it 0"),
 });
@@ -46,11 +68,11 @@ const byPd = student.extend({
 
 const byCfd = student.extend({
   method: z.literal("cfd"),
-  temperature: positive,
-  beta: z.number().min(0).describe("weight of the dataset-oriented loss"),
+  temperature: between(1e-3, 1e3),
+  beta: weight.describe("weight of the dataset-oriented loss"),
   gamma: unit.describe("entropy against diversity"),
-  pixels: z.number().min(0).optional().describe("weight of PD's loss beside CFD's; without it 0"),
-  layers: count
+  pixels: weight.optional().describe("weight of PD's loss beside CFD's; without it 0"),
+  layers: count(16)
     .optional()
     .describe(
       "features after so many of the classifier's last stages, a loss each; without it only the last",
@@ -60,31 +82,44 @@ const byCfd = student.extend({
 const halving = z.discriminatedUnion("method", [byPd, byCfd]);
 const halvingShapes = { pd: byPd.shape, cfd: byCfd.shape };
 
-const file = z.strictObject({ path: z.string(), sha256: z.string() });
+const sha256 = z.string({ error: notSha256 }).regex(/^[0-9a-f]{64}$/, { error: notSha256 });
+const file = z.strictObject({
+  path: z.string().min(1).max(4096),
+  sha256,
+});
+/** By stage. Zod would pass over a key "__proto__" without a word. */
+const files = z
+  .custom<object>((value) => !Object.hasOwn(Object(value) as object, "__proto__"), {
+    error: "unknown setting __proto__",
+  })
+  .pipe(z.record(z.string(), file));
 
-const scaling = z.strictObject({ mean: z.array(z.number()), std: z.array(positive) });
+const scaling = z.strictObject({
+  mean: z.array(between(-1e3, 1e3)).length(3),
+  std: z.array(positive(1e3)).length(3),
+});
 
 const base = training.extend({
-  warmup: z.int().min(0).describe("steps in which the rate rises"),
+  warmup: count(1e8).describe("steps in which the rate rises"),
   anneal: z.boolean().describe("whether the rate falls to 0 by a cosine"),
-  emaDecay: unit.describe("of the weights' average, which is what is used"),
-  dropout: unit,
+  emaDecay: share.describe("of the weights' average, which is what is used"),
+  dropout: share,
   weighting,
 });
 
 const classifierTraining = training.extend({
   network: z.union([
-    z.strictObject({ type: z.literal("resnet"), blocks: z.array(count), width: count }),
+    z.strictObject({ type: z.literal("resnet"), blocks: stages, width }),
     z.strictObject({ type: z.literal("densenet"), depth: z.literal([121, 169, 201]) }),
-    z.strictObject({ type: z.literal("densenet"), growth: count, blocks: z.array(count), stem: count }),
+    z.strictObject({ type: z.literal("densenet"), growth: width, blocks: stages, stem: width }),
   ]),
-  momentum: unit,
-  weightDecay: z.number().min(0),
+  momentum: share,
+  weightDecay: between(0, 1),
   schedule: z
     .enum(["cosine", "tenths"])
     .describe("tenths: a tenth at half of the steps and at three quarters"),
   augment: z
-    .union([z.literal("paper"), z.strictObject({ shift: z.int().min(0) })])
+    .union([z.literal("paper"), z.strictObject({ shift: between(0, 1024, "integer") })])
     .describe(
       "paper: crop with fill, mirror, AutoAugment, cutout; or mirror and shifts of up to so many pixels",
     ),
@@ -92,19 +127,22 @@ const classifierTraining = training.extend({
 
 const recipe = z.strictObject({
   recipe: z.enum(["quickstart", "cifar10-cfd"]),
-  preset: z.string(),
+  preset: line,
   dataset: z.enum(["emoji-groups", "emoji-kinds", "cifar10", "folder"]),
-  groups: z.array(z.string()).min(1).optional().describe("only these groups of the emoji; without it all"),
-  imageSize: count.optional().describe("height and width of the images of a folder"),
+  groups: z.array(line).min(1).optional().describe("only these groups of the emoji; without it all"),
+  imageSize: count(1024).optional().describe("height and width of the images of a folder"),
   engine: z.enum(["wasm", "cpu", "node", "cuda"]),
-  seed: z.int(),
-  teacherSteps: count.describe("steps T of the teacher, on whose grid everybody is trained"),
+  images: sha256
+    .optional()
+    .describe("what the images were, which a run notes: it goes on, and is replayed, with no others"),
+  seed,
+  teacherSteps: count(MOST_STEPS).describe("steps T of the teacher, on whose grid everybody is trained"),
   unet: z.strictObject({
-    channels: count,
-    multipliers: z.array(count),
-    attention: z.array(z.int().min(0)),
-    blocks: count,
-    groups: count,
+    channels: width,
+    multipliers: z.array(count(64)).min(1).max(8),
+    attention: z.array(between(0, 7, "integer")).max(8),
+    blocks,
+    groups: width,
   }),
   flip: z.boolean().describe("whether diffusion models see every second image mirrored"),
   recompute: z.boolean().describe("whether blocks are computed twice, to need less memory"),
@@ -113,22 +151,29 @@ const recipe = z.strictObject({
   classifierScaling: scaling
     .optional()
     .describe("the classifier's images are ((x + 1) / 2 - mean) / std; without it x in [-1, 1]"),
-  halvings: z.array(halving),
-  files: z
-    .record(z.string(), file)
-    .describe("networks from elsewhere, by the name of the stage that need not train its own"),
+  halvings: z.array(halving).max(1000),
+  files: files.describe("networks from elsewhere, by the name of the stage that need not train its own"),
   extractors: z
-    .array(z.strictObject({ name: z.string(), file, scaling: scaling.optional() }))
+    .array(z.strictObject({ name: line, file, scaling: scaling.optional() }))
     .optional()
     .describe(
       "classifiers from elsewhere that no method is trained with, whose features measure the samples",
     ),
-  measured: count.describe("samples for the measured distances; every method draws them from the same noise"),
-  reference: count.describe("at most so many training images, and as many test images, stand for the data"),
-  drawn: count.describe("columns in the picture of samples"),
-  shown: z.array(z.string()).optional().describe("classes in the picture; without it they are spread evenly"),
-  saveEvery: count.describe("training steps between two checkpoints: what a power cut can cost"),
-  logEvery: count.describe("every so many training steps have a line in the log"),
+  measured: compared.describe(
+    "samples for the measured distances; every method draws them from the same noise",
+  ),
+  reference: compared.describe(
+    "at most so many training images, and as many test images, stand for the data",
+  ),
+  drawn: count(1000).describe("columns in the picture of samples"),
+  shown: z
+    .array(line)
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe("classes in the picture; without it they are spread evenly"),
+  saveEvery: steps.describe("training steps between two checkpoints: what a power cut can cost"),
+  logEvery: steps.describe("every so many training steps have a line in the log"),
 });
 
 export type RecipeConfig = z.infer<typeof recipe>;
@@ -136,35 +181,56 @@ export type TrainingConfig = z.infer<typeof training>;
 /** One halving: who teaches, how, and how many steps the student will take. */
 export type Halving = z.infer<typeof halving>;
 
-/** A saved config as JSON. Earlier ones have `parallel`, a number of workers, which no longer changes what is computed. */
-export function parseConfig(text: string): unknown {
-  return JSON.parse(text, (key, value: unknown) => (key === "parallel" ? undefined : value));
+/**
+ * A saved config's bytes as JSON, in UTF-8 with a byte-order mark or without. Earlier ones have `parallel`, a number of
+ * workers, which no longer changes what is computed.
+ */
+export function parseConfig(bytes: Uint8Array, from: string): unknown {
+  const value = parseJson(bytes, from);
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    Reflect.deleteProperty(value, "parallel");
+  return value;
+}
+
+/** A file's bytes as JSON; the error names the file. */
+export function parseJson(bytes: Uint8Array, from: string): unknown {
+  if (bytes.length === 0) throw new Error(`${from}: expected JSON, got an empty file.`);
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+  } catch (error) {
+    const problem = error instanceof SyntaxError ? error.message : "text that is not in UTF-8";
+    throw new Error(`${from}: expected JSON, got: ${problem}.`, { cause: error });
+  }
 }
 
 /** Checks what was read from a file or put together from options. The error names each setting that is wrong. */
 export function checkConfig(value: unknown, from: string): RecipeConfig {
-  const { data, error } = recipe.safeParse(value);
-  if (error) throw new Error(`${from}: ${error.issues.map(explain).join("; ")}.`);
+  const { data, error } = recipe.safeParse(value, { reportInput: true });
+  if (error) throw new Error(`${from}: ${error.issues.map((issue) => explain(issue)).join("; ")}.`);
   const problem = contradiction(data);
   if (problem !== undefined) throw new Error(`${from}: ${problem}.`);
   return data;
 }
 
-function explain(issue: z.core.$ZodIssue): string {
-  const at = issue.path.join(".");
-  if (issue.code !== "unrecognized_keys") return `${at}: ${issue.message}`;
+function explain(issue: z.core.$ZodIssue, before: readonly PropertyKey[] = []): string {
+  const path = [...before, ...issue.path];
+  const at = path.join(".");
+  if (issue.code === "invalid_union" && issue.errors.length > 0) return explainUnion(issue.errors, path);
+  if (issue.code !== "unrecognized_keys") return at === "" ? issue.message : `${at}: ${issue.message}`;
   const known = Object.keys(recipe.shape);
   return issue.keys
-    .map(
-      (key) => `unknown setting ${[...issue.path, key].join(".")}${at === "" ? didYouMean(key, known) : ""}`,
-    )
+    .map((key) => `unknown setting ${[...path, key].join(".")}${at === "" ? didYouMean(key, known) : ""}`)
     .join("; ");
 }
 
-/** " (did you mean X?)", where one of the known words is near. */
-export function didYouMean(word: string, known: readonly string[]): string {
-  const [best] = [...known].sort((a, b) => distance(word, a) - distance(word, b));
-  return best !== undefined && distance(word, best) <= 2 + word.length / 4 ? ` (did you mean ${best}?)` : "";
+/** What is wrong with a value that may be one of several: with those that it is nearest to. */
+function explainUnion(errors: readonly z.core.$ZodIssue[][], path: readonly PropertyKey[]): string {
+  const fewest = Math.min(...errors.map((issues) => issues.length));
+  const near = errors.filter((issues) => issues.length === fewest);
+  const ofItsKind = near.filter((issues) => issues.every((issue) => issue.path.length > 0));
+  return (ofItsKind.length > 0 ? ofItsKind : near)
+    .map((issues) => issues.map((issue) => explain(issue, path)).join("; "))
+    .join(", or ");
 }
 
 /** The settings of a config, and those that it may have besides: "base.rate", "halvings.0.emaDecay" and so on. */
@@ -175,54 +241,18 @@ export function settingsOf(config: RecipeConfig): string[] {
   return [...new Set([...pathsOf(config), ...Object.keys(recipe.shape), ...optional])];
 }
 
+/** Every value of a config with its path: ["base.rate", 0.002]. */
+export function flatten(value: unknown, path = ""): [string, unknown][] {
+  if (typeof value !== "object" || value === null) return [[path, value]];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    flatten(inner, path === "" ? key : `${path}.${key}`),
+  );
+}
+
 function pathsOf(value: unknown, prefix = ""): string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => [
     `${prefix}${key}`,
     ...pathsOf(inner, `${prefix}${key}.`),
   ]);
-}
-
-/** What no single setting has wrong. */
-function contradiction(config: RecipeConfig): string | undefined {
-  const stages = new Map([["teacher", config.teacherSteps]]);
-  for (const { name, teacher, studentSteps } of config.halvings) {
-    const from = stages.get(teacher);
-    if (stages.has(name)) return `two stages are named ${name}`;
-    if (config.files[name] === undefined) {
-      if (from === undefined) return `${name} learns from ${teacher}, which is no stage before it`;
-      if (from !== 2 * studentSteps) {
-        return `${name} of ${inSteps(studentSteps)} cannot halve ${teacher} of ${inSteps(from)}`;
-      }
-    }
-    stages.set(name, studentSteps);
-  }
-  const known = [...stages.keys(), "classifier"];
-  const stray = Object.keys(config.files).find((name) => !known.includes(name));
-  if (stray !== undefined) return `files.${stray} is no stage${didYouMean(stray, known)}`;
-  const twice = config.extractors?.find(
-    ({ name }, i, all) => all.findIndex((one) => one.name === name) !== i,
-  );
-  if (twice) return `two extractors are named ${twice.name}`;
-  for (const [name, { batch, microBatches }] of Object.entries({
-    base: config.base,
-    classifier: config.classifier,
-    ...Object.fromEntries(config.halvings.map((stage) => [stage.name, stage])),
-  })) {
-    if (batch % microBatches !== 0) {
-      return `${name}: a batch of ${batch} cannot be cut into ${microBatches} micro-batches`;
-    }
-  }
-  const deepest = Math.max(1, ...config.halvings.map((one) => ("layers" in one ? (one.layers ?? 1) : 1)));
-  const { network } = config.classifier;
-  const depth = network.type === "resnet" ? network.blocks.length : 1;
-  if (config.files.classifier === undefined && deepest > depth) {
-    return `features of ${deepest} layers need a ResNet of as many stages as the classifier`;
-  }
-  return undefined;
-}
-
-/** "1 step", "2 steps". */
-export function inSteps(steps: number): string {
-  return steps === 1 ? "1 step" : `${steps} steps`;
 }

@@ -4,29 +4,30 @@ import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { disposeParams } from "cfd-distill";
 import { SCALINGS, type CliChoice } from "./cli.js";
-import {
-  checkConfig,
-  didYouMean,
-  parseConfig,
-  settingsOf,
-  type Halving,
-  type RecipeConfig,
-} from "./config.js";
+import { checkConfig, parseConfig, settingsOf, type Halving, type RecipeConfig } from "./config.js";
 import { startEngine } from "./engine.js";
-import { fingerprint, readModel } from "./import.js";
+import { checkFile, fingerprint, readModel } from "./import.js";
 import { halvings, shippedHalvings } from "./halvings.js";
+import { didYouMean } from "./names.js";
 import { presets, scaleSteps, type Preset } from "./presets.js";
 import { shippedAt, type ShippedFolder } from "./shipped.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */
 export async function configure(choice: CliChoice): Promise<RecipeConfig> {
   const from = choice.config ?? "the options";
-  const start = choice.config === undefined ? await ofPreset(choice) : await saved(choice.config);
+  const start = choice.config === undefined ? await ofPreset(choice) : await saved(choice.config, choice);
   const { seed, engine } = choice;
   const scaling = choice.classifierScaling && copy(SCALINGS[choice.classifierScaling]);
   const said = { seed, engine, classifierScaling: scaling };
   const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...picturesOf(choice, start) });
-  return checkConfig(await withExtractors(await withFiles(changed, choice), choice), from);
+  const config = checkConfig(await withExtractors(await withFiles(changed, choice), choice), from);
+  if (choice.config !== undefined || choice.set.length > 0) await checkFiles(config);
+  return config;
+}
+
+/** Files that a saved config names by path and hash may have changed since. */
+async function checkFiles({ files, extractors = [] }: RecipeConfig): Promise<void> {
+  for (const file of [...Object.values(files), ...extractors.map((one) => one.file)]) await checkFile(file);
 }
 
 /** The extractors that are named, beside those of a saved config. */
@@ -42,18 +43,18 @@ async function withExtractors(config: RecipeConfig, { extractor }: CliChoice): P
 /** A folder's pictures need a size; CIFAR-10's have theirs. */
 function picturesOf({ dataset, imageSize }: CliChoice, start: RecipeConfig): Partial<RecipeConfig> {
   const isFolder = typeof dataset === "object" || (dataset === undefined && start.dataset === "folder");
+  if (dataset === "cifar10" && start.dataset === "folder") {
+    throw new Error("--dataset: expected folder:DIR, as the config is of a folder, got cifar10.");
+  }
   if (isFolder) return { dataset: "folder", imageSize: imageSize ?? start.imageSize ?? 32 };
   if (imageSize === undefined) return {};
   throw new Error("--image-size: expected --dataset folder:DIR beside it, as other images have their size.");
 }
 
-async function saved(path: string): Promise<RecipeConfig> {
-  try {
-    return checkConfig(parseConfig(await readFile(path, "utf8")), path);
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new Error(`${path}: expected JSON, got: ${error.message}.`);
-    throw error;
-  }
+async function saved(path: string, { recipe }: CliChoice): Promise<RecipeConfig> {
+  const config = checkConfig(parseConfig(await readFile(path), path), path);
+  if (config.recipe === recipe) return config;
+  throw new Error(`${path}: expected a config of the recipe ${recipe}, got one of ${config.recipe}.`);
 }
 
 async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {

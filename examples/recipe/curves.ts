@@ -30,7 +30,8 @@ export function readCurves(log: string): Curve[] {
 
 function parse(line: string): Record<string, unknown> {
   try {
-    return JSON.parse(line) as Record<string, unknown>;
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === "object" && entry !== null ? (entry as Record<string, unknown>) : {};
   } catch {
     return {};
   }

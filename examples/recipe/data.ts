@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readCifar10 } from "cfd-distill/node";
 import { PNG } from "pngjs";
-import { didYouMean } from "./config.js";
+import { didYouMean } from "./names.js";
 import { cutSheet, splitTenth, type Data, type Sheet, type SheetClasses } from "./sheet.js";
 
 /** Google's Noto emoji, 24x24, labelled with Unicode's groups or kinds. Every tenth image is kept for testing. */

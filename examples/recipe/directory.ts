@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { removeTemporaries, writeFileAtomic } from "cfd-distill/node";
-import { parseConfig, type RecipeConfig } from "./config.js";
+import { checkConfig, flatten, parseConfig, type RecipeConfig } from "./config.js";
+import { LOCK } from "./lock.js";
 
 const OURS = [
   ...["config.json", "log.jsonl", "checkpoints", "samples"],
@@ -22,12 +23,13 @@ export async function openDirectory(
 ): Promise<void> {
   const path = join(out, "config.json");
   await clearKilled(out);
-  const entries = existsSync(out) ? readdirSync(out) : [];
+  const entries = entriesOf(out);
   const holdsRun = entries.includes("config.json");
   if (options.resume) {
     if (!holdsRun) throw new Error(`${out} holds no run to resume; leave --resume out to start one there.`);
-    compare(parseConfig(readFileSync(path, "utf8")) as RecipeConfig, config, out);
+    compare(checkConfig(parseConfig(readFileSync(path), path), path), config, out);
     mkdirSync(join(out, "checkpoints"), { recursive: true });
+    endLine(join(out, "log.jsonl"));
     return;
   }
   if (entries.length > 0 && !holdsRun) {
@@ -46,22 +48,30 @@ export async function openDirectory(
   mkdirSync(join(out, "checkpoints"));
 }
 
+/** What is in a directory, but for locks. */
+const entriesOf = (out: string) =>
+  readdirIfThere(out).filter((name) => name !== LOCK && !name.startsWith(`${LOCK}.`));
+const readdirIfThere = (out: string) => (existsSync(out) ? readdirSync(out) : []);
+
 /** Removes what a kill in the middle of a write left, also of a run that came no further than to write its config. */
 async function clearKilled(out: string): Promise<void> {
-  const entries = existsSync(out) ? readdirSync(out) : [];
+  const entries = entriesOf(out);
   const isOurs = entries.includes("config.json") || entries.every((name) => name.startsWith(".config.json."));
   if (!isOurs) return;
+  for (const name of readdirIfThere(out)) {
+    if (name.startsWith(`${LOCK}.`)) rmSync(join(out, name), { force: true });
+  }
   for (const folder of [".", "checkpoints", "samples"]) await removeTemporaries(join(out, folder));
+}
+
+/** Half a line, which a kill may leave, does not swallow the next one. */
+function endLine(path: string): void {
+  if (existsSync(path) && !/(^|\n)$/.test(readFileSync(path, "utf8"))) appendFileSync(path, "\n");
 }
 
 /** A run goes on only as what it began as. */
 function compare(stored: RecipeConfig, wanted: RecipeConfig, out: string): void {
-  const flat = (value: unknown, path: string): [string, unknown][] =>
-    typeof value === "object" && value !== null
-      ? Object.entries(value).flatMap(([key, inner]) => flat(inner, path === "" ? key : `${path}.${key}`))
-      : [[path, value]];
-  const before = new Map(flat(stored, ""));
-  const now = new Map(flat(wanted, ""));
+  const [before, now] = [new Map(flatten(stored)), new Map(flatten(wanted))];
   const keys = [...new Set([...before.keys(), ...now.keys()])];
   const changed = keys.filter((key) => before.get(key) !== now.get(key));
   if (changed.length === 0) return;

@@ -1,6 +1,4 @@
 // What a run will cost, said before it starts: time from steps that are tried, disk from the number of weights.
-import { existsSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import {
   createRng,
@@ -12,12 +10,13 @@ import {
   type LossTerms,
   type Params,
 } from "cfd-distill";
+import { checkRoom, megabytes, needed, roomOf } from "./disk.js";
 import { nameOf } from "./engine.js";
 import { readClassifier, readModel } from "./import.js";
 import { classifierOf, denoiserOf, teacherOf, type ClassifierModel, type Description } from "./models.js";
 import type { PlannedStage } from "./plan.js";
 import { duration } from "./progress.js";
-import { checkpointPath, type Place } from "./place.js";
+import type { Place } from "./place.js";
 
 /** The plan of a run as text: its stages with their steps, time and checkpoints. */
 export async function planOf(
@@ -27,14 +26,15 @@ export async function planOf(
 ): Promise<string> {
   const seconds = await secondsPerImage(place);
   const sizes = await checkpointBytes(place);
-  const rows = stages.map(({ name, group, training }) => {
-    if (!training) return [name, "", "", ""];
+  const rows = stages.map((stage) => {
+    const { name, group, training } = stage;
+    const room = sizes(stage) > 0 ? megabytes(sizes(stage)) : "";
+    if (!training) return [name, "", "", room];
     const { steps, batch } = training;
     const time = steps * batch * costOf(group, seconds);
-    return [name, `${steps} steps of ${batch}`, `about ${duration(time)}`, megabytes(sizes(group))];
+    return [name, `${steps} steps of ${batch}`, `about ${duration(time)}`, room];
   });
   const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const total = stages.reduce((sum, { group, training }) => sum + (training ? sizes(group) : 0), 0);
   return [
     `Engine ${nameOf(engine)}, results in ${place.out}/`,
     ...rows.map(
@@ -44,40 +44,36 @@ export async function planOf(
           .join("  ")
           .trimEnd()}`,
     ),
-    `Checkpoints: ${megabytes(total)}. Times are those of a tried step of a few images; of a halving it is told from the`,
-    "teacher's and the classifier's. Samples and measurements come on top.",
+    `Disk, still to be written, at most: ${needed(roomOf(place, stages, sizes)).text}.`,
+    "Times are those of a tried step of a few images; of a halving it is told from the teacher's and the classifier's.",
+    "Samples and measurements take theirs on top.",
   ].join("\n");
 }
 
-/** What is free on the disk of a directory. */
-export async function freeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
-}
-
-/** Refuses to start where the checkpoints that are still missing would not fit into `free` bytes. */
+/** Refuses to start where what the stages still have to write would not fit into `free` bytes. */
 export async function checkDisk(place: Place, stages: readonly PlannedStage[], free: number): Promise<void> {
-  const sizes = await checkpointBytes(place);
-  const missing = stages.filter(({ training, name }) => training && !existsSync(checkpointPath(place, name)));
-  const needed = missing.reduce((sum, { group }) => sum + sizes(group), 0);
-  if (needed > free) {
-    throw new Error(
-      `${place.out}: the checkpoints need about ${megabytes(needed)}, and ${megabytes(free)} are free: make room, or ` +
-        "choose another place with --out.",
-    );
-  }
+  checkRoom(place.out, roomOf(place, stages, await checkpointBytes(place)), free);
 }
 
-/** Bytes of a stage's checkpoint: weights, the optimiser's moments, and the teacher's average. */
-async function checkpointBytes(place: Place): Promise<(group: string) => number> {
+/** Bytes of a stage's checkpoint: weights, the average where there is one, and the optimiser's moments. */
+async function checkpointBytes(place: Place): Promise<(stage: PlannedStage) => number> {
   const count = ({ params }: { readonly params: Params }) => {
     const sum = Object.values(params).reduce((before, { size }) => before + size, 0);
     disposeParams(params);
     return sum;
   };
-  const model = count(await anyTeacher(place));
-  const judge = count(await anyClassifier(place));
-  return (group) => 4 * (group === "classifier" ? 2 * judge : (group === "teacher" ? 4 : 3) * model);
+  const weights = {
+    diffusion: count(await anyTeacher(place)),
+    classifier: count(await anyClassifier(place)),
+  };
+  const { files, halvings } = place.config;
+  return ({ name, group, training }) => {
+    const isFile = Object.hasOwn(files, name);
+    if (!training && !isFile) return 0;
+    const averaged = name === "teacher" || halvings.find((one) => one.name === name)?.emaDecay !== undefined;
+    const [one, moments] = group === "classifier" ? [weights.classifier, 1] : [weights.diffusion, 2];
+    return 4 * one * (isFile ? 1 : 1 + moments + Number(averaged));
+  };
 }
 
 /** The run's teacher: from its file, or of random weights. */
@@ -142,8 +138,4 @@ async function tryStep(loss: () => LossTerms, params: Params): Promise<number> {
     tf.dispose([terms, grads]);
   }
   return seconds / TRIED;
-}
-
-function megabytes(bytes: number): string {
-  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

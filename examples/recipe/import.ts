@@ -15,21 +15,39 @@ import {
   type StateDict,
   type TorchValue,
 } from "cfd-distill";
-import { loadDiffusers, saveCheckpoint } from "cfd-distill/node";
-import { inSteps, type RecipeConfig } from "./config.js";
+import { loadDiffusers } from "cfd-distill/node";
+import type { RecipeConfig } from "./config.js";
+import { disposeKept, keep, openKept } from "./kept.js";
 import { isUnet, type ClassifierModel, type Model } from "./models.js";
+import { inSteps } from "./names.js";
 import { checkpointPath, type Place } from "./place.js";
 
 /** What names a file's content in a config, so that a run goes on only with the file it began with. */
 export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
   if (!existsSync(path))
     throw new Error(`${path}: expected a file or a folder of diffusers, got nothing there.`);
-  const folder = (await stat(path)).isDirectory();
+  const found = await stat(path);
+  const folder = found.isDirectory();
+  if (!folder && !found.isFile())
+    throw new Error(`${path}: expected a file or a folder of diffusers, got a pipe, a socket or a device.`);
   const hash = createHash("sha256");
-  for (const file of folder ? weightsOf(path) : [path]) {
+  for (const file of folder ? [...weightsOf(path), ...settingsOf(path)] : [path]) {
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   }
   return { path, sha256: hash.digest("hex") };
+}
+
+/** Refuses a file whose content is no longer what the config names. */
+export async function checkFile({ path, sha256 }: RecipeConfig["files"][string]): Promise<void> {
+  const now = await fingerprint(path);
+  if (now.sha256 !== sha256) throw new Error(`${path}: expected SHA-256 ${sha256}, got ${now.sha256}.`);
+}
+
+/** What stands beside the weights and changes what they compute. */
+function settingsOf(folder: string): string[] {
+  const names = ["config.json", "scheduler_config.json", "model_index.json"];
+  const places = ["", "unet", "scheduler"].flatMap((part) => names.map((name) => join(folder, part, name)));
+  return places.filter((path) => existsSync(path));
 }
 
 function weightsOf(folder: string): string[] {
@@ -91,7 +109,10 @@ function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
 
 /** What a stage's network is, if a file holds it: nothing is trained. */
 export async function importNetwork(place: Place, stage: string, path: string): Promise<void> {
-  if (existsSync(checkpointPath(place, stage))) return;
+  if (existsSync(checkpointPath(place, stage))) {
+    disposeKept(await openKept(place, stage));
+    return;
+  }
   await (stage === "classifier" ? importClassifier(place, path) : importModel(place, stage, path));
 }
 
@@ -107,7 +128,7 @@ async function importModel(place: Place, stage: string, path: string): Promise<v
     }
     const steps = student ? model.steps : place.config.teacherSteps;
     const imageShape = place.data.train.shape;
-    await saveCheckpoint(checkpointPath(place, stage), { ...model, steps, imageShape });
+    await keep(place, stage, { ...model, steps, imageShape });
   } finally {
     disposeParams(model.params);
   }
@@ -152,14 +173,14 @@ async function importClassifier(place: Place, path: string): Promise<void> {
         `${path}: expected a classifier of the data's ${wanted} classes, got ${network.config.classes}.`,
       );
     }
-    await saveCheckpoint(checkpointPath(place, "classifier"), { network, params });
+    await keep(place, "classifier", { network, params });
   } finally {
     disposeParams(params);
   }
 }
 
 /** Whatever goes wrong, the error says with which file. */
-async function naming<T>(path: string, read: () => Promise<T>): Promise<T> {
+export async function naming<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

@@ -8,8 +8,9 @@ import {
   type ImageSet,
   type Params,
 } from "cfd-distill";
-import { readClassifier } from "./import.js";
-import { checkpointPath, type Place } from "./place.js";
+import { checkFile, readClassifier } from "./import.js";
+import { loadClassifierModel } from "./models.js";
+import type { Place } from "./place.js";
 import { batches, imageSize } from "./sampling.js";
 import type { Run } from "./stage.js";
 
@@ -24,19 +25,21 @@ export interface Judge {
 
 /** The run's own classifier, or the extractor of this name, ready to work; the caller closes it. */
 export async function openJudge(run: Run, extractor?: string): Promise<Judge> {
-  const { path, scaling = {} } = extractor === undefined ? ownClassifier(run) : extractorOf(run, extractor);
-  const { network, params } = await readClassifier(path);
+  const { model, scaling = {} } =
+    extractor === undefined ? await ownClassifier(run) : await extractorOf(run, extractor);
+  const { network, params } = model;
   return { run, params, classify: classifier(network, params, scaling), classes: network.config.classes };
 }
 
-const ownClassifier = (place: Place) => ({
-  path: checkpointPath(place, "classifier"),
+const ownClassifier = async (place: Place) => ({
+  model: await loadClassifierModel(place),
   scaling: place.config.classifierScaling,
 });
 
-function extractorOf({ config }: Place, extractor: string) {
+async function extractorOf({ config }: Place, extractor: string) {
   const { file, scaling } = config.extractors!.find(({ name }) => name === extractor)!;
-  return { path: file.path, scaling };
+  await checkFile(file);
+  return { model: await readClassifier(file.path), scaling };
 }
 
 export function closeJudge({ params }: Judge): void {

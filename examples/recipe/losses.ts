@@ -16,9 +16,9 @@ import {
   type LossTerms,
   type Params,
 } from "cfd-distill";
-import { loadNetworkCheckpoint } from "cfd-distill/node";
 import type { Halving } from "./config.js";
-import { checkpointPath, type Place } from "./place.js";
+import { loadClassifierModel } from "./models.js";
+import type { Place } from "./place.js";
 
 /** What a loss needs, from a teacher that answers when it is asked. */
 export type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & {
@@ -94,7 +94,7 @@ export async function earlierClassifiers(
   count: number,
 ): Promise<{ models: Classifier[]; params: Params[] }> {
   if (count === 0) return { models: [], params: [] };
-  const { network, params } = await loadNetworkCheckpoint(checkpointPath(place, "classifier"));
+  const { network, params } = await loadClassifierModel(place);
   try {
     const { config } = network;
     if (config.type !== "resnet" || config.blocks.length <= count) {

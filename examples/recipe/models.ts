@@ -16,7 +16,7 @@ import {
   type ResNet,
   type Unet,
 } from "cfd-distill";
-import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
+import { disposeKept, openKept, openKeptModel } from "./kept.js";
 import { checkpointPath, type Place } from "./place.js";
 
 /** A diffusion model but for its weights; students take all of it over from their teacher. */
@@ -55,9 +55,7 @@ export function classifierOf({ config, data }: Place) {
 
 /** The model of a finished stage: its averaged weights where it has them. */
 export async function loadModel(place: Place, stage: string): Promise<Model> {
-  const { network, params, ema, schedule, predictionType, steps } = await loadCheckpoint(
-    checkpointPath(place, stage),
-  );
+  const { network, params, ema, schedule, predictionType, steps } = await openKeptModel(place, stage);
   if (ema) disposeParams(params);
   return { network, params: ema ?? params, schedule, predictionType, steps };
 }
@@ -81,11 +79,18 @@ export interface ClassifierModel {
   readonly params: Params;
 }
 
+/** The network of the run's classifier, with its weights. */
+export async function loadClassifierModel(place: Place): Promise<ClassifierModel> {
+  const kept = await openKept(place, "classifier");
+  const { network, params } = kept;
+  if (!isUnet(network)) return { network, params };
+  disposeKept(kept);
+  throw new Error(`${checkpointPath(place, "classifier")}: expected a classifier, got a U-Net.`);
+}
+
 /** The run's classifier, in inference mode; it takes images in [-1, 1]. */
 export async function loadClassifier(place: Place): Promise<{ model: Classifier; params: Params }> {
-  const path = checkpointPath(place, "classifier");
-  const { network, params } = await loadNetworkCheckpoint(path);
-  if (isUnet(network)) throw new Error(`${path}: expected a classifier, got a U-Net.`);
+  const { network, params } = await loadClassifierModel(place);
   return { model: classifier(network, params, place.config.classifierScaling ?? {}), params };
 }
 

@@ -1,9 +1,9 @@
 // The stages of a run, in their order, and which of them are asked for.
 import { existsSync } from "node:fs";
-import { loadNetworkCheckpoint } from "cfd-distill/node";
-import { disposeParams } from "cfd-distill";
-import { didYouMean, type RecipeConfig, type TrainingConfig } from "./config.js";
+import type { RecipeConfig, TrainingConfig } from "./config.js";
 import { importNetwork } from "./import.js";
+import { disposeKept, openKept } from "./kept.js";
+import { didYouMean } from "./names.js";
 import { evaluate, present } from "./report.js";
 import { drawSamples } from "./sampling.js";
 import type { Run } from "./stage.js";
@@ -73,11 +73,10 @@ export async function checkNeeds(place: Place, { name, needs }: PlannedStage): P
     const path = checkpointPath(place, need);
     if (!existsSync(path)) throw new Error(`${name} needs the stage ${need} first: ${path} is not there.`);
     const { training } = stagesOf(place.config).find((stage) => stage.name === need)!;
-    if (!training) continue;
-    const { step = 0, params, ema } = await loadNetworkCheckpoint(path);
-    disposeParams(params);
-    if (ema) disposeParams(ema);
-    if (step < training.steps) {
+    const kept = await openKept(place, need);
+    disposeKept(kept);
+    const { step = 0 } = kept;
+    if (training && step < training.steps) {
       throw new Error(
         `${name} needs the stage ${need} first, of which ${step} of ${training.steps} steps are trained.`,
       );

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
+import { harmless, say } from "./say.js";
 
 /** A stage's progress: a bar on a terminal, a plain line now and then elsewhere (a log, CI). */
 export interface Progress {
@@ -19,7 +20,7 @@ export function progress(name: string, total: number, from: number): Progress {
     const left = done > from ? duration((total - done) / rate) : "?";
     return { rate: `${rate >= 10 ? rate.toFixed(0) : rate.toFixed(1)}/s`, left };
   };
-  const title = name.padEnd(22);
+  const title = harmless(name).padEnd(22);
   return process.stdout.isTTY ? bar(title, total, from, pace) : lines(title, total, pace);
 }
 
@@ -49,7 +50,7 @@ function lines(title: string, total: number, pace: Pace): Progress {
       if (done < total && performance.now() - last < 5000) return;
       last = performance.now();
       const { rate, left } = pace(done);
-      console.log(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
+      say(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
     },
     stop: () => undefined,
   };

@@ -4,10 +4,14 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
+import { z } from "zod";
+import { parseJson } from "./config.js";
+import { readCurves } from "./curves.js";
 import { measure, type Distances, type Judgement, type Measurements } from "./evaluate.js";
 import { encodePng, figure, type RowLabel } from "./picture.js";
 import { lossPlot } from "./plot.js";
 import { imageSize, LIVE, readSamples, readyMethods, shownClasses } from "./sampling.js";
+import { say } from "./say.js";
 import type { Run } from "./stage.js";
 import { textTable } from "./table.js";
 import { checkpointPath } from "./place.js";
@@ -21,7 +25,7 @@ export async function evaluate(run: Run): Promise<void> {
     join(run.out, "report.json"),
     Buffer.from(`${JSON.stringify(measurements, null, 2)}\n`),
   );
-  console.log(`\n${[tableOf(measurements), ...measurements.extractors.map(judgementTable)].join("\n\n")}\n`);
+  say(`\n${[tableOf(measurements), ...measurements.extractors.map(judgementTable)].join("\n\n")}\n`);
 }
 
 /** The picture of all methods, the losses, and the last student where `loadGenerator` finds it. */
@@ -32,14 +36,35 @@ export async function present(run: Run): Promise<void> {
   for (const watcher of run.watchers) watcher.drawn?.(drawn);
   const losses = join(run.out, "losses.png");
   const log = await readFile(join(run.out, "log.jsonl"), "utf8");
-  if (log.includes('"loss"')) await writeFileAtomic(losses, await lossPlot(log));
-  console.log(`Picture ${picture}, losses ${losses}`);
+  if (readCurves(log).length > 0) await writeFileAtomic(losses, await lossPlot(log));
+  say(`Picture ${picture}, losses ${losses}`);
   const last = run.config.halvings.at(-1);
   if (!last || !existsSync(checkpointPath(run, last.name))) return;
   const student = join(run.out, "student.safetensors");
   await writeFileAtomic(student, await readFile(checkpointPath(run, last.name)));
-  console.log(`Student ${student} (for loadGenerator)`);
+  say(`Student ${student} (for loadGenerator)`);
 }
+
+/** A report.json's bytes; the error names the file. */
+export function parseMeasurements(bytes: Uint8Array, path: string): Measurements {
+  const { success, data } = measurements.safeParse(parseJson(bytes, path));
+  if (success) return data as Measurements;
+  throw new Error(
+    `${path}: expected the report of a run, got something else: run the stage "evaluate" again.`,
+  );
+}
+
+/** What tables and pictures take from it. */
+const measurements = z.looseObject({
+  ...{ classifierAccuracy: z.number(), trainingImages: z.number(), testImages: z.number() },
+  ...{ samplesPerMethod: z.number(), frechetOfTestImages: z.number(), extractors: z.array(z.unknown()) },
+  rows: z.array(
+    z.looseObject({
+      ...{ method: z.string(), networkCalls: z.number(), millisecondsPerImage: z.number() },
+      ...{ frechet: z.number(), toTeacher: z.number() },
+    }),
+  ),
+});
 
 /** The measurements as text, each named for what it is. */
 export function tableOf(measured: Measurements): string {
@@ -136,7 +161,7 @@ async function draw(run: Run): Promise<Buffer> {
 async function readMeasurements({ out }: Run): Promise<Measurements | undefined> {
   const path = join(out, "report.json");
   if (!existsSync(path)) return undefined;
-  return JSON.parse(await readFile(path, "utf8")) as Measurements;
+  return parseMeasurements(await readFile(path), path);
 }
 
 /** Random training images of the given classes. */

@@ -1,14 +1,20 @@
 import { availableParallelism, cpus } from "node:os";
 import "cfd-distill/backends/wasm";
-import { createRng } from "cfd-distill";
+import { createRng, type BackendReport } from "cfd-distill";
 import type { CliChoice } from "./cli.js";
 import type { RecipeConfig } from "./config.js";
 import { configure } from "./configure.js";
 import { openDirectory } from "./directory.js";
 import { nameOf, startEngine } from "./engine.js";
-import { checkDisk, freeBytes, planOf } from "./estimate.js";
+import { freeBytes } from "./disk.js";
+import { checkDisk, planOf } from "./estimate.js";
+import { imagesHash } from "./images.js";
+import { withLock } from "./lock.js";
 import { checkNeeds, chooseStages, type PlannedStage } from "./plan.js";
+import type { Place } from "./place.js";
 import { duration } from "./progress.js";
+import { shownClasses } from "./sampling.js";
+import { complain, say } from "./say.js";
 import type { Data } from "./sheet.js";
 import { log, type Run } from "./stage.js";
 import { showAll } from "./watch/watcher.js";
@@ -22,27 +28,38 @@ export type DataLoader = (config: RecipeConfig, signal: AbortSignal) => Data | P
  * measurements, picture. Stages that are finished are passed over, one that was interrupted goes on.
  */
 export async function runRecipe(choice: CliChoice, load: DataLoader, signal: AbortSignal): Promise<void> {
-  const started = performance.now();
   const config = await configure(choice);
   const engine = await startEngine(config.engine, choice);
   const stages = chooseStages(config, choice.stages);
-  const data = await load(config, signal);
-  const place = { out: choice.out, config, data };
-  if (choice.dryRun) {
-    console.log(await planOf(place, stages, engine));
-    return;
-  }
-  await openDirectory(choice.out, config, choice);
-  await checkDisk(place, stages, await freeBytes(choice.out));
-  if (takesLong(stages)) console.log(await planOf(place, stages, engine));
+  if (!choice.dryRun)
+    return withLock(choice.out, () => runStages({ choice, config, engine, stages }, load, signal));
+  say(await planOf(placeOf(choice, config, await load(config, signal)), stages, engine));
+}
+
+/** What is to be done. */
+interface Task {
+  readonly choice: CliChoice;
+  readonly config: RecipeConfig;
+  readonly engine: BackendReport;
+  readonly stages: readonly PlannedStage[];
+}
+
+async function runStages(task: Task, load: DataLoader, signal: AbortSignal): Promise<void> {
+  const { choice, engine, stages } = task;
+  const started = performance.now();
+  const place = placeOf(choice, task.config, await load(task.config, signal));
+  const { out, config, data } = place;
+  await checkDisk(place, stages, await freeBytes(out));
+  await openDirectory(out, config, choice);
+  if (takesLong(stages)) say(await planOf(place, stages, engine));
   const watchers = watchersOf(choice, place);
   const run: Run = { ...place, rng: createRng(config.seed), signal, watchers };
   const { train, test } = data;
-  console.log(
+  say(
     `${train.labels.length} training and ${test.labels.length} test images of ${train.shape.join("x")}, ` +
-      `engine ${nameOf(engine)}, results in ${choice.out}/`,
+      `engine ${nameOf(engine)}, results in ${out}/`,
   );
-  for (const { where } of watchers) console.log(where);
+  for (const { where } of watchers) say(where);
   log(run, { event: choice.resume ? "resume" : "start", engine, machine: machine() });
   let finished = false;
   try {
@@ -55,7 +72,21 @@ export async function runRecipe(choice: CliChoice, load: DataLoader, signal: Abo
   } finally {
     await showAll(watchers, finished ? "finished" : "stopped");
   }
-  console.log(`Done in ${duration((performance.now() - started) / 1000)}.`);
+  say(`Done in ${duration((performance.now() - started) / 1000)}.`);
+}
+
+/** The config notes of which images it is; what it asks of them is looked at before anything is trained. */
+function placeOf({ out }: CliChoice, config: RecipeConfig, data: Data): Place {
+  const images = imagesHash(data);
+  if (config.images !== undefined && config.images !== images) {
+    throw new Error(
+      `images: expected those that the config was made with (SHA-256 ${config.images}), got others (${images}): ` +
+        "take the setting images out of it to use it with these.",
+    );
+  }
+  const place = { out, config: { ...config, images }, data };
+  shownClasses(place);
+  return place;
 }
 
 /** What the times in a log are to be read with. */
@@ -73,20 +104,26 @@ export async function main(choice: CliChoice, load: DataLoader, command: readonl
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (!stop.signal.aborted) console.log("\nSaving ...");
+      if (!stop.signal.aborted) say("\nSaving ...");
       stop.abort();
     });
   }
   try {
     await runRecipe(choice, load, stop.signal);
   } catch (error) {
-    if (stop.signal.aborted) console.log(`Interrupted; nothing is lost. To go on: ${again(command)}`);
-    else console.error(error instanceof Error ? error.message : error);
+    if (stop.signal.aborted) say(`Interrupted; nothing is lost. To go on: ${again(command)}`);
+    else complain(error);
     process.exitCode = stop.signal.aborted ? 130 : 1;
   }
 }
 
 /** The command that goes on with an interrupted run. */
-function again(command: readonly string[]): string {
-  return [...command.filter((word) => word !== "--force" && word !== "--resume"), "--resume"].join(" ");
+export function again(command: readonly string[]): string {
+  const [program, ...words] = command.filter((word) => word !== "--force" && word !== "--resume");
+  return [program, ...words.map(quoted), "--resume"].join(" ");
+}
+
+/** A word as a shell takes it for one. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -12,9 +12,10 @@ import {
   sampleDdim,
 } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
-import { inSteps, type Halving, type RecipeConfig } from "./config.js";
-import { fingerprint } from "./import.js";
+import type { Halving, RecipeConfig } from "./config.js";
+import { fingerprint, naming } from "./import.js";
 import { denoiserOf, loadModel } from "./models.js";
+import { inSteps } from "./names.js";
 import { progress } from "./progress.js";
 import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
 import type { Run } from "./stage.js";
@@ -129,20 +130,37 @@ export async function drawSamples(run: Run): Promise<void> {
 
 /** The fingerprint of the checkpoint that a file's images were drawn with. */
 async function weightsBehind(path: string): Promise<string | undefined> {
-  return existsSync(path) ? safetensorsMetadata(await readFile(path)).weights : undefined;
+  return existsSync(path) ? (await naming(path, () => samplesAt(path))).notes.weights : undefined;
+}
+
+/** A file of samples: the images, and what is noted of them. */
+async function samplesAt(path: string) {
+  const bytes = await readFile(path);
+  const { images } = decodeSafetensors(bytes);
+  return { images, notes: safetensorsMetadata(bytes) };
 }
 
 /** What the stage has drawn of a method. */
 export async function readSamples(run: Run, method: Method): Promise<Drawn> {
   const path = samplesPath(run, method);
   if (!existsSync(path)) throw new Error(`${path} is not there: run the stage "samples" first.`);
-  const bytes = await readFile(path);
-  const { images } = decodeSafetensors(bytes);
-  const millisecondsPerImage = Number(safetensorsMetadata(bytes).millisecondsPerImage);
-  return { images: images!.data as Uint8Array, millisecondsPerImage };
+  const { images, notes } = await naming(path, () => samplesAt(path));
+  const millisecondsPerImage = Number(notes.millisecondsPerImage);
+  const shape = [startsOf(run).seeds.length, ...run.data.train.shape];
+  if (images?.dtype !== "U8" || images.shape.join() !== shape.join() || !(millisecondsPerImage >= 0)) {
+    const got = images ? `${images.dtype} ${images.shape.join("x")}` : "none";
+    throw new Error(`${path}: expected samples, U8 ${shape.join("x")}, and the time they took, got ${got}.`);
+  }
+  if (notes.weights !== (await fingerprint(checkpointPath(run, method.stage))).sha256) {
+    throw new Error(
+      `${path}: expected samples of this run's ${method.stage}, got others: run the stage "samples".`,
+    );
+  }
+  return { images: images.data, millisecondsPerImage };
 }
 
-function samplesPath({ out }: Place, { stage, steps }: Method): string {
+/** Where the images of a method are. */
+export function samplesPath({ out }: Place, { stage, steps }: Method): string {
   return join(out, "samples", `${stage}-in-${steps}.safetensors`);
 }
 
@@ -167,7 +185,7 @@ async function sampleMethod(run: Run, method: Method): Promise<Drawn> {
       const zT = noise(seeds.slice(from, to), data.train.shape);
       const options = { steps: method.steps, labels: labels.slice(from, to), signal };
       const drawn = await sampleDdim(model, schedule, zT, options);
-      images.set(await asBytes(drawn), from * imageSize(run));
+      images.set(await asBytes(drawn, method), from * imageSize(run));
       tf.dispose([zT, drawn]);
       bar.update(to, "");
     }
@@ -178,7 +196,9 @@ async function sampleMethod(run: Run, method: Method): Promise<Drawn> {
   }
 }
 
-/** [-1, 1] to 0 ... 255, as in a picture's file. */
-async function asBytes(images: tf.Tensor): Promise<Uint8Array> {
-  return Uint8Array.from(await images.data(), (x) => Math.round((Math.min(1, Math.max(-1, x)) + 1) * 127.5));
+/** [-1, 1] to 0 ... 255, as in a picture's file; what is no number has no colour. */
+async function asBytes(images: tf.Tensor, { label }: Method): Promise<Uint8Array> {
+  const values = await images.data();
+  if (values.some(Number.isNaN)) throw new Error(`${label}: expected images of numbers, got NaN.`);
+  return Uint8Array.from(values, (x) => Math.round((Math.min(1, Math.max(-1, x)) + 1) * 127.5));
 }

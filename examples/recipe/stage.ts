@@ -5,9 +5,7 @@ import {
   accumulateGrads,
   assignParams,
   clipByGlobalNorm,
-  disposeParams,
   readTerms,
-  restoreRng,
   updateEma,
   valueAndGrads,
   type Checkpoint,
@@ -16,8 +14,8 @@ import {
   type Params,
   type Rng,
 } from "cfd-distill";
-import { loadNetworkCheckpoint, saveCheckpoint } from "cfd-distill/node";
 import type { TrainingConfig } from "./config.js";
+import { disposeKept, keep, openKept, openKeptModel } from "./kept.js";
 import { progress } from "./progress.js";
 import type { Terms } from "./terms.js";
 import { showAll, type Watcher } from "./watch/watcher.js";
@@ -71,10 +69,11 @@ export async function train(run: Run, stage: Stage): Promise<void> {
   if (step > 0) log(run, { stage: stage.name, event: "resumed", step });
   const save = async () => {
     if (saved === step) return;
+    await checkWeights(stage, step);
     const optimizer = await stage.optimizer.state();
     const weights = { params: stage.params, ema: stage.ema?.params };
-    const state = { optimizer, step, rng: rng.state(), stage: stage.name };
-    await saveCheckpoint(checkpointPath(run, stage.name), { ...stage.describe, ...weights, ...state });
+    const state = { optimizer, step, rng: rng.state() };
+    await keep(run, stage.name, { ...stage.describe, ...weights, ...state });
     saved = step;
     await showAll(run.watchers, "running");
   };
@@ -97,7 +96,30 @@ export async function train(run: Run, stage: Stage): Promise<void> {
   }
 }
 
-/** One step, whose random numbers come from a stream of its own. */
+/** Refuses to save what has a number that is not finite, so that the last checkpoint is a good one. */
+async function checkWeights({ name, params, ema }: Stage, step: number): Promise<void> {
+  const { grads, norm } = clipByGlobalNorm({ ...params, ...prefixed("ema/", ema?.params) }, Infinity);
+  try {
+    await readTerms({ weightNorm: norm }, { step });
+  } catch (error) {
+    throw inStage(name, error);
+  } finally {
+    tf.dispose([grads, norm]);
+  }
+}
+
+const prefixed = (prefix: string, params: Params = {}): Params =>
+  Object.fromEntries(Object.entries(params).map(([name, weight]) => [prefix + name, weight]));
+
+/** An error that says which stage it was. */
+function inStage(name: string, error: unknown): Error {
+  return new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
+
+/**
+ * One step, whose random numbers come from a stream of its own. Where the loss or the gradient is not finite it throws
+ * before any weight, average or moment is changed.
+ */
 async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<string, number>> {
   const { batch, microBatches } = stage.training;
   const size = batch / microBatches;
@@ -105,31 +127,63 @@ async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<s
     const rows = { batch, from: i * size, to: (i + 1) * size };
     return valueAndGrads(() => stage.terms(rng.fork(step), rows), stage.params);
   });
-  const norm = tf.tidy(() => {
-    const clipped = clipByGlobalNorm(grads, stage.maxNorm);
+  const clipped = clipByGlobalNorm(grads, stage.maxNorm);
+  try {
+    const values = await readTerms({ ...terms, gradientNorm: clipped.norm }, { step });
     stage.optimizer.apply(stage.params, clipped.grads);
     if (stage.ema) updateEma(stage.ema.params, stage.params, stage.ema.decay(step));
-    return clipped.norm;
-  });
-  try {
-    return await readTerms({ ...terms, gradientNorm: norm }, { step });
+    return values;
+  } catch (error) {
+    throw inStage(stage.name, error);
   } finally {
-    tf.dispose([terms, grads, norm]);
+    tf.dispose([terms, grads, clipped.grads, clipped.norm]);
   }
 }
 
 async function restore(run: Run, stage: Stage): Promise<{ step: number; rng: Rng; saved: number }> {
   const path = checkpointPath(run, stage.name);
-  if (!existsSync(path)) return { step: 0, rng: run.rng.fork(stage.stream ?? stage.name), saved: -1 };
-  const { params, ema, optimizer, step = 0, rng } = await loadNetworkCheckpoint(path);
-  assignParams(stage.params, params);
-  if (stage.ema && ema) assignParams(stage.ema.params, ema);
-  if (optimizer) stage.optimizer.restore(optimizer);
-  disposeParams(params);
-  if (ema) disposeParams(ema);
-  if (!rng) throw new Error(`${path}: expected a checkpoint with a random state, got one without.`);
-  return { step, rng: restoreRng(rng), saved: step };
+  const rng = run.rng.fork(stage.stream ?? stage.name);
+  if (!existsSync(path)) return { step: 0, rng, saved: -1 };
+  const kept =
+    "schedule" in stage.describe ? await openKeptModel(run, stage.name) : await openKept(run, stage.name);
+  try {
+    const fault = faultOf(kept, stage, rng);
+    if (fault !== undefined) throw new Error(`expected a checkpoint of this stage, got ${fault}.`);
+    assignParams(stage.params, kept.params);
+    if (stage.ema) assignParams(stage.ema.params, kept.ema!);
+    stage.optimizer.restore(kept.optimizer!);
+    return { step: kept.step!, rng, saved: kept.step! };
+  } catch (error) {
+    throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  } finally {
+    disposeKept(kept);
+  }
 }
+
+/** What tells that a stage did not save this; undefined if it may have. */
+function faultOf(kept: NetworkCheckpoint, stage: Stage, rng: Rng): string | undefined {
+  const { step, ema, optimizer } = kept;
+  if (step === undefined || step > stage.training.steps) return `step ${step} of ${stage.training.steps}`;
+  if (!optimizer) return "one without its optimiser";
+  if (optimizer.step !== step) return `an optimiser after ${optimizer.step} steps at step ${step}`;
+  if ((ema !== undefined) !== (stage.ema !== undefined))
+    return `one ${ema ? "with" : "without"} averaged weights`;
+  if (!sameJson(kept.rng, rng.state())) return "another random state";
+  const other = Object.entries(said(stage.describe)).find(
+    ([key, value]) => !sameJson(value, said(kept)[key]),
+  );
+  return other && `another ${other[0]}`;
+}
+
+/** What a checkpoint says of its model, in plain JSON. */
+function said(description: Stage["describe"]): Readonly<Record<string, unknown>> {
+  const network = description.network.config;
+  if (!("schedule" in description)) return { network };
+  const { schedule, predictionType, steps, imageShape } = description;
+  return { network, schedule: schedule.config, predictionType, steps, imageShape };
+}
+
+const sameJson = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 function rounded(terms: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(

@@ -1,6 +1,7 @@
 import { adam, cloneParams, cosineAnnealing, disposeParams, emaDecay, linearWarmup, sgd } from "cfd-distill";
-import { inSteps, type Halving, type RecipeConfig } from "./config.js";
+import type { Halving, RecipeConfig } from "./config.js";
 import { classifierOf, teacherOf } from "./models.js";
+import { inSteps } from "./names.js";
 import { train, type Run } from "./stage.js";
 import { classifierTerms, openHalving, teacherTerms } from "./terms.js";
 

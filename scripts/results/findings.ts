@@ -1,6 +1,6 @@
 // What the numbers say, in sentences that follow from them.
 import type { Distances } from "../../examples/recipe/evaluate.js";
-import { inSteps } from "../../examples/recipe/config.js";
+import { inSteps } from "../../examples/recipe/names.js";
 import type { MeasuredRun, Result } from "./runs.js";
 
 /** More standard errors than two kernel distances differ by for want of samples alone, nineteen times of twenty. */

@@ -1,6 +1,7 @@
 // docs/results.md, of the runs in docs/results.
 import { parse } from "node:path";
-import { inSteps, type RecipeConfig } from "../../examples/recipe/config.js";
+import type { RecipeConfig } from "../../examples/recipe/config.js";
+import { inSteps } from "../../examples/recipe/names.js";
 import { NEIGHBOURS, type Judgement } from "../../examples/recipe/evaluate.js";
 import { duration } from "../../examples/recipe/progress.js";
 import { shiftedTime } from "../../examples/recipe/shift.js";

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { check } from "../check.js";
 import { decodeCifar10 } from "../io/cifar10.js";
@@ -16,7 +16,7 @@ const FILES = {
  * @param directory the folder with `data_batch_1.bin` ..., or the one that holds `cifar-10-batches-bin`
  * @param split "train" (five files, 50,000 images in the release) or "test" (one file, 10,000)
  * @returns 32x32 RGB byte images, NHWC, with labels 0..9
- * @throws if a file is missing, empty, truncated, or holds a label above 9
+ * @throws if a file is missing, no file, empty, truncated, or holds a label above 9
  * @example
  * ```ts
  * import { readCifar10 } from "cfd-distill/node";
@@ -29,9 +29,10 @@ export async function readCifar10(directory: string, split: "train" | "test"): P
   const folders = [directory, join(directory, "cifar-10-batches-bin")];
   const parts: ImageSet[] = [];
   for (const name of FILES[split]) {
-    const folder = folders.find((path) => existsSync(join(path, name)));
-    check(folder !== undefined, "readCifar10", `${name} in ${folders.join(" or ")}`, "no such file");
-    parts.push(decodeCifar10(await readWhole(join(folder, name), "readCifar10"), name));
+    const path = folders.map((folder) => join(folder, name)).find((one) => existsSync(one));
+    check(path !== undefined, "readCifar10", `${name} in ${folders.join(" or ")}`, "no such file");
+    check(statSync(path).isFile(), "readCifar10", `a file at ${path}`, "a folder, a pipe or a device");
+    parts.push(decodeCifar10(await readWhole(path, "readCifar10"), name));
   }
   return concatenate(parts);
 }

@@ -46,7 +46,7 @@ function provide(engine: BackendName, size: Size) {
   return { engine, size: process.env.CONFORMANCE === "full" ? ("full" as const) : size, report };
 }
 
-const unit: TestProjectInlineConfiguration = {
+export const unit: TestProjectInlineConfiguration = {
   ...shared,
   test: {
     ...inForks,

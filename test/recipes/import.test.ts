@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -127,6 +127,22 @@ describe("a teacher from elsewhere", () => {
     disposeParams(kept.params);
   });
 
+  it("of diffusers is another with other weights or settings beside them", async () => {
+    cpSync(at("diffusers"), at("changed"), { recursive: true });
+    const before = (await fingerprint(at("changed"))).sha256;
+    expect(before).toBe((await fingerprint(at("diffusers"))).sha256);
+    const files = (readdirSync(at("changed"), { recursive: true }) as string[]).filter((name) =>
+      /\.(json|safetensors)$/.test(name),
+    );
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    for (const name of files) {
+      const bytes = readFileSync(join(at("changed"), name));
+      writeFileSync(join(at("changed"), name), Buffer.concat([bytes, Buffer.from(" ")]));
+      expect((await fingerprint(at("changed"))).sha256, name).not.toBe(before);
+      writeFileSync(join(at("changed"), name), bytes);
+    }
+  });
+
   it("is refused for other images, or where the file is not what it should be", async () => {
     const place = await placeOf();
     const teacher = (path: string) => importNetwork(place, "teacher", path);
@@ -138,6 +154,9 @@ describe("a teacher from elsewhere", () => {
     );
     await expect(fingerprint(at("nowhere.pt"))).rejects.toThrow(
       "nowhere.pt: expected a file or a folder of diffusers",
+    );
+    await expect(fingerprint("/dev/null")).rejects.toThrow(
+      "/dev/null: expected a file or a folder of diffusers, got a pipe, a socket or a device.",
     );
     mkdirSync(at("empty"));
     await expect(fingerprint(at("empty"))).rejects.toThrow("expected a folder of diffusers with");

@@ -6,7 +6,8 @@ import { useBackend } from "cfd-distill";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../../examples/recipe/cli.js";
 import { checkConfig, type Halving } from "../../examples/recipe/config.js";
-import { checkDisk, freeBytes, planOf } from "../../examples/recipe/estimate.js";
+import { freeBytes, needed, roomOf } from "../../examples/recipe/disk.js";
+import { checkDisk, planOf } from "../../examples/recipe/estimate.js";
 import { configure } from "../../examples/recipe/configure.js";
 import { loadEmoji } from "../../examples/recipe/data.js";
 import { openDirectory } from "../../examples/recipe/directory.js";
@@ -215,20 +216,50 @@ describe("the costs", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it("are refused where the disk has no room for them", async () => {
-    const place = { out: tmpdir(), config, data: loadEmoji() };
-    const stages = chooseStages(config, ["teacher"]);
-    await checkDisk(place, stages, await freeBytes(tmpdir()));
-    await expect(checkDisk(place, stages, 5e5)).rejects.toThrow(
-      /the checkpoints need about 1 MB, and 1 MB are free: make room/,
+  it("are refused where the disk has no room: checkpoints, samples, pictures, logs, and one copy", async () => {
+    const place = { out: join(tmpdir(), "no-such-run"), config, data: loadEmoji() };
+    const roomFor = async (stages: readonly string[], free = 0) => {
+      const refusal = await checkDisk(place, chooseStages(config, stages), free).catch(
+        (error: unknown) => (error as Error).message,
+      );
+      return refusal ?? "enough";
+    };
+    expect(await roomFor(["teacher"], await freeBytes(tmpdir()))).toBe("enough");
+    expect(await roomFor(["teacher"])).toMatch(
+      /^.*no-such-run: expected room for about \d+ MB \(checkpoints 1 MB, samples 0 MB, pictures 0 MB, logs \d+ MB, the copy that takes a file's place \d+ MB\), got 0 MB free: make room, or choose another place with --out\.$/,
     );
+    const big = { ...config, measured: 100_000 };
+    const many = { ...place, config: big };
+    const stages = chooseStages(big, undefined);
+    // Six methods of 100,009 images of 24x24x3 bytes, and one of these files twice.
+    const samples = 100_009 * 1728;
+    await expect(checkDisk(many, stages, 7 * samples)).rejects.toThrow(
+      /samples 1\.0 GB, .* the copy that takes a file's place 173 MB/,
+    );
+    await checkDisk(many, stages, 7 * samples + 4e7);
+  });
+
+  it("count what is there already as written", async () => {
+    const out = await mkdtemp(join(tmpdir(), "room-"));
+    await mkdir(join(out, "checkpoints"));
+    const place = { out, config, data: loadEmoji() };
+    const stages = chooseStages(config, ["teacher"]);
+    const whole = needed(roomOf(place, stages, () => 1000)).bytes;
+    await writeFile(join(out, "checkpoints", "teacher.safetensors"), Buffer.alloc(400));
+    expect(needed(roomOf(place, stages, () => 1000)).bytes).toBe(whole - 400);
+    await writeFile(join(out, "checkpoints", "teacher.safetensors"), Buffer.alloc(1400));
+    expect(needed(roomOf(place, stages, () => 1000)).bytes).toBe(whole - 1000);
+    await rm(out, { recursive: true });
   });
 });
 
 describe("the config", () => {
   it.each([
     [{ ...config, sed: 1 }, "unknown setting sed (did you mean seed?)"],
-    [{ ...config, seed: "1" }, "seed: Invalid input: expected number, received string"],
+    [
+      { ...config, seed: "1" },
+      'seed: expected an integer from -9007199254740991 to 9007199254740991, got "1"',
+    ],
     [{ ...config, base: { ...config.base, speed: 1 } }, "unknown setting base.speed"],
     [
       { ...config, base: { ...config.base, batch: 4, microBatches: 3 } },
@@ -340,7 +371,7 @@ describe("the command line", () => {
       "--set base.rat=1: expected path=value with a setting of the config (did you mean base.rate?).",
     );
     await expect(configure(parse("--set", "base.rate=fast"))).rejects.toThrow(
-      "the options: base.rate: Invalid input",
+      'the options: base.rate: expected a number from 1e-9 to 10, got "fast".',
     );
   });
 

@@ -50,7 +50,7 @@ describe("a run's log", () => {
       { stage: "pd-2", step: 1, loss: 7 },
       { stage: "pd-2", step: 2, loss: null },
     );
-    expect(readCurves(`${log}\n{"stage":"pd-2","st`)).toEqual([
+    expect(readCurves(`null\n7\n[]\n${log}\n{"stage":"pd-2","st`)).toEqual([
       {
         stage: "teacher",
         points: [

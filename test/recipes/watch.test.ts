@@ -117,6 +117,14 @@ describe("the page of a run", () => {
     }
   });
 
+  it("says which file is damaged", async () => {
+    const path = join(out, "report.json");
+    for (const text of ["", '{"rows":', "{}"]) {
+      writeFileSync(path, text);
+      await expect(page(place).show!("running")).rejects.toThrow(`${path}: expected `);
+    }
+  });
+
   it("draws a long curve as means of neighbours", () => {
     const points = Array.from({ length: 1000 }, (_, i) => ({ step: i + 1, loss: i }));
     const { points: few } = thinned({ stage: "teacher", points });
@@ -207,6 +215,14 @@ describe("TensorBoard's files", () => {
     appendFileSync(join(out, "log.jsonl"), lines([repeated]));
     tensorboard(out); // there are files already
     expect(scalars("teacher").filter(([, tag]) => tag === "loss")).toHaveLength(4);
+  });
+
+  it("stay in their folder whatever the log calls a stage", () => {
+    const escaped = { stage: "../../escaped", step: 1, loss: 1 };
+    writeFileSync(join(out, "log.jsonl"), lines([escaped]));
+    expect(() => tensorboard(out)).toThrow(`${out}: expected a log of stages' names, got "../../escaped".`);
+    expect(readdirSync(join(out, ".."))).toHaveLength(1);
+    expect(readdirSync(out)).toEqual(["log.jsonl"]);
   });
 
   it("are read here by rules of their own", () => {

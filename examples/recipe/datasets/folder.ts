@@ -2,11 +2,21 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageSet, type ImageSet } from "cfd-distill";
 import sharp from "sharp";
+import { checkOptions, checkPositiveInteger } from "../../../src/check.js";
 import { progress } from "../progress.js";
 import { subset, type Data } from "../sheet.js";
 
 /** Decoded side by side: more than sharp has threads for would only take memory. */
 const AT_ONCE = 16;
+
+/**
+ * What systems and tools leave in folders of pictures, in any case of letters; names that begin with a dot are passed
+ * over as well (.DS_Store, ._cat.png, .git).
+ */
+export const PASSED_OVER: readonly string[] = [
+  ...["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"],
+  ...["$recycle.bin", "system volume information", "metadata.jsonl", "metadata.csv", "metadata.parquet"],
+];
 
 /** One file and the index of its class. */
 interface Picture {
@@ -15,17 +25,21 @@ interface Picture {
 }
 
 /**
- * Anybody's pictures, PNG or JPEG: one class per subfolder, in the order of their names, or one class in all where
- * there are no subfolders. Each is cropped to its middle square and resized; transparent parts become white. Names that
- * begin with a dot are passed over. The order, and so every batch, depends on the names alone.
+ * Anybody's pictures, PNG, JPEG or WebP: one class per subfolder, in the order of their names, or one class in all where
+ * there are no subfolders. Each is cropped to its middle square and resized; transparent parts become white. What
+ * {@link PASSED_OVER} lists is passed over. The order, and so every batch, depends on the names alone.
  *
  * @param directory the folder
  * @param options `size`: height and width of the images in pixels
  * @returns byte images; every tenth of each class is for testing, the last of a class of fewer than ten
  * @throws (rejects) if the folder does not exist or mixes pictures with subfolders, a class has fewer than two pictures,
- *   or a file is no PNG or JPEG, is damaged (a JPEG has no checksum: not all damage shows) or smaller than `size`
+ *   or a file is no such picture or an animation, is damaged (a JPEG has no checksum: not all damage shows) or smaller
+ *   than `size`; if `size` is no positive integer, or another option is given; if a name is a link to nothing or in a loop, a pipe, a socket or a device
  */
-export async function loadFolder(directory: string, { size }: { readonly size: number }): Promise<Data> {
+export async function loadFolder(directory: string, options: { readonly size: number }): Promise<Data> {
+  checkOptions("loadFolder", options, { size: true });
+  const { size } = options;
+  checkPositiveInteger(size, "loadFolder", "size");
   const { classes, pictures } = await findPictures(directory);
   const bytes = size * size * 3;
   const images = new Uint8Array(pictures.length * bytes);
@@ -74,14 +88,44 @@ async function findPictures(directory: string): Promise<{ classes: string[]; pic
 /** What a folder holds, links followed, in an order that is the same on every file system. */
 async function list(directory: string): Promise<{ folders: string[]; files: string[] }> {
   const names = await readdir(directory).catch((error: unknown) => {
-    throw new Error(`loadFolder: expected a folder of pictures at ${directory}, got none.`, { cause: error });
+    const got = codeOf(error) === "ENOENT" ? "none" : (error as Error).message;
+    throw new Error(`loadFolder: expected a folder of pictures at ${directory}, got ${got}.`, {
+      cause: error,
+    });
   });
   const folders: string[] = [];
   const files: string[] = [];
-  for (const name of names.filter((entry) => !entry.startsWith(".")).sort(byName)) {
-    ((await stat(join(directory, name))).isDirectory() ? folders : files).push(name);
+  for (const name of names.filter((entry) => !isPassedOver(entry)).sort(byName)) {
+    const kind = await kindOf(join(directory, name));
+    if (kind !== "folder" && kind !== "file") {
+      throw new Error(
+        `loadFolder: expected ${join(directory, name)} to be a picture or a folder, got ${kind}.`,
+      );
+    }
+    (kind === "folder" ? folders : files).push(name);
   }
   return { folders, files };
+}
+
+function isPassedOver(name: string): boolean {
+  return name.startsWith(".") || PASSED_OVER.includes(name.toLowerCase());
+}
+
+/** What is behind a name, in words; opening a pipe or a device could take for ever. */
+async function kindOf(path: string): Promise<string> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) return "folder";
+    if (found.isFile()) return "file";
+    return found.isFIFO() ? "a pipe" : found.isSocket() ? "a socket" : "a device";
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return "a link to nothing";
+    return codeOf(error) === "ELOOP" ? "a loop of links" : (error as Error).message;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 /** By code units of the composed form: some file systems store "é" as two characters, others as one. */
@@ -98,14 +142,14 @@ function atLeastTwo(folder: string, files: string[]): string[] {
 
 async function decode(path: string, size: number): Promise<Uint8Array> {
   const bytes = await readFile(path);
-  if (!isPng(bytes) && !isJpeg(bytes)) {
-    throw new Error(
-      `loadFolder: expected ${path} to be a PNG or a JPEG, got ${bytes.length} bytes of something else.`,
-    );
+  const format = formatOf(bytes);
+  if (!["PNG", "JPEG", "WebP"].includes(format)) {
+    throw new Error(`loadFolder: expected ${path} to be a PNG, a JPEG or a WebP, got ${format}.`);
   }
   try {
     const picture = sharp(bytes, { failOn: "warning" });
-    const { width, height } = await picture.metadata();
+    const { width, height, pages = 1 } = await picture.metadata();
+    if (pages > 1) throw new Error(`an animation of ${pages} pictures`);
     if (Math.min(width, height) < size) throw new Error(`${width}x${height} pixels`);
     return await picture
       .autoOrient()
@@ -122,9 +166,25 @@ async function decode(path: string, size: number): Promise<Uint8Array> {
   }
 }
 
-const isPng = (bytes: Uint8Array) =>
-  Buffer.from(bytes.subarray(0, 8)).equals(Buffer.from("\x89PNG\r\n\x1a\n", "latin1"));
-const isJpeg = (bytes: Uint8Array) => bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+/** What files begin with, dots standing for any byte; the first that fits. */
+const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
+  [/^\x89PNG\r\n\x1a\n/, "PNG"],
+  [/^\xff\xd8\xff/, "JPEG"],
+  [/^RIFF....WEBP/s, "WebP"],
+  [/^GIF8/, "a GIF"],
+  [/^BM/, "a BMP"],
+  [/^(II\*\0|MM\0\*)/, "a TIFF"],
+  [/^....ftyp(avif|heic|mif1)/s, "an AVIF or HEIC"],
+  [/^version https:\/\/git-lfs/, "a pointer of Git LFS: run git lfs pull"],
+  [/^\s*(<!doctype html|<html)/i, "a page of HTML"],
+  [/^$/, "an empty file"],
+];
+
+/** What a file is by its first bytes, whatever its name says. */
+function formatOf(bytes: Uint8Array): string {
+  const start = Buffer.from(bytes.subarray(0, 64)).toString("latin1");
+  return BEGINNINGS.find(([form]) => form.test(start))?.[1] ?? `${bytes.length} bytes of something else`;
+}
 
 /** Every tenth image of each class for testing, of a smaller class the last. */
 function splitClasses(set: ImageSet): Data {

@@ -1,6 +1,6 @@
 // A run as one page that needs nothing but itself.
 import { basename, resolve } from "node:path";
-import { inSteps } from "../config.js";
+import { inSteps } from "../names.js";
 import { readCurves, thinned, type Curve } from "../curves.js";
 import type { Measurements } from "../evaluate.js";
 import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf } from "../panel.js";

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "cfd-distill/node";
-import type { Measurements } from "../evaluate.js";
 import type { Place } from "../place.js";
+import { parseMeasurements } from "../report.js";
 import { reportPage } from "./html.js";
 import type { State, Watcher } from "./watcher.js";
 
@@ -15,7 +15,7 @@ export function page(place: Place): Watcher {
   const read = (name: string) => readFile(join(place.out, name)).catch(() => undefined);
   const show = async (state: State) => {
     const [log, picture, report] = await Promise.all(["log.jsonl", "samples.png", "report.json"].map(read));
-    const measured = report && (JSON.parse(report.toString()) as Measurements);
+    const measured = report && parseMeasurements(report, join(place.out, "report.json"));
     const files = { log: log?.toString() ?? "", picture, measured };
     const made = reportPage({ place, ...files, state, now: new Date(), style });
     await writeFileAtomic(path, Buffer.from(made));

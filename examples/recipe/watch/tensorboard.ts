@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readLog } from "../curves.js";
+import { expectedGot, isFileName } from "../names.js";
 import { encodeEvent, type Content, type Value } from "./events.js";
 import type { Watcher } from "./watcher.js";
 
@@ -13,6 +14,7 @@ export function tensorboard(out: string): Watcher {
   const root = join(out, "tensorboard");
   const logs = new Map<string, EventLog>();
   const write = (folder: string, step: number, values: readonly Value[]) => {
+    if (!isFileName(folder)) throw new Error(`${out}: ${expectedGot("a log of stages' names", folder)}.`);
     const log = logs.get(folder) ?? eventLog(join(root, folder));
     logs.set(folder, log);
     log(step, values);

@@ -1,10 +1,13 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createRng } from "cfd-distill";
 import sharp, { type Sharp } from "sharp";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { loadFolder } from "../../../examples/recipe/datasets/folder.js";
+import { loadFolder, PASSED_OVER } from "../../../examples/recipe/datasets/folder.js";
 
 let directory: string;
 beforeEach(async () => {
@@ -79,6 +82,25 @@ describe("loadFolder's order", () => {
     expect(train.labels).toEqual([0, 0, ...Array<number>(19).fill(1)]);
   });
 
+  it("passes over what systems and tools leave, in any case and anywhere", async () => {
+    const good = { "cats/a.png": plain([1, 2, 3]), "cats/b.png": plain([4, 5, 6]) };
+    const left = [
+      ...PASSED_OVER,
+      "Thumbs.db",
+      "DESKTOP.INI",
+      ".DS_Store",
+      "._a.png",
+      ".git/x.png",
+      "__MACOSX/cats/._a.png",
+    ];
+    for (const name of left)
+      await put({ [name]: Buffer.from("x"), [`cats/${name}`]: Buffer.from("x") }).catch(() => 0);
+    expect(PASSED_OVER.every((name) => name === name.toLowerCase())).toBe(true);
+    await put(good);
+    const { train, test } = await loadFolder(directory, { size: 8 });
+    expect([train.classes, corners(train), corners(test)]).toEqual([["cats"], [[1, 2, 3]], [[4, 5, 6]]]);
+  });
+
   it("makes a flat folder one class, and follows links", async () => {
     await put({ "flat/a.png": plain([1, 2, 3]), "elsewhere/b.png": plain([4, 5, 6]) });
     await symlink(join(directory, "elsewhere/b.png"), join(directory, "flat/b.png"));
@@ -143,6 +165,16 @@ describe("loadFolder's pixels", () => {
       ["16 bits", await plain(red).toColourspace("rgb16").png().toBuffer(), red, 1],
       ["palette", await plain(red).png({ palette: true }).toBuffer(), red, 1],
       ["JPEG", await plain(red).jpeg({ quality: 100 }).toBuffer(), red, 2],
+      ["WebP", await plain(red).webp({ quality: 100, lossless: true }).toBuffer(), red, 1],
+      ["WebP with losses", await plain(red).webp({ quality: 100 }).toBuffer(), red, 4],
+      [
+        "WebP with alpha",
+        await plain([...red, 255])
+          .webp({ lossless: true })
+          .toBuffer(),
+        red,
+        1,
+      ],
       ["progressive JPEG", await plain(red).jpeg({ quality: 100, progressive: true }).toBuffer(), red, 2],
     ];
     for (const [name, bytes, expected, tolerance] of forms) {
@@ -170,13 +202,75 @@ describe("loadFolder refuses", () => {
   const refusal = (options = { size: 8 }) => loadFolder(directory, options);
   const good = { "a.png": plain([0, 0, 0]), "b.png": plain([0, 0, 0]) };
 
-  it("what is no PNG or JPEG, naming it", async () => {
-    await put({ ...good, "c.png": await plain([0, 0, 0]).webp().toBuffer() });
+  it("what is no PNG, JPEG or WebP, naming it and what it is", async () => {
+    const others: [Buffer | string, string][] = [
+      ["", "an empty file"],
+      ["GIF89a...", "a GIF"],
+      ["BM......", "a BMP"],
+      [await plain([0, 0, 0]).tiff().toBuffer(), "a TIFF"],
+      [await plain([0, 0, 0]).avif().toBuffer(), "an AVIF or HEIC"],
+      ["version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS: run git lfs pull"],
+      ["\n<!DOCTYPE html><html>", "a page of HTML"],
+      ["RIFF....WAVE", "12 bytes of something else"],
+      ["hello", "5 bytes of something else"],
+    ];
+    for (const [content, name] of others) {
+      await put({ ...good, "c.png": Buffer.from(content) });
+      await expect(refusal()).rejects.toThrow(
+        `loadFolder: expected ${join(directory, "c.png")} to be a PNG, a JPEG or a WebP, got ${name}.`,
+      );
+    }
+  });
+
+  it("an animation, of which only the first picture would be taken", async () => {
+    const frames = drawn(8, 16, (_, y) => (y < 8 ? [1, 2, 3] : [4, 5, 6]));
+    const raw = await frames.raw().toBuffer();
+    const animated = sharp(raw, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } });
+    await put({ ...good, "c.webp": await animated.webp({ lossless: true }).toBuffer() });
+    await expect(refusal()).rejects.toThrow(/c\.webp to be .*, got an animation of 2 pictures\.$/);
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "what is no file behind its name: links to nothing or in a loop, pipes, sockets, devices",
+    { timeout: 10_000 },
+    async () => {
+      const cases: [string, (path: string) => unknown][] = [
+        ["a link to nothing", (path) => symlink(join(directory, "nowhere"), path)],
+        ["a loop of links", (path) => symlink(path, path)],
+        ["a pipe", (path) => execFileSync("mkfifo", [path])],
+        ["a device", (path) => symlink("/dev/zero", path)],
+        ["a device", (path) => symlink("/dev/null", path)],
+      ];
+      for (const inside of ["", "cats"]) {
+        for (const [name, make] of cases) {
+          await rm(directory, { recursive: true });
+          const folder = join(directory, inside);
+          await mkdir(folder, { recursive: true });
+          await writeFile(join(folder, "a.png"), await plain([0, 0, 0]).png().toBuffer());
+          const path = join(folder, "b.png");
+          await make(path);
+          await expect(refusal()).rejects.toThrow(
+            `loadFolder: expected ${path} to be a picture or a folder, got ${name}.`,
+          );
+        }
+      }
+      await rm(join(directory, "cats", "b.png"));
+      const server = createServer().listen(join(directory, "cats", "s.png"));
+      await once(server, "listening");
+      await expect(refusal()).rejects.toThrow("s.png to be a picture or a folder, got a socket.");
+      server.close();
+      await expect(loadFolder(join(directory, "cats", "a.png"), { size: 8 })).rejects.toThrow(
+        /expected a folder of pictures at .*a\.png, got ENOTDIR/,
+      );
+    },
+  );
+
+  it("folders that are links in a circle, without walking round it", async () => {
+    await put({ "cats/a.png": plain([0, 0, 0]), "cats/b.png": plain([0, 0, 0]) });
+    await symlink(directory, join(directory, "loop"));
     await expect(refusal()).rejects.toThrow(
-      /^loadFolder: expected .*c\.png to be a PNG or a JPEG, got \d+ bytes of something else\.$/,
+      /expected nothing but pictures in .*loop, got the folder cats\.$/,
     );
-    await put({ "c.png": Buffer.alloc(0) });
-    await expect(refusal()).rejects.toThrow("c.png to be a PNG or a JPEG, got 0 bytes");
   });
 
   it("damaged and truncated pictures, naming them", async () => {
@@ -195,6 +289,17 @@ describe("loadFolder refuses", () => {
         /^loadFolder: expected .*c\.png to be a sound picture .*, got .+\.$/,
       );
     }
+  });
+
+  it("a size that is none, and an option that is not there", async () => {
+    await put(good);
+    for (const size of [0, -1, 2.5, NaN, "8" as unknown as number]) {
+      await expect(refusal({ size })).rejects.toThrow(
+        `loadFolder: expected size to be a positive integer, got ${size}.`,
+      );
+    }
+    const misspelt = { size: 8, sise: 8 };
+    await expect(refusal(misspelt)).rejects.toThrow("loadFolder: expected option size, got sise.");
   });
 
   it("pictures that are too small, naming them", async () => {
