@@ -1,4 +1,4 @@
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail } from "../check.js";
 import type { StoredTensor } from "../io/dtypes.js";
 import { decodeNpz, encodeNpz } from "../io/npz.js";
 import type { FeatureStatistics } from "./statistics.js";
@@ -47,6 +47,7 @@ export function statisticsFromNpz(
   bytes: Uint8Array,
   options: { readonly count?: number } = {},
 ): FeatureStatistics {
+  checkOptions(FROM, options, { count: true });
   const { mu, sigma, count } = decodeNpz(bytes);
   if (mu?.shape.length !== 1 || mu.shape[0] === 0) fail(FROM, 'an entry "mu" [width]', mu?.shape);
   const width = mu.shape[0]!;
@@ -65,7 +66,8 @@ function numbersOf({ data }: StoredTensor, name: string): Float64Array {
 }
 
 function countOf(stored: StoredTensor | undefined, given: number | undefined): number {
-  const counts = [...(stored?.data ?? []), ...(given === undefined ? [] : [given])].map(Number);
+  const found = Array.from<number | bigint, number>(stored?.data ?? [], Number);
+  const counts = given === undefined ? found : [...found, given];
   const [count = 0] = counts;
   const valid = counts.length === 1 && Number.isSafeInteger(count) && count >= 2;
   check(valid, FROM, 'one count of at least 2, in an entry "count" or else in options.count', counts);
