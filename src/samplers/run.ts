@@ -115,7 +115,7 @@ export async function runSampler(
       if (onStep) await show({ index, count: times.length - 1, time: s, zt, x0 }, onStep);
       await nextTask();
     }
-    watch.look(zt, "the images");
+    watch.look(zt, "finite numbers in the images");
     await watch.check(name);
     return clip === true ? tf.clipByValue(zt, -1, 1) : zt.clone();
   } finally {
@@ -160,7 +160,7 @@ function asker({ name, denoiser, schedule }: SamplerInput, options: SamplerOptio
   // Before anything is clipped: what is no number would become one on some engines.
   const watched = (...asked: Parameters<Denoiser>) => {
     const output = model(...asked);
-    if (isTensor(output)) watch.look(output, `the denoiser's output at time ${asked[1][0]}`);
+    if (isTensor(output)) watch.look(output, `finite numbers in the denoiser's output at time ${asked[1][0]}`);
     return output;
   };
   const watchedModel = Object.assign(watched, { predictionType: denoiser.predictionType });

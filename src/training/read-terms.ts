@@ -3,7 +3,8 @@ import { check, checkNamed, checkOptions, fail, isTensor } from "../check.js";
 
 /**
  * Reads named scalars back as numbers and stops a run that has gone wrong: a term that is NaN or infinite throws. Read the
- * loss's terms and the norm of `clipByGlobalNorm` before the gradients are applied, and no NaN gets into the weights.
+ * loss's terms and the norm of `clipByGlobalNorm` before the gradients are applied, and no NaN gets into the weights. On a graphics card the update then starts when the
+ * numbers have arrived, which takes a small part of a step.
  *
  * @param terms scalars by name, e.g. a loss's terms and the gradient norm; they are not disposed
  * @param options.step the training step, for the error message
