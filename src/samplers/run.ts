@@ -160,7 +160,8 @@ function asker({ name, denoiser, schedule }: SamplerInput, options: SamplerOptio
   // Before anything is clipped: what is no number would become one on some engines.
   const watched = (...asked: Parameters<Denoiser>) => {
     const output = model(...asked);
-    if (isTensor(output)) watch.look(output, `finite numbers in the denoiser's output at time ${asked[1][0]}`);
+    if (isTensor(output))
+      watch.look(output, `finite numbers in the denoiser's output at time ${asked[1][0]}`);
     return output;
   };
   const watchedModel = Object.assign(watched, { predictionType: denoiser.predictionType });
