@@ -65,7 +65,7 @@ export function fromLayersModel(
     return denoiserOf({ inputs: model.inputs, run }, options, where);
   }
   const outputs = [options.logits, options.features].map((output) => layersOutput(model, output));
-  const both = tf.model({ inputs: model.inputs, outputs });
+  const both = tf.model({ inputs: model.inputs, outputs: [...new Set(outputs)] });
   return classifierOf({ inputs: model.inputs, run: (inputs) => runLayers(both, inputs) }, options, where);
 }
 
@@ -115,7 +115,8 @@ export function fromGraphModel(
     return denoiserOf({ inputs, run: (tensors) => runGraph(model, tensors) }, options, where);
   }
   const names = [options.logits, options.features].map((output) => graphOutput(model, output));
-  return classifierOf({ inputs, run: (tensors) => runGraph(model, tensors, names) }, options, where);
+  const distinct = [...new Set(names)];
+  return classifierOf({ inputs, run: (tensors) => runGraph(model, tensors, distinct) }, options, where);
 }
 
 /** What both kinds of model have in common. */
@@ -168,7 +169,7 @@ function classifierOf(model: ForeignModel, options: ModelClassifierOptions, wher
   const { length } = model.inputs;
   check(length === 1, where, "a model with one input, the images", `${length} inputs`);
   const apply = (_: unknown, images: tf.Tensor4D) => {
-    const [logits, features] = model.run([images]);
+    const [logits, features = logits] = model.run([images]); // one output may be both
     check(logits?.rank === 2, where, "logits [batch, classes]", logits);
     check(features?.rank === 2, where, "features [batch, width]", features);
     return { logits: logits as tf.Tensor2D, features: features as tf.Tensor2D };
