@@ -117,11 +117,14 @@ function mixed(first: tf.Tensor4D, second: tf.Tensor4D, { from, middle, to }: Gr
   return tf.add(tf.mul(second, perSample(shares)), tf.mul(first, perSample(rests)));
 }
 
+/** A step whose gain is no more than this share of alpha is flat, but for rounding in float64. */
+const ROUNDING = 1e-12;
+
 /** The second half-step's share of the whole step's alpha'' - r alpha; a half where the schedule is flat. */
 function shareOfSecond(from: AlphaSigma, middle: AlphaSigma, to: AlphaSigma): number {
   const second = gain(middle, to);
   const whole = second + ratioOf(to.sigma, middle.sigma) * gain(from, middle);
-  return whole === 0 ? 1 / 2 : second / whole;
+  return whole <= ROUNDING * to.alpha ? 1 / 2 : second / whole;
 }
 
 /** How much of x0 a DDIM step adds: alpha_s - (sigma_s / sigma_t) alpha_t, >= 0 but for rounding. */
