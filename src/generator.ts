@@ -7,7 +7,7 @@ import { noise } from "./rng.js";
 import { sampleDdim } from "./samplers/ddim.js";
 import type { SamplerOptions } from "./samplers/run.js";
 import { decodeCheckpoint, type DecodedCheckpoint } from "./training/checkpoint.js";
-import type { Labels } from "./types.js";
+import type { Denoiser, Labels } from "./types.js";
 
 /** What {@link Generator.sample} takes. */
 export interface SampleOptions {
@@ -15,7 +15,7 @@ export interface SampleOptions {
   readonly seeds: readonly number[];
   /** One class per image, -1 for none. */
   readonly labels?: Labels;
-  /** Sampling steps; by default those the model was trained for. */
+  /** Sampling steps, at most those the model was trained for, which are the default. */
   readonly steps?: number;
   /** [height, width, channels]; by default {@link Generator.imageShape}. */
   readonly shape?: readonly [number, number, number];
@@ -32,6 +32,15 @@ export interface LoadOptions {
   /** [height, width, channels] of the images, for a checkpoint that says none, or for others than those. */
   readonly imageShape?: readonly [number, number, number];
 }
+const OPTIONS = {
+  seeds: true,
+  labels: true,
+  steps: true,
+  shape: true,
+  guidance: true,
+  onStep: true,
+  signal: true,
+} as const;
 
 /** A model that draws images. */
 export interface Generator {
@@ -43,7 +52,7 @@ export interface Generator {
   readonly classes?: number;
   /** Images [seeds.length, height, width, channels] in [-1, 1]; the caller disposes them. */
   sample(options: SampleOptions): Promise<Tensor4D>;
-  /** Frees the weights. */
+  /** Frees the weights. A sampling under way rejects at its next step. */
   dispose(): void;
 }
 
@@ -54,8 +63,8 @@ export interface Generator {
  * @param source a checkpoint, see `encodeCheckpoint`: a Uint8Array or an ArrayBuffer
  * @param options `imageShape` of the images, if the checkpoint has none or others are wanted
  * @returns a generator; the caller disposes it
- * @throws if the bytes are damaged or not a diffusion model's checkpoint, or nobody says what shape the images have. `sample` rejects if its options do not fit, or
- *   after `dispose`
+ * @throws if the bytes are damaged or not a diffusion model's checkpoint, or nobody says what shape the images have. `sample`
+ *   rejects if its options do not fit, if the images are not finite, or after `dispose`
  * @example
  * ```ts
  * import { cosineSchedule, createRng, disposeParams, encodeCheckpoint, loadGenerator, unet } from "cfd-distill";
@@ -78,12 +87,22 @@ export function loadGenerator(source: Uint8Array | ArrayBufferLike, options: Loa
   if (ema) disposeParams(params);
   const imageShape = shapeOf(checkpoint, options);
   const weights = ema ?? params;
-  const model = denoiser(network, weights, predictionType);
+  const whole = denoiser(network, weights, predictionType);
   let disposed = false;
 
-  async function sample(options: SampleOptions): Promise<Tensor4D> {
+  // Asked at every step, also of a sampling that was under way when the weights were freed.
+  const inUse = (...asked: Parameters<Denoiser>) => {
     check(!disposed, "Generator.sample", "a generator in use", "one that was disposed");
+    return whole(...asked);
+  };
+  const model = Object.assign(inUse, { predictionType });
+
+  async function sample(options: SampleOptions): Promise<Tensor4D> {
+    const where = "Generator.sample";
+    check(!disposed, where, "a generator in use", "one that was disposed");
+    checkOptions(where, options, OPTIONS);
     const { seeds, shape = imageShape, steps: count = steps, ...others } = options;
+    check(!(count > steps), where, `at most the ${steps} steps that the model was trained for`, count);
     const zT = noise(seeds, shape);
     try {
       return await sampleDdim(model, schedule, zT, { steps: count, clip, ...others });

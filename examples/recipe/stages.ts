@@ -11,7 +11,7 @@ export async function trainTeacher(run: Run): Promise<void> {
   const { network, schedule, predictionType } = teacherOf(run);
   const params = network.init(run.rng.fork("teacher weights"));
   const ema = cloneParams(params);
-  const settled = base.anneal ? cosineAnnealing(base) : base.rate;
+  const settled = base.anneal ? cosineAnnealing({ rate: base.rate, steps: base.steps }) : base.rate;
   const optimizer = adam({ learningRate: linearWarmup({ rate: settled, steps: base.warmup }) });
   await train(run, {
     name: "teacher",
@@ -63,7 +63,7 @@ export async function halve(run: Run, halving: Halving): Promise<void> {
   const { student, terms, dispose } = await openHalving(run, halving);
   const { params, ...description } = student;
   const ema = halving.emaDecay === undefined ? undefined : cloneParams(params);
-  const optimizer = adam({ learningRate: cosineAnnealing(halving) });
+  const optimizer = adam({ learningRate: cosineAnnealing({ rate: halving.rate, steps: halving.steps }) });
   await train(run, {
     name,
     ...(seed !== undefined && { stream: `halving to ${studentSteps}, seed ${seed}` }),

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkPositiveInteger, fail } from "../check.js";
+import { check, checkOptions, checkPositiveInteger, fail, isNumber } from "../check.js";
 import type { Classifier, Denoiser, Labels, PredictionType, Times } from "../types.js";
-import { checkKeys } from "./classifier-parts.js";
 import { classifier, denoiser, type ClassifierOptions } from "./denoiser.js";
 
 /** How a foreign model is a denoiser. */
@@ -59,13 +58,14 @@ export function fromLayersModel(
   options: ModelDenoiserOptions | ModelClassifierOptions,
 ): Denoiser | Classifier {
   const where = "fromLayersModel";
+  check(typeof model?.apply === "function", where, "a tf.LayersModel", model);
   if (isDenoiser(options, where)) {
     check(model.outputs.length === 1, where, "a model with one output", `${model.outputs.length} outputs`);
     const run = (inputs: tf.Tensor[]) => runLayers(model, inputs);
     return denoiserOf({ inputs: model.inputs, run }, options, where);
   }
   const outputs = [options.logits, options.features].map((output) => layersOutput(model, output));
-  const both = tf.model({ inputs: model.inputs, outputs });
+  const both = tf.model({ inputs: model.inputs, outputs: [...new Set(outputs)] });
   return classifierOf({ inputs: model.inputs, run: (inputs) => runLayers(both, inputs) }, options, where);
 }
 
@@ -108,13 +108,15 @@ export function fromGraphModel(
   options: ModelDenoiserOptions | ModelClassifierOptions,
 ): Denoiser | Classifier {
   const where = "fromGraphModel";
+  check(typeof model?.execute === "function", where, "a tf.GraphModel", model);
   const inputs = model.inputs.map(({ shape, dtype }) => ({ shape: shape ?? [], dtype }));
   if (isDenoiser(options, where)) {
     check(model.outputs.length === 1, where, "a model with one output", `${model.outputs.length} outputs`);
     return denoiserOf({ inputs, run: (tensors) => runGraph(model, tensors) }, options, where);
   }
   const names = [options.logits, options.features].map((output) => graphOutput(model, output));
-  return classifierOf({ inputs, run: (tensors) => runGraph(model, tensors, names) }, options, where);
+  const distinct = [...new Set(names)];
+  return classifierOf({ inputs, run: (tensors) => runGraph(model, tensors, distinct) }, options, where);
 }
 
 /** What both kinds of model have in common. */
@@ -127,19 +129,24 @@ function isDenoiser(
   options: ModelDenoiserOptions | ModelClassifierOptions,
   where: string,
 ): options is ModelDenoiserOptions {
-  if ("predictionType" in options) {
-    checkKeys(options, ["predictionType", "timeScale", "classes"], where);
+  if (typeof options === "object" && options !== null && "predictionType" in options) {
+    checkOptions<ModelDenoiserOptions>(where, options, {
+      predictionType: true,
+      timeScale: true,
+      classes: true,
+    });
     return true;
   }
-  checkKeys(options, ["logits", "features", "mean", "std"], where);
-  const given = "logits" in options && "features" in options;
+  const names = { logits: true, features: true, mean: true, std: true } as const;
+  checkOptions<ModelClassifierOptions>(where, options, names);
+  const given = options.logits !== undefined && options.features !== undefined;
   check(given, where, "options with predictionType, or with logits and features", options);
   return false;
 }
 
 function denoiserOf(model: ForeignModel, options: ModelDenoiserOptions, where: string): Denoiser {
   const { predictionType, timeScale = 1, classes } = options;
-  check(Number.isFinite(timeScale) && timeScale > 0, where, "timeScale to be a positive number", timeScale);
+  check(isNumber(timeScale) && timeScale > 0, where, "timeScale to be a positive number", timeScale);
   if (classes !== undefined) checkPositiveInteger(classes, where, "classes");
   const wanted = classes === undefined ? ["zt", "times"] : ["zt", "times", "labels"];
   const text = `a model with ${wanted.length} inputs (${wanted.join(", ")})`;
@@ -162,13 +169,13 @@ function classifierOf(model: ForeignModel, options: ModelClassifierOptions, wher
   const { length } = model.inputs;
   check(length === 1, where, "a model with one input, the images", `${length} inputs`);
   const apply = (_: unknown, images: tf.Tensor4D) => {
-    const [logits, features] = model.run([images]);
+    const [logits, features = logits] = model.run([images]); // one output may be both
     check(logits?.rank === 2, where, "logits [batch, classes]", logits);
     check(features?.rank === 2, where, "features [batch, width]", features);
     return { logits: logits as tf.Tensor2D, features: features as tf.Tensor2D };
   };
   const { mean, std } = options;
-  const scaling = { ...(mean && { mean }), ...(std && { std }) };
+  const scaling = { ...(mean !== undefined && { mean }), ...(std !== undefined && { std }) };
   return classifier({ apply }, {}, scaling);
 }
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkOptions, checkPositiveInteger } from "../check.js";
+import { check, checkNamed, checkOptions, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
 import { batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
@@ -160,7 +160,8 @@ function forward(config: DenseNetConfig, params: Params, images: tf.Tensor4D, op
   return head(h, params);
 }
 
-const PARTS = {
+const DEPTH_OPTIONS = { depth: true, classes: true, imageChannels: true } as const;
+const PART_OPTIONS = {
   type: true,
   growth: true,
   blocks: true,
@@ -168,24 +169,18 @@ const PARTS = {
   classes: true,
   imageChannels: true,
 } as const;
-type Published = Extract<DenseNetOptions, { readonly depth: number }>;
 
 function complete(options: DenseNetOptions): DenseNetConfig {
-  check(
-    typeof options === "object" && (options as unknown) !== null,
-    "densenet",
-    "an object of options",
-    options,
-  );
+  checkNamed(options, "densenet", "an object of options");
   const explicit = options as Partial<DenseNetConfig> & { depth?: number };
   const { depth, imageChannels = 3 } = explicit;
   const classes = explicit.classes!;
   if (depth !== undefined) {
-    checkOptions("densenet", options as Published, { depth: true, classes: true, imageChannels: true });
+    checkOptions<object>("densenet", options, DEPTH_OPTIONS);
     const blocks = blocksOfDepth(depth, DEPTHS, "densenet");
     return checked({ type: "densenet", growth: 32, blocks, stem: 64, classes, imageChannels });
   }
-  checkOptions("densenet", options as DenseNetConfig, PARTS);
+  checkOptions<object>("densenet", options, PART_OPTIONS);
   const { type = "densenet" } = explicit;
   const [growth, blocks, stem] = [explicit.growth!, explicit.blocks!, explicit.stem!];
   return checked({ type, growth, blocks, stem, classes, imageChannels });

@@ -155,8 +155,8 @@ export function inception(options: { readonly resize?: InceptionConfig["resize"]
     config: { type: "inception", resize },
     init: (rng) => initParams(specs, rng),
     apply: (params, images, applyOptions) => {
-      checkClassifierInput(images, 3, "inception.apply", applyOptions);
       check(applyOptions?.train === undefined, "inception.apply", "no training mode", applyOptions);
+      checkClassifierInput(images, 3, "inception.apply", applyOptions);
       checkParams(params, specs, "inception.apply");
       return tf.tidy(() => head(runLayers(LAYERS, params, resized(images, resize)), params));
     },

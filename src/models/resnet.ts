@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkOptions, checkPositiveInteger } from "../check.js";
+import { check, checkNamed, checkOptions, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
 import { batchNorm, batchNormAddRelu, batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
@@ -200,7 +200,8 @@ function padChannels(h: tf.Tensor4D, width: number): tf.Tensor4D {
   return tf.pad(subsampled, [[0, 0], [0, 0], [0, 0], [border, border]]); // prettier-ignore
 }
 
-const PARTS = {
+const DEPTH_OPTIONS = { depth: true, classes: true, imageChannels: true } as const;
+const PART_OPTIONS = {
   type: true,
   blocks: true,
   width: true,
@@ -209,25 +210,19 @@ const PARTS = {
   classes: true,
   imageChannels: true,
 } as const;
-type Published = Extract<ResNetOptions, { readonly depth: number }>;
 
 function complete(options: ResNetOptions): ResNetConfig {
-  check(
-    typeof options === "object" && (options as unknown) !== null,
-    "resnet",
-    "an object of options",
-    options,
-  );
+  checkNamed(options, "resnet", "an object of options");
   const explicit = options as Partial<ResNetConfig> & { depth?: number };
   const { depth, imageChannels = 3 } = explicit;
   const classes = explicit.classes!;
   if (depth !== undefined) {
-    checkOptions("resnet", options as Published, { depth: true, classes: true, imageChannels: true });
+    checkOptions<object>("resnet", options, DEPTH_OPTIONS);
     const blocks = blocksOfDepth(depth, DEPTHS, "resnet");
     const parts = { blocks, width: 64, bottleneck: depth === 50, shortcut: "projection" } as const;
     return checked({ type: "resnet", ...parts, classes, imageChannels });
   }
-  checkOptions("resnet", options as ResNetConfig, PARTS);
+  checkOptions<object>("resnet", options, PART_OPTIONS);
   const { type = "resnet", bottleneck = false, shortcut = "projection" } = explicit;
   const [blocks, width] = [explicit.blocks!, explicit.width!];
   return checked({ type, blocks, width, bottleneck, shortcut, classes, imageChannels });

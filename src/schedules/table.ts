@@ -1,7 +1,7 @@
 import { MOST } from "../bounds.js";
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger, isNumber, quoted } from "../check.js";
 import { squaredCosine } from "./cosine.js";
-import { checkedTime, checkNumericOptions, type NoiseSchedule, type ScheduleConfig } from "./schedule.js";
+import { checkedTime, checkFiniteOptions, type NoiseSchedule, type ScheduleConfig } from "./schedule.js";
 
 /**
  * A schedule from a table of alphaBar values: entry i is at t = i / (length - 1). Between entries the angle
@@ -17,17 +17,15 @@ import { checkedTime, checkNumericOptions, type NoiseSchedule, type ScheduleConf
  * ```
  */
 export function tableSchedule(alphaBars: ArrayLike<number>): NoiseSchedule {
+  const isList = typeof alphaBars === "object" && (alphaBars as unknown) !== null;
+  check(isList, "tableSchedule", "alphaBars to be an array of numbers", alphaBars);
   const { length } = alphaBars;
   check(length <= MOST.steps + 1, "tableSchedule", `at most ${MOST.steps + 1} alphaBars`, length);
   const table = Array.from(alphaBars);
   check(table.length >= 2, "tableSchedule", "at least 2 alphaBars", table.length);
-  const outside = table.findIndex((value) => !(value >= 0 && value <= 1));
-  check(
-    outside < 0,
-    "tableSchedule",
-    "every alphaBar in [0, 1]",
-    `${table[outside] ?? ""} at entry ${outside}`,
-  );
+  const outside = table.findIndex((value) => !isNumber(value, 0, 1));
+  const got = `${quoted(table[outside])} at entry ${outside}`;
+  check(outside < 0, "tableSchedule", "every alphaBar in [0, 1]", got);
   const rising = table.findIndex((value, i) => i > 0 && value > table[i - 1]!);
   check(rising < 0, "tableSchedule", "alphaBars that never increase", `an increase at entry ${rising}`);
   return interpolated({ type: "table", alphaBars: table }, table);
@@ -60,7 +58,8 @@ export function discreteCosineSchedule(steps: number, options: DiscreteCosineOpt
   const where = "discreteCosineSchedule";
   checkPositiveInteger(steps, where, "steps");
   check(steps <= MOST.steps, where, `at most ${MOST.steps} steps`, steps);
-  checkNumericOptions(options, ["s", "maxBeta"], where);
+  checkOptions(where, options, { s: true, maxBeta: true });
+  checkFiniteOptions(options, where);
   const { s = 0.008, maxBeta = 0.999 } = options;
   check(s >= 0, where, "s >= 0", s);
   check(maxBeta > 0 && maxBeta < 1, where, "maxBeta between 0 and 1", maxBeta);
