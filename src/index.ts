@@ -103,6 +103,7 @@ export {
 } from "./io/dtypes.js";
 export { decodeNpz, encodeNpz } from "./io/npz.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
+export { UnreadLeaf } from "./io/torch-unread.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
 export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
 export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.js";

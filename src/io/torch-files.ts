@@ -18,7 +18,7 @@ export function readTorchFile(bytes: Uint8Array, globals: PickleGlobals, where: 
   const persistent = (id: PickleValue) => {
     const storage = readStorage(id, where);
     const known = storages.get(storage.key) ?? storage;
-    const same = known.dtype === storage.dtype && known.length === storage.length;
+    const same = known.type === storage.type && known.length === storage.length;
     check(same, where, `storage ${storage.key} to be of one type and length`, "two descriptions");
     storages.set(storage.key, known);
     return known;

@@ -11,6 +11,7 @@ import {
   type StateDict,
   type StoredTensor,
 } from "./dtypes.js";
+import { UnreadLeaf } from "./torch-unread.js";
 
 // A state dict and our params hold the same weights under the same names. Only the axes are ordered differently:
 // convolutions are [out, in, height, width] there and HWIO here, linear layers [out, in] there and [in, out] here.
@@ -32,7 +33,8 @@ export function withoutPrefix(stateDict: Readonly<StateDict>, where: string): St
 export function checkStateDict(entries: readonly (readonly [string, unknown])[], where: string): void {
   const [name, value] = entries.find(([, entry]) => !isStoredTensor(entry)) ?? [];
   if (name === undefined) return;
-  const kind = typeof value === "object" && value !== null ? "other data" : describe(value);
+  const other = typeof value === "object" && value !== null ? "other data" : describe(value);
+  const kind = value instanceof UnreadLeaf ? `${value.unread}, which is not read` : other;
   fail(where, "a state dict, that is tensors by name", `"${name}": ${kind}`);
 }
 
