@@ -103,6 +103,7 @@ export {
 } from "./io/dtypes.js";
 export { decodeNpz, encodeNpz } from "./io/npz.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
+export { stateDictIn, type StateDictKind } from "./io/state-dict-in.js";
 export { UnreadLeaf } from "./io/torch-unread.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
 export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";

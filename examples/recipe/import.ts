@@ -7,12 +7,16 @@ import {
   classifierFromTorch,
   decodeCheckpoint,
   decodeNetworkCheckpoint,
+  decodeSafetensors,
   discreteCosineSchedule,
   disposeParams,
   readTorchCheckpoint,
+  safetensorsMetadata,
+  stateDictIn,
   unetFromTorch,
   type Checkpoint,
   type StateDict,
+  type StateDictKind,
   type TorchValue,
 } from "cfd-distill";
 import { loadDiffusers, saveCheckpoint } from "cfd-distill/node";
@@ -22,14 +26,22 @@ import { checkpointPath, type Place } from "./place.js";
 
 /** What names a file's content in a config, so that a run goes on only with the file it began with. */
 export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
-  if (!existsSync(path))
+  const { at } = placeIn(path);
+  if (!existsSync(at))
     throw new Error(`${path}: expected a file or a folder of diffusers, got nothing there.`);
-  const folder = (await stat(path)).isDirectory();
+  const folder = (await stat(at)).isDirectory();
   const hash = createHash("sha256");
-  for (const file of folder ? weightsOf(path) : [path]) {
+  for (const file of folder ? weightsOf(at) : [at]) {
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   }
   return { path, sha256: hash.digest("hex") };
+}
+
+/** A path may end in `#` and where in the file the network stands, for files with several. */
+function placeIn(path: string): { readonly at: string; readonly name?: string } {
+  const cut = path.lastIndexOf("#");
+  if (cut === -1 || existsSync(path)) return { at: path };
+  return { at: path.slice(0, cut), name: path.slice(cut + 1) };
 }
 
 function weightsOf(folder: string): string[] {
@@ -56,9 +68,10 @@ export async function readModel(path: string, groups = 32): Promise<Imported> {
 }
 
 async function modelAt(path: string, groups: number): Promise<Imported> {
-  if ((await stat(path)).isDirectory()) return fromDiffusers(path);
-  const bytes = await readFile(path);
-  if (isTorch(bytes)) return fromAuthors(readTorchCheckpoint(bytes), path, groups);
+  const { at } = placeIn(path);
+  if ((await stat(at)).isDirectory()) return fromDiffusers(at);
+  const bytes = await readFile(at);
+  if (!isOurs(bytes)) return fromAuthors(treeOf(bytes), path, groups);
   const { network, params, ema, schedule, predictionType, steps, clip, imageShape } = decodeCheckpoint(bytes);
   if (ema) disposeParams(params);
   return { network, params: ema ?? params, schedule, predictionType, steps, clip, imageShape };
@@ -76,10 +89,10 @@ async function fromDiffusers(folder: string): Promise<Imported> {
  * is predicted, as in all of their distillation.
  */
 function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
-  const weights = stateDictAt(tree, ["ema_model", "net_model"], path);
+  const weights = stateDictOf(tree, "unet", path);
   const { network, params } = unetFromTorch(weights, { groups });
   const { timeScale } = network.config;
-  const T = entry(tree, "T");
+  const { T } = tree as Readonly<Record<string, TorchValue>>;
   if (typeof T !== "number" || !Number.isInteger(T) || T < 1 || timeScale % T !== 0) {
     disposeParams(params);
     throw new Error(
@@ -133,9 +146,8 @@ export async function readClassifier(path: string): Promise<ClassifierModel> {
 }
 
 async function classifierAt(path: string): Promise<ClassifierModel> {
-  const bytes = await readFile(path);
-  if (isTorch(bytes))
-    return classifierFromTorch(stateDictAt(readTorchCheckpoint(bytes), ["model", "state_dict"], path));
+  const bytes = await readFile(placeIn(path).at);
+  if (!isOurs(bytes)) return classifierFromTorch(stateDictOf(treeOf(bytes), "classifier", path));
   const { network, params, ema } = decodeNetworkCheckpoint(bytes);
   if (ema) disposeParams(ema);
   if (!isUnet(network)) return { network, params };
@@ -168,24 +180,20 @@ async function naming<T>(path: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** PyTorch's files are zip archives or begin with a pickle; safetensors begin with the length of a JSON header. */
-function isTorch(bytes: Uint8Array): boolean {
-  const zip = bytes[0] === 0x50 && bytes[1] === 0x4b;
-  const pickle = bytes[0] === 0x80 && bytes[8] !== 0x7b;
-  return zip || pickle;
-}
+/** A safetensors file has "{" after the length of its header. */
+const isSafetensors = (bytes: Uint8Array) => bytes[8] === 0x7b;
+const isOurs = (bytes: Uint8Array) =>
+  isSafetensors(bytes) && safetensorsMetadata(bytes).format === "cfd-distill";
+const treeOf = (bytes: Uint8Array) =>
+  isSafetensors(bytes) ? decodeSafetensors(bytes) : readTorchCheckpoint(bytes);
 
-function entry(tree: TorchValue, name: string): TorchValue | undefined {
-  const isTree =
-    typeof tree === "object" && tree !== null && !Array.isArray(tree) && Object.hasOwn(tree, name);
-  return isTree ? (tree as Record<string, TorchValue>)[name] : undefined;
-}
-
-/** The first of these entries, or the file itself where it is a state dict. */
-function stateDictAt(tree: TorchValue, names: readonly string[], path: string): StateDict {
-  const found = names.map((name) => entry(tree, name)).find((value) => value !== undefined) ?? tree;
-  if (typeof found !== "object" || found === null || Array.isArray(found)) {
-    throw new Error(`${path}: expected a state dict, or one under ${names.join(" or ")}, got neither.`);
+/** The state dict that the path names, or the only one of its kind. */
+function stateDictOf(tree: TorchValue, kind: StateDictKind, path: string): StateDict {
+  const { name } = placeIn(path);
+  try {
+    return stateDictIn(tree, kind, name === undefined ? {} : { name });
+  } catch (error) {
+    const message = (error as Error).message.replace("say which", `say which, as in ${path}#name`);
+    throw new Error(`${path}: ${message}`, { cause: error });
   }
-  return found as StateDict;
 }

@@ -7,6 +7,7 @@ import type { Params } from "../types.js";
 import { complete, READ, type DiffusersConfig } from "./diffusers-config.js";
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
 import { paramsFromTorch, sinesThenCosines, toTorch, withColumns } from "./torch-layout.js";
+import { withBareNames } from "./torch-names.js";
 
 // diffusers' UNet2DModel (src/diffusers/models/unets/unet_2d.py) is the authors' U-Net under other names, with more
 // options. Besides names, three weights are laid out otherwise: attention's projections are linear layers, the sines and
@@ -144,7 +145,7 @@ export function readUnetWeights(
 ): Params {
   const names = new Map(weightNames(config).map(([ours, theirs]) => [theirs, ours]));
   const entries: StateDict = {};
-  for (const [name, tensor] of Object.entries(stateDict)) {
+  for (const [name, tensor] of Object.entries(withBareNames(stateDict, READ))) {
     const current = name.replace(OLD, (_, module: string) => `.${OLD_NAMES[module]!}.`);
     const ours = names.get(current);
     check(

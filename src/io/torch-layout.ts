@@ -11,6 +11,7 @@ import {
   type StateDict,
   type StoredTensor,
 } from "./dtypes.js";
+import { withBareNames } from "./torch-names.js";
 import { UnreadLeaf } from "./torch-unread.js";
 
 // A state dict and our params hold the same weights under the same names. Only the axes are ordered differently:
@@ -19,14 +20,13 @@ import { UnreadLeaf } from "./torch-unread.js";
 /** More blocks or stages are nobody's network, but a name in a file may count to any number. */
 const MOST = 1000;
 
-/** The state dict without what a wrapper (DataParallel) put before every name. */
-export function withoutPrefix(stateDict: Readonly<StateDict>, where: string): StateDict {
+/** The entries under the names that they have without wrappers, or an error if that is no state dict. */
+export function unwrapped(stateDict: Readonly<StateDict>, where: string): StateDict {
   check(typeof stateDict === "object" && stateDict !== null, where, "a state dict", stateDict);
   const entries = Object.entries(stateDict);
   check(entries.length > 0, where, "a state dict with entries", "an empty one");
   checkStateDict(entries, where);
-  const wrapped = entries.every(([name]) => name.startsWith("module."));
-  return Object.fromEntries(entries.map(([name, tensor]) => [wrapped ? name.slice(7) : name, tensor]));
+  return withBareNames(stateDict, where);
 }
 
 /** Throws, naming it, if an entry is no tensor: a whole checkpoint, say, with its state dict one level further down. */
