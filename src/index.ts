@@ -101,7 +101,7 @@ export {
   type StateDict,
   type StoredTensor,
 } from "./io/dtypes.js";
-export { decodeNpz, encodeNpz } from "./io/npz.js";
+export { decodeNpz, encodeNpz, type DecodeNpzOptions } from "./io/npz.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
 export { stateDictIn, type StateDictKind } from "./io/state-dict-in.js";
 export { UnreadLeaf } from "./io/torch-unread.js";

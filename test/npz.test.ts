@@ -1,5 +1,6 @@
-// Fixtures: python scripts/reference/make_metrics_files.py.
+// Fixtures: python scripts/reference/make_metrics_files.py; reference.npz: numpy.savez of a uint8 arr_0 beside mu and sigma.
 import { readFile } from "node:fs/promises";
+import { runInNewContext } from "node:vm";
 import { unzipSync, zipSync } from "fflate";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -95,8 +96,13 @@ describe("decodeNpz and encodeNpz", () => {
   it("refuses files that lie", async () => {
     const message = "decodeNpz: expected ";
     const refusals: [Uint8Array, string][] = [
-      [npy(header("|O")), '"a" to be of type <f4, <f8, <i8, got |O'],
-      [npy(header(">f8")), '"a" to be of type <f4, <f8, <i8, got >f8'],
+      [npy(header("|O")), '"a" to be of type b1, u1, i1, u2, i2, u4, i4, u8, i8, f2, f4, f8, got |O'],
+      [npy(header("<c8")), "got <c8"],
+      [npy(header("<U2")), "got <U2"],
+      [npy(header("=f8")), "got =f8"],
+      [npy(header("constructor")), "got constructor"],
+      [npy(header("<f8", `(${"1, ".repeat(65)})`)), 'at most 64 axes of "a", got 65'],
+      [npy(header("<f8", "(,)")), `"a" to have NumPy's header`],
       [npy(header("<f8", "(2,)")), '16 bytes for "a" [2], got 8 bytes'],
       [npy(header("<f8", "(9999999999, 9999999999)")), "got 8 bytes"],
       [npy(header("<f8", "(-1,)")), `"a" to have NumPy's header`],
@@ -121,13 +127,96 @@ describe("decodeNpz and encodeNpz", () => {
   it("refuses a name that comes twice, and bombs before they expand", () => {
     const zip = zipSync({ "a.npy": npy(header()), "b.npy": npy(header()) });
     const renamed = Uint8Array.from(zip, (byte, i) => (byte === 98 && zip[i + 1] === 46 ? 97 : byte)); // "b." to "a."
-    expect(() => decodeNpz(renamed)).toThrow("decodeNpz: expected every name once, got a.npy");
+    expect(() => decodeNpz(renamed)).toThrow("decodeNpz: expected every name in the zip once, got a.npy");
     const bomb = zipSync({ "a.npy": npy(header(), 800) });
     const directory = bomb.lastIndexOf(0x02, bomb.length - 22 - 8); // PK\1\2, whose byte 24 holds the size
     new DataView(bomb.buffer).setUint32(directory - 3 + 24, 2 ** 31, true);
     expect(() => decodeNpz(bomb)).toThrow(
       "decodeNpz: expected arrays of at most 1073741824 bytes, got 2147483648",
     );
+    // Within the bound, but more than so few bytes can be: nothing of that size is made.
+    for (const at of [directory - 3 + 24, 22]) new DataView(bomb.buffer).setUint32(at, 2 ** 29, true);
+    expect(() => decodeNpz(bomb)).toThrow(
+      /decodeNpz: expected "a.npy" to expand to 536870912 bytes, got \d+ bytes, which cannot/,
+    );
+  });
+
+  it("reads every real type of NumPy in both byte orders", () => {
+    const cases: [string, number[], StoredTensor["dtype"], string][] = [
+      ["|b1", [1], "BOOL", "1"],
+      ["|u1", [255], "U8", "255"],
+      ["|i1", [255], "I8", "-1"],
+      ["u2", [1, 128], "U16", "32769"],
+      ["i2", [1, 128], "I16", "-32767"],
+      ["f2", [1, 0x3c], "F16", String(0x3c01)],
+      ["u4", [1, 0, 0, 128], "U32", String(2 ** 31 + 1)],
+      ["i4", [1, 0, 0, 128], "I32", String(1 - 2 ** 31)],
+      ["f4", [0, 0, 0x20, 0xc1], "F32", "-10"],
+      ["u8", [1, 0, 0, 0, 0, 0, 0, 128], "U64", String(2n ** 63n + 1n)],
+      ["i8", [1, 0, 0, 0, 0, 0, 0, 128], "I64", String(1n - 2n ** 63n)],
+      ["f8", [0, 0, 0, 0, 0, 0, 0x24, 0xc0], "F64", "-10"],
+    ];
+    for (const [type, bytes, dtype, value] of cases) {
+      for (const order of type.startsWith("|") ? [""] : ["<", ">"]) {
+        const content = npy(header(order + type), bytes.length);
+        content.set(order === ">" ? [...bytes].reverse() : bytes, content.length - bytes.length);
+        const { a } = decodeOne(content);
+        expect([a?.dtype, a?.shape, ...Array.from(a!.data as ArrayLike<number>, String)]).toEqual([
+          dtype,
+          [],
+          value,
+        ]);
+      }
+    }
+    // Two rows of three in Fortran's order, big-endian.
+    const columns = npy(header(">i2", "(2, 3)", "True"), 12);
+    columns.set([0, 1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6], columns.length - 12);
+    expect(decodeOne(columns).a).toEqual({
+      dtype: "I16",
+      shape: [2, 3],
+      data: Int16Array.of(1, 2, 3, 4, 5, 6),
+    });
+  });
+
+  it("reads what is asked for, whatever else is there, and counts that alone", async () => {
+    const mixed = (huge = 0) => {
+      const zip = zipSync({
+        "mu.npy": npy(header()),
+        "arr_0.npy": npy(header("|O")),
+        "notes.txt": Uint8Array.of(7),
+      });
+      const directory = Buffer.from(zip).indexOf("PK\x01\x02"); // mu's entry
+      const other = Buffer.from(zip).indexOf("PK\x01\x02", directory + 1);
+      if (huge) new DataView(zip.buffer).setUint32(other + 24, huge, true);
+      return zip;
+    };
+    for (const file of [mixed(), mixed(2 ** 31)]) {
+      expect(decodeNpz(file, { names: ["mu", "none"] })).toEqual({ mu: doubles([], 0) });
+    }
+    expect(() => decodeNpz(mixed())).toThrow('decodeNpz: expected "arr_0" to be of type');
+    expect(() => decodeNpz(mixed(), { name: ["mu"] } as never)).toThrow(
+      "decodeNpz: expected option names, got name",
+    );
+    const { mean, covariance } = statisticsFromNpz(await file("reference.npz"), { count: 10 });
+    expect([...mean]).toEqual(Array.from({ length: mean.length }, (_, i) => i));
+    expect(covariance.length).toBe(mean.length ** 2);
+    expect(decodeNpz(await file("reference.npz")).arr_0?.dtype).toBe("U8");
+  });
+
+  it("takes memory of any kind and realm, and names what no file is", () => {
+    const bytes = encodeNpz({ mu: doubles([1], 2) });
+    const shared = new SharedArrayBuffer(bytes.length);
+    new Uint8Array(shared).set(bytes);
+    const foreign = runInNewContext("Uint8Array.from(list)", { list: [...bytes] }) as Uint8Array;
+    for (const source of [bytes.buffer.slice(0, bytes.length), shared, foreign]) {
+      expect(decodeNpz(source)).toEqual({ mu: doubles([1], 2) });
+    }
+    expect(() => decodeNpz(new TextEncoder().encode("<!doctype html><p>404"))).toThrow(
+      "decodeNpz: expected a whole .npz file, got an HTML page: <!doctype html><p>404.",
+    );
+    expect(() => decodeNpz(npy(header()))).toThrow("got a damaged or another one (a .npy file)");
+    const theirs = runInNewContext("Float64Array.of(2)") as Float64Array;
+    expect(encodeNpz({ mu: { dtype: "F64", shape: [1], data: theirs } })).toEqual(bytes);
   });
 
   it("refuses to write what it has no type for", () => {

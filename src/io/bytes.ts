@@ -26,7 +26,7 @@ export function builtInOf(value: unknown): string {
 export function bytesOf(where: string, source: unknown): Uint8Array<ArrayBuffer> {
   const kind = builtInOf(source);
   const isView = ArrayBuffer.isView(source) && BYTE_ARRAYS.includes(kind);
-  const expected = "bytes: a Uint8Array or an ArrayBuffer";
+  const expected = "a Uint8Array"; // or what else has bytes, but that is what to hand over
   if (!isView && !isBuffer(source)) fail(where, expected, ADVICE[kind] ?? notBytes(source, kind));
   try {
     return unshared(

@@ -1,40 +1,53 @@
+import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
-import { DTYPE_ARRAYS, sizeOf, type StoredTensor } from "./dtypes.js";
+import { builtInOf, contentOf } from "./bytes.js";
+import { DTYPE_ARRAYS, sizeOf, type DType, type DTypeArrays, type StoredTensor } from "./dtypes.js";
+import { gather } from "./torch-storages.js";
 
 // NumPy's .npy: a magic number, a version, a header that is the text of a Python dictionary, the elements
 // (numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 
-/** The types that are read and written, under their NumPy names. */
-const TYPES = { "<f4": "F32", "<f8": "F64", "<i8": "I64" } as const;
+/** The types that are written, under their NumPy names. */
+const WRITTEN = { "<f4": "F32", "<f8": "F64", "<i8": "I64" } as const;
+/** The types that are read, in either byte order. */
+const READ: Readonly<Record<string, DType>> = {
+  ...{ b1: "BOOL", u1: "U8", i1: "I8", u2: "U16", i2: "I16", u4: "U32", i4: "I32", u8: "U64", i8: "I64" },
+  ...{ f2: "F16", f4: "F32", f8: "F64" },
+};
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const HEADER =
-  /^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d, ]*)\),?\s*\}\s*$/;
+  /^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(((?:\d+L?, *)*(?:\d+L?)? *)\),?\s*\}\s*$/;
 
 /** Reads one array; `name` is for messages. */
 export function decodeNpy(bytes: Uint8Array, name: string, where: string): StoredTensor {
   const { text, start } = headerOf(bytes, name, where);
   const [, descr = "", fortran, sizes = ""] =
     HEADER.exec(text) ?? fail(where, `"${name}" to have NumPy's header`, text.trim());
-  const known = Object.hasOwn(TYPES, descr);
-  check(known, where, `"${name}" to be of type ${Object.keys(TYPES).join(", ")}`, descr);
-  const dtype = TYPES[descr as keyof typeof TYPES];
+  const [, order, type = ""] = /^([<>|])(.*)$/u.exec(descr) ?? [];
+  const known = Object.hasOwn(READ, type);
+  check(known, where, `"${name}" to be of type ${Object.keys(READ).join(", ")}`, descr);
+  const dtype = READ[type]!;
   const ArrayType = DTYPE_ARRAYS[dtype];
-  const shape = [...sizes.matchAll(/\d+/g)].map(([size]) => Number(size));
+  const shape = Array.from(sizes.matchAll(/\d+/g), ([size]) => Number(size));
+  check(shape.length <= MOST.axes, where, `at most ${MOST.axes} axes of "${name}"`, shape.length);
   const expected = sizeOf(shape) * ArrayType.BYTES_PER_ELEMENT;
   const found = bytes.length - start;
   check(expected === found, where, `${expected} bytes for "${name}" [${shape.join(", ")}]`, `${found} bytes`);
-  const data = new ArrayType(bytes.slice(start).buffer);
+  const content = bytes.slice(start);
+  if (order === ">") reverseEach(content, ArrayType.BYTES_PER_ELEMENT);
+  const data = new ArrayType(content.buffer);
   return { dtype, shape, data: fortran === "True" ? rowMajor(data, shape) : data } as StoredTensor;
+}
+
+/** Turns the byte order of elements around, in place. */
+function reverseEach(bytes: Uint8Array, size: number): void {
+  for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
 }
 
 function headerOf(bytes: Uint8Array, name: string, where: string): { text: string; start: number } {
   const [major, minor] = [bytes[6], bytes[7]];
-  check(
-    MAGIC.every((byte, i) => bytes[i] === byte),
-    where,
-    `"${name}" to be a .npy file`,
-    "another beginning",
-  );
+  const begins = MAGIC.every((byte, i) => bytes[i] === byte);
+  check(begins, where, `"${name}" to be a .npy file`, `another beginning (${contentOf(bytes)})`);
   const version = `${major}.${minor}`;
   check(
     ["1.0", "2.0", "3.0"].includes(version),
@@ -52,32 +65,17 @@ function headerOf(bytes: Uint8Array, name: string, where: string): { text: strin
 }
 
 /** Elements whose first index runs fastest, in the order in which the last one does. */
-function rowMajor<A extends Float32Array | Float64Array | BigInt64Array>(
-  data: A,
-  shape: readonly number[],
-): A {
-  const ordered = data.slice() as A;
+function rowMajor<A extends DTypeArrays[DType]>(data: A, shape: readonly number[]): A {
   const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)));
-  const index = shape.map(() => 0);
-  for (let to = 0; to < data.length; to++) {
-    ordered[to] = data[index.reduce((sum, at, axis) => sum + at * strides[axis]!, 0)]!;
-    let axis = shape.length - 1;
-    for (; axis >= 0 && index[axis] === shape[axis]! - 1; axis--) index[axis] = 0;
-    if (axis >= 0) index[axis]! += 1;
-  }
-  return ordered;
+  return gather(data, { offset: 0, shape, strides }, data.slice() as A);
 }
 
 /** Writes one array, byte for byte as `numpy.save` does. */
 export function encodeNpy({ dtype, shape, data }: StoredTensor, name: string, where: string): Uint8Array {
-  const entry = Object.entries(TYPES).find(([, ours]) => ours === dtype);
-  if (entry === undefined) fail(where, `"${name}" to be of type ${Object.values(TYPES).join(", ")}`, dtype);
-  check(
-    data instanceof DTYPE_ARRAYS[dtype],
-    where,
-    `"${name}" to hold a ${DTYPE_ARRAYS[dtype].name}`,
-    typeof data,
-  );
+  const entry = Object.entries(WRITTEN).find(([, ours]) => ours === dtype);
+  if (entry === undefined) fail(where, `"${name}" to be of type ${Object.values(WRITTEN).join(", ")}`, dtype);
+  const array = DTYPE_ARRAYS[dtype].name;
+  check(builtInOf(data) === array, where, `"${name}" to hold a ${array}`, typeof data);
   check(data.length === sizeOf(shape), where, `${sizeOf(shape)} elements in "${name}"`, data.length);
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const text = `{'descr': '${entry[0]}', 'fortran_order': False, 'shape': ${tuple}, }`;

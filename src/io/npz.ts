@@ -1,18 +1,30 @@
-import { unzipSync, zipSync, type UnzipFileInfo } from "fflate";
-import { check, describe, fail } from "../check.js";
+import { zipSync } from "fflate";
+import { MOST } from "../bounds.js";
+import { check, checkOptions } from "../check.js";
+import { contentOf, fileBytes } from "./bytes.js";
 import type { StateDict, StoredTensor } from "./dtypes.js";
 import { decodeNpy, encodeNpy } from "./npy.js";
+import { readZip } from "./zip.js";
 
 const DECODE = "decodeNpz";
-const MAX_BYTES = 2 ** 30;
+const WHOLE = "a whole .npz file";
+
+/** Which arrays {@link decodeNpz} reads. */
+export interface DecodeNpzOptions {
+  /** By default all of them. Others are not looked at, and may be of any type and size; one that is not there is left out. */
+  readonly names?: readonly string[];
+}
 
 /**
  * Reads a .npz file of NumPy, from `savez` or `savez_compressed`.
  *
- * @param bytes the whole file
- * @returns arrays of type float32, float64 or int64 by name, row by row, also where the file has Fortran's order
- * @throws if it is not a whole zip of .npy files, a name comes twice, an array is of another type (objects are pickles, and
- *   are never opened), a header lies about its size, or the arrays take more than 1 GiB
+ * @param source the whole file: a Uint8Array or an ArrayBuffer
+ * @param options `names`: the arrays to read, where others may be of types that this library has not
+ * @returns arrays by name, in an object without a prototype, of any real type (integers of 8 to 64 bits, float16 to float64, bool) and byte order, row by row,
+ *   also where the file has Fortran's order
+ * @throws if it is not a whole zip of .npy files, a checksum is wrong, a name comes twice, an array is of another type
+ *   (objects are pickles, and are never opened), a header lies about its size, or the arrays that are read take more
+ *   than 1 GiB
  * @see numpy.lib.format
  * @example
  * ```ts
@@ -21,35 +33,24 @@ const MAX_BYTES = 2 ** 30;
  * console.log(decodeNpz(bytes)["mu"]?.shape); // [2]
  * ```
  */
-export function decodeNpz(bytes: Uint8Array): StateDict {
-  check(bytes instanceof Uint8Array, DECODE, "a Uint8Array", bytes);
-  return Object.fromEntries(
-    Object.entries(unzip(bytes)).map(([file, content]) => {
-      const name = file.slice(0, -".npy".length);
-      return [name, decodeNpy(content, name, DECODE)];
-    }),
-  );
-}
-
-/** The members; what they are said to take is bounded before anything is expanded. */
-function unzip(bytes: Uint8Array): Record<string, Uint8Array> {
-  const seen = new Set<string>();
+export function decodeNpz(source: Uint8Array | ArrayBufferLike, options: DecodeNpzOptions = {}): StateDict {
+  checkOptions(DECODE, options, { names: true });
+  const bytes = fileBytes(DECODE, WHOLE, source);
+  const members = readZip(bytes, DECODE, {
+    whole: WHOLE,
+    damaged: `a damaged or another one (${contentOf(bytes)})`,
+  });
+  const arrays = Object.create(null) as StateDict;
   let total = 0;
-  const filter = ({ name, originalSize }: UnzipFileInfo) => {
-    check(name.endsWith(".npy"), DECODE, "a zip of .npy files", name);
-    check(!seen.has(name), DECODE, "every name once", name);
-    seen.add(name);
-    total += originalSize;
-    check(total <= MAX_BYTES, DECODE, `arrays of at most ${MAX_BYTES} bytes`, total);
-    return true;
-  };
-  try {
-    return unzipSync(bytes, { filter });
-  } catch (error) {
-    const { message } = error as Error;
-    if (message.startsWith(DECODE)) throw error;
-    return fail(DECODE, "a whole .npz file", `a damaged or another one (${describe(message)})`);
+  for (const [file, member] of members) {
+    const name = file.replace(/\.npy$/u, "");
+    if (options.names && !options.names.includes(name)) continue;
+    check(file.endsWith(".npy"), DECODE, "a zip of .npy files", file);
+    total += member.size;
+    check(total <= MOST.zipBytes, DECODE, `arrays of at most ${MOST.zipBytes} bytes`, total);
+    arrays[name] = decodeNpy(member.read(), name, DECODE);
   }
+  return arrays;
 }
 
 /**

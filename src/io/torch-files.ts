@@ -1,6 +1,6 @@
 import { check, fail } from "../check.js";
 import { kindOf, readPickle, type PickleGlobals, type PickleReader, type PickleValue } from "./pickle.js";
-import { readStoredZip } from "./stored-zip.js";
+import { readStoredZip } from "./zip.js";
 import { byteLengthOf, readStorage, type Storage } from "./torch-storages.js";
 
 // The two containers of torch.save: since PyTorch 1.6 a zip of uncompressed members, before that four pickles in a row

@@ -193,9 +193,9 @@ function isRowMajor({ shape, strides }: Window): boolean {
 }
 
 /** Copies a window's elements in the order of their indices. */
-function gather<T extends { [i: number]: unknown; readonly length: number }>(
+export function gather<T extends { [i: number]: unknown; readonly length: number }>(
   source: T,
-  { offset, shape, strides }: Window,
+  { offset, shape, strides }: Pick<Window, "offset" | "shape" | "strides">,
   target: T,
 ): T {
   const index = shape.map(() => 0);

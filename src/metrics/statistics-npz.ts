@@ -1,4 +1,4 @@
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail } from "../check.js";
 import type { StoredTensor } from "../io/dtypes.js";
 import { decodeNpz, encodeNpz } from "../io/npz.js";
 import type { FeatureStatistics } from "./statistics.js";
@@ -30,7 +30,7 @@ export function statisticsToNpz({ mean, covariance, count }: FeatureStatistics):
 /**
  * Reads statistics from a .npz file with `mu` and `sigma`, such as the reference statistics of pytorch-fid.
  *
- * @param bytes the whole file
+ * @param source the whole file: a Uint8Array or an ArrayBuffer. What else it holds may be of any type
  * @param options `count`: how many vectors they are of, where the file has no entry of that name (pytorch-fid's have none)
  * @returns statistics for {@link frechetDistance}
  * @throws if an entry is missing or of another shape, values are not finite, or the file and the option have no count, or
@@ -44,10 +44,11 @@ export function statisticsToNpz({ mean, covariance, count }: FeatureStatistics):
  * ```
  */
 export function statisticsFromNpz(
-  bytes: Uint8Array,
+  source: Uint8Array | ArrayBufferLike,
   options: { readonly count?: number } = {},
 ): FeatureStatistics {
-  const { mu, sigma, count } = decodeNpz(bytes);
+  checkOptions(FROM, options, { count: true });
+  const { mu, sigma, count } = decodeNpz(source, { names: ["mu", "sigma", "count"] });
   if (mu?.shape.length !== 1 || mu.shape[0] === 0) fail(FROM, 'an entry "mu" [width]', mu?.shape);
   const width = mu.shape[0]!;
   const square = sigma?.shape.length === 2 && sigma.shape.every((size) => size === width);
@@ -65,7 +66,7 @@ function numbersOf({ data }: StoredTensor, name: string): Float64Array {
 }
 
 function countOf(stored: StoredTensor | undefined, given: number | undefined): number {
-  const counts = [...(stored?.data ?? []), ...(given === undefined ? [] : [given])].map(Number);
+  const counts = [...(stored?.data.slice(0, 2) ?? []), ...(given === undefined ? [] : [given])].map(Number);
   const [count = 0] = counts;
   const valid = counts.length === 1 && Number.isSafeInteger(count) && count >= 2;
   check(valid, FROM, 'one count of at least 2, in an entry "count" or else in options.count', counts);
