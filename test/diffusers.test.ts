@@ -396,7 +396,7 @@ describe("refuses, by name,", () => {
       /to hold an object/,
     );
     expect(() => diffusersFromFiles({ ...filesOf("ddim"), [unetFile]: Uint8Array.of(123) })).toThrow(
-      /to be JSON/,
+      /unet\/config.json in JSON/,
     );
     await expect(loadDiffusers(join(root, "nowhere"))).rejects.toThrow(
       /a folder of diffusers, with a config.json, got .*nowhere/,

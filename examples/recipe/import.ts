@@ -1,6 +1,6 @@
 // Teachers and classifiers from elsewhere: PyTorch's checkpoints, folders of diffusers, and this library's own files.
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -45,13 +45,16 @@ function placeIn(path: string): { readonly at: string; readonly name?: string } 
 }
 
 function weightsOf(folder: string): string[] {
-  const names = ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"];
-  const paths = names.flatMap((name) => [join(folder, name), join(folder, "unet", name)]);
-  const found = paths.find((path) => existsSync(path));
-  if (found === undefined) {
-    throw new Error(`${folder}: expected a folder of diffusers with ${names.join(" or ")}, got none.`);
+  const folders = [folder, join(folder, "unet")].filter((path) => existsSync(path));
+  const paths = folders.flatMap((at) => readdirSync(at).map((name) => join(at, name)));
+  const weights = paths.filter((path) =>
+    /[\\/]diffusion_pytorch_model[^\\/]*\.(safetensors|bin)$/.test(path),
+  );
+  if (weights.length === 0) {
+    const names = "diffusion_pytorch_model.safetensors or diffusion_pytorch_model.bin";
+    throw new Error(`${folder}: expected a folder of diffusers with ${names}, got none.`);
   }
-  return [found];
+  return weights.sort();
 }
 
 /** A model from a file, with what the file says of its sampling. */

@@ -1,7 +1,8 @@
 import { check, fail } from "../check.js";
+import { fileBytes } from "./bytes.js";
 import { type StoredTensor } from "./dtypes.js";
 import { globalName, IMPORTED, kindOf, type PickleValue } from "./pickle.js";
-import { readTorchFile } from "./torch-files.js";
+import { readTorchFile, TORCH_FILE } from "./torch-files.js";
 import { GLOBALS, isValue } from "./torch-globals.js";
 import { windowReader, type Window } from "./torch-storages.js";
 import { UnreadLeaf } from "./torch-unread.js";
@@ -33,11 +34,11 @@ export type TorchValue =
  * (sparse, quantised, complex, of 8-bit floats, ...) become leaves with a name, so that the rest can be used. Attributes
  * of tensors are dropped. Nothing else in the file is trusted either; time and memory are bounded by its length.
  *
- * @param bytes the whole file
+ * @param source the whole file: a Uint8Array or an ArrayBuffer
  * @returns the saved object as a plain tree whose leaves are numbers, text and tensors on the host: row-major, of the
  *   shape they had, copied out of the file. Tensors that shared a storage share memory here as well, unless their
  *   strides ask for a copy
- * @throws if the file is of another kind, cut off, damaged, compressed, or big-endian; if it names anything that Python
+ * @throws if the file is of another kind (a page, say, or a Git LFS pointer), cut off, damaged, compressed, or big-endian; if it names anything that Python
  *   would have to import; if storages share bytes of the file or a tensor reaches out of its storage; or if it is nested
  *   more than 100 levels deep
  * @example
@@ -49,10 +50,10 @@ export type TorchValue =
  * disposeParams(params);
  * ```
  */
-export function readTorchCheckpoint(bytes: Uint8Array): TorchValue {
-  check(bytes instanceof Uint8Array, READ, "a Uint8Array", bytes);
-  const { value, bytesOf } = readTorchFile(bytes, GLOBALS, READ);
-  const budget = Math.max(4 * bytes.length, 2 ** 24);
+export function readTorchCheckpoint(source: Uint8Array | ArrayBufferLike): TorchValue {
+  const file = fileBytes(READ, TORCH_FILE, source);
+  const { value, bytesOf } = readTorchFile(file, GLOBALS, READ);
+  const budget = Math.max(4 * file.length, 2 ** 24);
   return plain(value, windowReader(bytesOf, budget, READ), budget);
 }
 

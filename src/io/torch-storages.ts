@@ -1,3 +1,4 @@
+import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
 import { DTYPE_ARRAYS, sizeOf, type DType, type StoredTensor } from "./dtypes.js";
 import { globalName, kindOf, type PickleValue } from "./pickle.js";
@@ -116,18 +117,15 @@ export function byteLengthOf({ type, length }: Storage): number {
   return length * (dtype === undefined ? OTHER_BYTES[type]! : DTYPE_ARRAYS[dtype].BYTES_PER_ELEMENT);
 }
 
-/** PyTorch's own operations end there; a shape that a thousand tensors refer to must not cost a thousand times a million. */
-const MAX_AXES = 64;
-
 /** Throws unless every element of the window lies in its storage. */
 export function checkWindow({ storage, dtype, offset, shape, strides }: Window, where: string): void {
   if (!isSize(offset)) fail(where, "a tensor's offset to be a size", shown(offset));
   for (const [name, sizes] of Object.entries<unknown>({ shape, strides })) {
     if (!Array.isArray(sizes)) fail(where, `a tensor's ${name} to be a list of sizes`, shown(sizes));
     check(
-      sizes.length <= MAX_AXES,
+      sizes.length <= MOST.axes,
       where,
-      `a tensor's ${name} to have at most ${MAX_AXES} axes`,
+      `a tensor's ${name} to have at most ${MOST.axes} axes`,
       sizes.length,
     );
     if (!sizes.every(isSize)) fail(where, `a tensor's ${name} to be a list of sizes`, shown(sizes));
