@@ -6,6 +6,7 @@ import {
   adam,
   cfdLoss,
   classifier,
+  clipByGlobalNorm,
   cloneParams,
   createRng,
   denoiser,
@@ -50,9 +51,11 @@ for (let step = 0; step < 10; step++) {
     () => cfdLoss({ ...models, x0, eps, times, temperature: 0.9 }),
     params,
   );
-  optimizer.apply(params, grads);
-  console.log(step, (await readTerms(terms, { step })).loss);
-  tf.dispose([eps, terms, grads]);
+  const clipped = clipByGlobalNorm(grads, 1);
+  const { loss } = await readTerms({ ...terms, norm: clipped.norm }, { step }); // before NaN gets into the weights
+  optimizer.apply(params, clipped.grads);
+  console.log(step, loss);
+  tf.dispose([eps, terms, grads, clipped]);
 }
 
 const zT = noise([100, 101], [16, 16, 3]);

@@ -46,10 +46,11 @@ for (let step = 1; step <= steps; step++) {
     () => cfd.progressiveLoss({ student, teacher, schedule, ...batch, weighting: "x0" }),
     params,
   );
-  optimizer.apply(params, grads);
-  const { loss } = await cfd.readTerms(terms, { step });
+  const clipped = cfd.clipByGlobalNorm(grads, Infinity); // which only measures
+  const { loss } = await cfd.readTerms({ ...terms, norm: clipped.norm }, { step }); // before NaN gets into the weights
+  optimizer.apply(params, clipped.grads);
   if (step % 10 === 0) console.log(`step ${step}: loss ${loss.toFixed(4)}`);
-  tf.dispose([x0, eps, terms, grads]);
+  tf.dispose([x0, eps, terms, grads, clipped]);
 }
 
 // The teacher ends at one of its pictures; the student comes nearer with every hundred steps.

@@ -31,10 +31,11 @@ for (let step = 1; step <= Number(steps); step++) {
     () => cfd.denoisingLoss({ denoiser, schedule, ...batch }),
     params,
   );
-  optimizer.apply(params, grads);
-  const { loss } = await cfd.readTerms(terms, { step });
+  const clipped = cfd.clipByGlobalNorm(grads, Infinity); // which only measures
+  const { loss } = await cfd.readTerms({ ...terms, norm: clipped.norm }, { step }); // before NaN gets into the weights
+  optimizer.apply(params, clipped.grads);
   if (step % 10 === 0) console.log(`step ${step}: loss ${loss.toFixed(3)}`);
-  tf.dispose([x0, eps, terms, grads]);
+  tf.dispose([x0, eps, terms, grads, clipped]);
 }
 const model = {
   network,

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs";
+import type { Tensor, Tensor4D } from "@tensorflow/tfjs";
 import { distance } from "fastest-levenshtein";
 
 /** Throws the library's one form of error: who complains, what it expected, what it got. */
@@ -61,19 +61,69 @@ export function isTensor(value: unknown): value is Tensor {
   return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
 }
 
+/** Whether `value` is a number from `least` to `most`, both of them included. A string of digits is none, NaN neither. */
+export function isNumber(
+  value: unknown,
+  least = -Number.MAX_VALUE,
+  most = Number.MAX_VALUE,
+): value is number {
+  return typeof value === "number" && value >= least && value <= most;
+}
+
 export function checkPositiveInteger(value: unknown, where: string, name: string): asserts value is number {
   check(Number.isInteger(value) && (value as number) >= 1, where, `${name} to be a positive integer`, value);
 }
 
-/** Images are [batch, height, width, channels]. */
-export function checkImages(tensor: unknown, where: string, name: string): void {
+/** Throws unless each of `values` passes; a hole in the array is undefined. */
+export function checkEach(
+  values: readonly unknown[],
+  passes: (value: unknown) => boolean,
+  where: string,
+  expected: string,
+): void {
+  const at = values.findIndex((value) => !passes(value));
+  if (at < 0) return;
+  fail(where, expected, quoted(values[at]));
+}
+
+/** `value` for an error message that expected a number: "1" is none. */
+export function quoted(value: unknown): string {
+  return describe(typeof value === "string" ? JSON.stringify(value) : value);
+}
+
+/** Named things, such as weights or terms, are an object with an entry for each. */
+export function checkNamed(value: unknown, where: string, expected: string): void {
+  const named = typeof value === "object" && value !== null && !isArray(value) && !isTensor(value);
+  check(named, where, expected, value);
+}
+
+/** Images are [batch, height, width, channels], of numbers in float32. */
+export function checkImages(tensor: unknown, where: string, name: string): asserts tensor is Tensor4D {
   check(
     isTensor(tensor) && tensor.rank === 4,
     where,
     `${name} to be a tensor [batch, height, width, channels]`,
     tensor,
   );
+  checkFloats(tensor, where, name);
 }
+
+/** Throws unless `tensor` has numbers in float32, and was not disposed. */
+export function checkFloats(tensor: Tensor, where: string, name: string): void {
+  check(!tensor.isDisposed, where, `${name} to be a tensor in use`, "one that was disposed");
+  check(tensor.dtype === "float32", where, `${name} to be of type float32`, tensor.dtype);
+  check(tensor.size > 0, where, `${name} not to be empty`, tensor);
+}
+
+/** One row per sample: [batch, columns], of `batch` rows if that is given. */
+export function checkRows(tensor: unknown, where: string, [name, columns]: RowsOf, batch?: number): void {
+  const expected = `${name} [${batch ?? "batch"}, ${columns}]`;
+  check(isTensor(tensor) && tensor.rank === 2, where, expected, tensor);
+  check(batch === undefined || tensor.shape[0] === batch, where, expected, tensor);
+  checkFloats(tensor, where, name);
+}
+
+type RowsOf = readonly [name: string, columns: string];
 
 export function checkSameShape(a: Tensor, b: Tensor, where: string, names: string): void {
   const same = a.rank === b.rank && a.shape.every((size, axis) => size === b.shape[axis]);
@@ -84,8 +134,7 @@ export function checkSameShape(a: Tensor, b: Tensor, where: string, names: strin
 export function checkTimes(times: readonly number[], batch: number, where: string): void {
   check(isArray(times), where, "times to be an array of numbers", times);
   check(times.length === batch, where, `${batch} times, one per sample`, `${times.length} times`);
-  const outside = times.find((t) => !(t >= 0 && t <= 1));
-  check(outside === undefined, where, "every time in [0, 1]", outside);
+  checkEach(times, (t) => isNumber(t, 0, 1), where, "every time in [0, 1]");
 }
 
 /** `labels`, if given, holds one integer >= -1 per sample. */
@@ -93,6 +142,25 @@ export function checkLabels(labels: readonly number[] | undefined, batch: number
   if (labels === undefined) return;
   check(isArray(labels), where, "labels to be an array of integers", labels);
   check(labels.length === batch, where, `${batch} labels, one per sample`, `${labels.length} labels`);
-  const bad = labels.find((label) => !Number.isInteger(label) || label < -1);
-  check(bad === undefined, where, "every label to be an integer >= -1", bad);
+  const passes = (label: unknown) => Number.isInteger(label) && (label as number) >= -1;
+  checkEach(labels, passes, where, "every label to be an integer >= -1");
+}
+
+/** `seeds` holds one safe integer per image. */
+export function checkSeeds(seeds: readonly number[] | undefined, where: string): asserts seeds is number[] {
+  check(isArray(seeds), where, "seeds to be an array of safe integers", seeds);
+  checkEach(seeds as readonly unknown[], Number.isSafeInteger, where, "every seed to be a safe integer");
+}
+
+const PREDICTION_TYPES: readonly unknown[] = ["x0", "eps", "v"];
+
+/** A network's output stands for x0, eps or v. */
+export function checkPredictionType(type: unknown, where: string): void {
+  check(PREDICTION_TYPES.includes(type), where, `predictionType among ${PREDICTION_TYPES.join(", ")}`, type);
+}
+
+/** A denoiser is a function that says what it predicts. */
+export function checkDenoiser(denoiser: unknown, where: string, name = "a denoiser"): void {
+  check(typeof denoiser === "function", where, `${name} (a function with a predictionType)`, denoiser);
+  checkPredictionType((denoiser as { readonly predictionType?: unknown }).predictionType, where);
 }

@@ -1,12 +1,12 @@
 import type { Tensor4D } from "@tensorflow/tfjs";
-import { check } from "./check.js";
+import { check, checkOptions } from "./check.js";
 import { denoiser } from "./models/denoiser.js";
 import { disposeParams } from "./models/params.js";
 import { noise } from "./rng.js";
 import { sampleDdim } from "./samplers/ddim.js";
 import type { SamplerOptions } from "./samplers/run.js";
 import { decodeCheckpoint } from "./training/checkpoint.js";
-import type { Labels } from "./types.js";
+import type { Denoiser, Labels } from "./types.js";
 
 /** What {@link Generator.sample} takes. */
 export interface SampleOptions {
@@ -14,7 +14,7 @@ export interface SampleOptions {
   readonly seeds: readonly number[];
   /** One class per image, -1 for none. */
   readonly labels?: Labels;
-  /** Sampling steps; by default those the model was trained for. */
+  /** Sampling steps, at most those the model was trained for, which are the default. */
   readonly steps?: number;
   /** [height, width, channels]; by default {@link Generator.imageShape}. */
   readonly shape?: readonly [number, number, number];
@@ -26,6 +26,16 @@ export interface SampleOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS = {
+  seeds: true,
+  labels: true,
+  steps: true,
+  shape: true,
+  guidance: true,
+  onStep: true,
+  signal: true,
+} as const;
+
 /** A model that draws images. */
 export interface Generator {
   /** The number of steps the model was trained for. */
@@ -36,7 +46,7 @@ export interface Generator {
   readonly classes?: number;
   /** Images [seeds.length, height, width, channels] in [-1, 1]; the caller disposes them. */
   sample(options: SampleOptions): Promise<Tensor4D>;
-  /** Frees the weights. */
+  /** Frees the weights. A sampling under way rejects at its next step. */
   dispose(): void;
 }
 
@@ -46,8 +56,8 @@ export interface Generator {
  *
  * @param bytes a checkpoint, see `encodeCheckpoint`
  * @returns a generator; the caller disposes it
- * @throws if the bytes are damaged or not a diffusion model's checkpoint. `sample` rejects if its options do not fit, or
- *   after `dispose`
+ * @throws if the bytes are damaged or not a diffusion model's checkpoint. `sample` rejects if its options do not fit, if
+ *   the images are not finite, or after `dispose`
  * @example
  * ```ts
  * import { cosineSchedule, createRng, disposeParams, encodeCheckpoint, loadGenerator, unet } from "cfd-distill";
@@ -68,12 +78,22 @@ export function loadGenerator(bytes: Uint8Array): Generator {
   const imageShape = rest.imageShape ?? ([32, 32, imageChannels] as const);
   if (ema) disposeParams(params);
   const weights = ema ?? params;
-  const model = denoiser(network, weights, predictionType);
+  const whole = denoiser(network, weights, predictionType);
   let disposed = false;
 
-  async function sample(options: SampleOptions): Promise<Tensor4D> {
+  // Asked at every step, also of a sampling that was under way when the weights were freed.
+  const inUse = (...asked: Parameters<Denoiser>) => {
     check(!disposed, "Generator.sample", "a generator in use", "one that was disposed");
+    return whole(...asked);
+  };
+  const model = Object.assign(inUse, { predictionType });
+
+  async function sample(options: SampleOptions): Promise<Tensor4D> {
+    const where = "Generator.sample";
+    check(!disposed, where, "a generator in use", "one that was disposed");
+    checkOptions(where, options, OPTIONS);
     const { seeds, shape = imageShape, steps: count = steps, ...others } = options;
+    check(!(count > steps), where, `at most the ${steps} steps that the model was trained for`, count);
     const zT = noise(seeds, shape);
     try {
       return await sampleDdim(model, schedule, zT, { steps: count, clip, ...others });

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkImages, checkLabels, checkSameShape, checkTimes, fail } from "./check.js";
+import { check, checkImages, checkLabels, checkOptions, checkSameShape, checkTimes, fail } from "./check.js";
 import { alphaSigma, perSample, type AlphaSigma } from "./schedules/coefficients.js";
-import type { NoiseSchedule } from "./schedules/schedule.js";
+import { checkSchedule, type NoiseSchedule } from "./schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "./types.js";
 
 /** A denoiser's answer in both forms, tied by zt = alpha x0 + sigma eps. */
@@ -53,11 +53,13 @@ export function predict(
   times: Times,
   options: PredictOptions = {},
 ): Prediction {
+  checkOptions("predict", options, { labels: true, clip: true });
   const { labels, clip = false } = options;
+  checkSchedule(schedule, "predict");
   checkImages(zt, "predict", "zt");
   checkTimes(times, zt.shape[0], "predict");
   checkLabels(labels, zt.shape[0], "predict");
-  check(clip === "x0" || typeof clip === "boolean", "predict", 'clip to be true, false or "x0"', clip);
+  checkClip(clip, "predict");
   const coefficients = times.map((t) => alphaSigma(schedule, t));
   return tf.tidy(() => {
     const output = askDenoiser(denoiser, zt, times, labels);
@@ -68,13 +70,21 @@ export function predict(
   });
 }
 
-/** The denoiser's raw output, checked. */
+/** Throws unless `clip` is a {@link Clip}. */
+export function checkClip(clip: unknown, where: string): void {
+  check(clip === "x0" || typeof clip === "boolean", where, 'clip to be true, false or "x0"', clip);
+}
+
+/**
+ * The denoiser's raw output, checked, and a tensor of the caller's own: what a denoiser returns may be its input, or one
+ * that it returns each time.
+ */
 export function askDenoiser(denoiser: Denoiser, zt: tf.Tensor4D, times: Times, labels?: Labels): tf.Tensor4D {
   check(typeof denoiser === "function", "predict", "a denoiser (a function with a predictionType)", denoiser);
   const output = labels === undefined ? denoiser(zt, times) : denoiser(zt, times, labels);
   checkImages(output, "predict", "the denoiser's output");
   checkSameShape(output, zt, "predict", "the denoiser's output and zt");
-  return output;
+  return output.clone();
 }
 
 /** A network's output as x0 and eps (Salimans & Ho 2022, Section 4; v: Appendix D). */
@@ -127,10 +137,15 @@ export function epsFromX0(
   zt: tf.Tensor4D,
   coefficients: readonly AlphaSigma[],
 ): tf.Tensor4D {
-  const clean = coefficients.some((c) => c.sigma === 0);
-  check(!clean, "predict", "a time with noise in it (sigma > 0) to compute eps from x0", "alphaBar = 1");
+  checkNoisy(coefficients, "predict");
   const { alpha, sigma } = columns(coefficients);
   return tf.div(tf.sub(zt, tf.mul(x0, alpha)), sigma);
+}
+
+/** Refuses to compute eps from an x0 where there is no noise. */
+export function checkNoisy(coefficients: readonly AlphaSigma[], where: string): void {
+  const clean = coefficients.some((c) => c.sigma === 0);
+  check(!clean, where, "a time with noise in it (sigma > 0) to compute eps from x0", "alphaBar = 1");
 }
 
 /** x0 = (zt - sigma eps) / alpha. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
-import { check, checkPositiveInteger } from "./check.js";
+import { check, checkPositiveInteger, checkSeeds } from "./check.js";
 
 /** Four 32-bit words each: who the stream is (what `fork` derives from) and where it stands. Plain JSON. */
 export interface RngState {
@@ -12,7 +12,7 @@ export interface RngState {
 export interface Rng {
   /** The next number, uniform in [0, 1). */
   uniform(): number;
-  /** The next integer, uniform in {0, ..., below - 1}. */
+  /** The next integer, uniform in {0, ..., below - 1}; `below` is 2^32 at most. */
   integer(below: number): number;
   /** The next `count` numbers of the standard normal distribution. */
   normals(count: number): Float32Array;
@@ -61,10 +61,15 @@ export function createRng(seed: number): Rng {
  * ```
  */
 export function restoreRng(state: RngState): Rng {
+  // A generator that stands at four zeros stays there; no stream comes to that.
   const isWords = (words: unknown) =>
-    Array.isArray(words) && words.length === 4 && words.every((w) => Number.isInteger(w));
-  const valid = typeof state === "object" && isWords(state.identity) && isWords(state.position);
-  check(valid, "restoreRng", "a state with 4 integers each in identity and position", state);
+    Array.isArray(words) &&
+    words.length === 4 &&
+    words.every((w) => w === (w | 0)) &&
+    words.some((w) => w !== 0);
+  const valid = isWords(state?.identity) && isWords(state?.position);
+  const expected = "a state with 4 integers of 32 bits, not all 0, each in identity and position";
+  check(valid, "restoreRng", expected, state);
   return start(state.identity, state.position);
 }
 
@@ -85,8 +90,9 @@ export function restoreRng(state: RngState): Rng {
  * ```
  */
 export function noise(seeds: readonly number[], shape: readonly [number, number, number]): tf.Tensor4D {
+  checkSeeds(seeds, "noise");
   check(seeds.length > 0, "noise", "at least one seed", seeds);
-  check(shape.length === 3, "noise", "shape to be [height, width, channels]", shape);
+  check(Array.isArray(shape) && shape.length === 3, "noise", "shape to be [height, width, channels]", shape);
   for (const size of shape) checkPositiveInteger(size, "noise", "every size in shape");
   return stackNormals(seeds.map(createRng), shape);
 }
@@ -107,12 +113,14 @@ function start(identity: readonly number[], position: readonly number[] = identi
   const uniform = () => uint32() / 2 ** 32;
   const integer = (below: number) => {
     checkPositiveInteger(below, "Rng.integer", "below");
+    check(below <= 2 ** 32, "Rng.integer", "below to be at most 2^32, the values there are", below);
     return Math.floor(uniform() * below);
   };
   return {
     uniform,
     integer,
     normals(count) {
+      checkCount(count, "Rng.normals");
       const values = new Float32Array(count);
       // Box-Muller: two uniforms, of which the first is never 0, make two normals.
       for (let i = 0; i < count; i += 2) {
@@ -124,6 +132,7 @@ function start(identity: readonly number[], position: readonly number[] = identi
       return values;
     },
     permutation(count) {
+      checkCount(count, "Rng.permutation");
       const order = Array.from({ length: count }, (_, i) => i);
       for (let i = count - 1; i > 0; i--) {
         const j = integer(i + 1);
@@ -134,6 +143,10 @@ function start(identity: readonly number[], position: readonly number[] = identi
     fork: (key) => start(mix([...identity, ...words(key)])),
     state: () => ({ identity: [...identity], position: [...generator.getState()] }),
   };
+}
+
+function checkCount(count: number, where: string): void {
+  check(Number.isSafeInteger(count) && count >= 0, where, "count to be a non-negative integer", count);
 }
 
 /** A fork's key as integers; the leading tag keeps "1" and 1 apart. */

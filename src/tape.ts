@@ -12,7 +12,7 @@ export function untaped<T extends tf.Tensor>(f: () => T): T {
     // tf.customGrad differentiates with respect to its inputs: give it one that nothing depends on.
     const anchor = tf.scalar(0);
     const forward = tf.customGrad(() => ({
-      value: f(),
+      value: f().clone(), // f may return what it was given, or what is not its own
       gradFunc: () => [tf.zerosLike(anchor)],
     }));
     return forward(anchor);

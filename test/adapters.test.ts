@@ -26,7 +26,7 @@ describe("fromLayersModel as a denoiser", () => {
       wanted("timeScale to be a positive number, got 0."),
     );
     expect(() => fromLayersModel(model, { ...options, scale: 2 } as typeof options)).toThrow(
-      wanted("options among predictionType, timeScale, classes, got scale."),
+      wanted("only the options predictionType, timeScale, classes, got scale."),
     );
     expect(() => fromLayersModel(model, {} as typeof options)).toThrow(
       wanted("options with predictionType, or with logits and features, got {}."),

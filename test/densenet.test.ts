@@ -76,9 +76,9 @@ test("refuses options that cannot be, naming them", () => {
     "densenet: expected depth among 121, 169, 201, got 161.",
   );
   expect(wrong({ depth: 121, classes: 10, stem: 8 })).toThrow(
-    "densenet: expected options among depth, classes, imageChannels, got stem.",
+    "densenet: expected only the options depth, classes, imageChannels, got stem.",
   );
-  expect(wrong({ ...small, width: 2 })).toThrow(/densenet: expected options among .*, got width\./);
+  expect(wrong({ ...small, width: 2 })).toThrow(/densenet: expected only the options .*, got width\./);
   expect(wrong({ ...small, growth: 0 })).toThrow(
     "densenet: expected growth to be a positive integer, got 0.",
   );

@@ -46,8 +46,8 @@ describe("loadGenerator", () => {
     const images = await generator.sample({ seeds: [7, 8] });
     expect(images.shape).toEqual([2, 8, 8, 3]);
     expect(await images.data()).toEqual(await expected(ema, [7, 8], 2));
-    const one = await generator.sample({ seeds: [8], steps: 3 });
-    expect(await one.data()).toEqual(await expected(ema, [8], 3));
+    const one = await generator.sample({ seeds: [8], steps: 1 });
+    expect(await one.data()).toEqual(await expected(ema, [8], 1));
     tf.dispose([images, one]);
     generator.dispose();
     generator.dispose();

@@ -68,9 +68,9 @@ test("refuses options that cannot be, naming them", () => {
   expect(wrong({ depth: 20, classes: 10 })).toThrow("resnet: expected depth among 18, 34, 50, got 20.");
   expect(wrong({ depth: 18 })).toThrow("resnet: expected classes to be a positive integer, got undefined.");
   expect(wrong({ depth: 18, classes: 10, width: 8 })).toThrow(
-    "resnet: expected options among depth, classes, imageChannels, got width.",
+    "resnet: expected only the options depth, classes, imageChannels, got width.",
   );
-  expect(wrong({ ...full, dropout: 1 })).toThrow(/resnet: expected options among .*, got dropout\./);
+  expect(wrong({ ...full, dropout: 1 })).toThrow(/resnet: expected only the options .*, got dropout\./);
   expect(wrong({ ...full, blocks: [] })).toThrow(
     "resnet: expected blocks to list one number a stage, got [].",
   );

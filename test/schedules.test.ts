@@ -107,7 +107,9 @@ describe("formulas", () => {
     expect(() => cosineSchedule({ s: -1 })).toThrow("cosineSchedule: expected s >= 0, got -1");
     expect(() => linearSchedule({ betaMin: 3, betaMax: 1 })).toThrow("linearSchedule: expected 0 <= betaMin");
     expect(() => sigmoidSchedule({ tau: 0 })).toThrow("sigmoidSchedule: expected start < end and tau > 0");
-    expect(() => sigmoidSchedule({ taau: 1 } as object)).toThrow("no options but start, end, tau, got taau");
+    expect(() => sigmoidSchedule({ taau: 1 } as object)).toThrow(
+      "sigmoidSchedule: expected option tau, got taau",
+    );
     expect(() => discreteCosineSchedule(0)).toThrow("steps to be a positive integer, got 0");
     expect(() => discreteCosineSchedule(8, { maxBeta: 1 })).toThrow("maxBeta between 0 and 1");
     expect(() => tableSchedule([1])).toThrow("tableSchedule: expected at least 2 alphaBars, got 1");

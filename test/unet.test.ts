@@ -254,7 +254,7 @@ describe("the config", () => {
   });
 
   it.each([
-    [{ chanels: 3 }, /unet: expected only the keys .*channels.*, got chanels/],
+    [{ chanels: 3 }, /unet: expected option channels, got chanels/],
     [{ type: "resnet" }, /type to be "unet", got resnet/],
     [{ channels: 5, groups: 1 }, /channels to be even, got 5/],
     [{ channels: 0 }, /channels to be a positive integer, got 0/],

@@ -57,15 +57,14 @@ export function openDistillation(
   return {
     async step() {
       const { terms, grads } = valueAndGrads(() => halving.terms(rng.fork(done)), params);
-      tf.tidy(() => {
-        optimizer.apply(params, clipByGlobalNorm(grads, 1).grads);
-      });
+      const clipped = clipByGlobalNorm(grads, 1);
       try {
-        const { loss } = await readTerms({ loss: terms.loss }, { step: done });
+        const { loss } = await readTerms({ loss: terms.loss, norm: clipped.norm }, { step: done });
+        optimizer.apply(params, clipped.grads);
         done++;
         return loss;
       } finally {
-        tf.dispose([terms, grads]);
+        tf.dispose([terms, grads, clipped]);
       }
     },
     draw: (seeds, labels) => draw(model, seeds, labels),

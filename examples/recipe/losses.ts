@@ -69,8 +69,9 @@ export function featureTerms(
 ): LossTerms {
   const [last, ...earlier] = classifiers as [Classifier, ...Classifier[]];
   return tf.tidy(() => {
-    const { schedule, x0, eps, times } = batch;
-    const target = progressiveTarget(teacher, schedule, addNoise(schedule, x0, eps, times), times, batch);
+    const { schedule, x0, eps, times, studentSteps, labels } = batch;
+    const zt = addNoise(schedule, x0, eps, times);
+    const target = progressiveTarget(teacher, schedule, zt, times, { studentSteps, labels });
     const terms: LossTerms = cfdLoss({ ...batch, target, classifier: last, temperature, beta, gamma });
     const more = earlier.map(
       (judge) => cfdLoss({ ...batch, target, classifier: judge, temperature }).feature,

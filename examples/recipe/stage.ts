@@ -105,16 +105,15 @@ async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<s
     const rows = { batch, from: i * size, to: (i + 1) * size };
     return valueAndGrads(() => stage.terms(rng.fork(step), rows), stage.params);
   });
-  const norm = tf.tidy(() => {
-    const clipped = clipByGlobalNorm(grads, stage.maxNorm);
+  const clipped = clipByGlobalNorm(grads, stage.maxNorm);
+  tf.dispose(grads);
+  try {
+    const read = await readTerms({ ...terms, gradientNorm: clipped.norm }, { step }); // before NaN gets into the weights
     stage.optimizer.apply(stage.params, clipped.grads);
     if (stage.ema) updateEma(stage.ema.params, stage.params, stage.ema.decay(step));
-    return clipped.norm;
-  });
-  try {
-    return await readTerms({ ...terms, gradientNorm: norm }, { step });
+    return read;
   } finally {
-    tf.dispose([terms, grads, norm]);
+    tf.dispose([terms, clipped]);
   }
 }
 

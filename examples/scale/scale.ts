@@ -71,8 +71,8 @@ const optimizer = cfd.adam({ learningRate: cfd.cosineAnnealing({ rate: plan.rate
 for (let step = 0; step < HERE; step++) {
   const { terms, grads } = cfd.valueAndGrads(() => lossOf(rng.fork(step), plan.batch, student), params);
   const clipped = cfd.clipByGlobalNorm(grads, 1);
+  await cfd.readTerms({ ...terms, norm: clipped.norm }, { step });
   optimizer.apply(params, clipped.grads);
-  await cfd.readTerms(terms, { step });
   tf.dispose([terms, grads, clipped]);
 }
 const here = await measured(student);

@@ -1,9 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkImages, checkLabels, checkPositiveInteger, checkTimes } from "../check.js";
+import {
+  check,
+  checkDenoiser,
+  checkImages,
+  checkLabels,
+  checkOptions,
+  checkPositiveInteger,
+  checkTimes,
+} from "../check.js";
 import { epsFromX0, predict, type Prediction } from "../prediction.js";
 import { ddimStep } from "../samplers/ddim.js";
-import { alphaSigma, perSample, type AlphaSigma } from "../schedules/coefficients.js";
-import type { NoiseSchedule } from "../schedules/schedule.js";
+import { alphaSigma, perSample, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
+import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import { untaped } from "../tape.js";
 import type { Denoiser, Labels, Times } from "../types.js";
 
@@ -44,7 +52,10 @@ export function progressiveTarget(
   times: Times,
   options: ProgressiveTargetOptions,
 ): Prediction {
+  checkOptions("progressiveTarget", options, { studentSteps: true, labels: true });
   const { studentSteps, labels } = options;
+  checkDenoiser(teacher, "progressiveTarget", "teacher");
+  checkSchedule(schedule, "progressiveTarget");
   checkImages(zt, "progressiveTarget", "zt");
   checkTimes(times, zt.shape[0], "progressiveTarget");
   checkLabels(labels, zt.shape[0], "progressiveTarget");
@@ -54,7 +65,7 @@ export function progressiveTarget(
       const first = predict(teacher, schedule, zt, times, { labels });
       const midway = ddimStep(first, grid.middle);
       const second = predict(teacher, schedule, midway, grid.middleTimes, { labels });
-      return solveForX0(ddimStep(second, grid.to), zt, grid.from, grid.to);
+      return mixed(first.x0, second.x0, grid);
     });
     return { x0, eps: epsFromX0(x0, zt, grid.from) };
   });
@@ -67,19 +78,25 @@ interface Grid {
   readonly to: readonly AlphaSigma[];
 }
 
+/** Throws unless each time is i / studentSteps, but for rounding; the numbers i. */
+export function gridPositions(times: Times, studentSteps: number, where: string): number[] {
+  checkPositiveInteger(studentSteps, where, "studentSteps");
+  const positions = times.map((t) => Math.round(t * studentSteps));
+  const onGrid = (t: number, i: number) =>
+    positions[i]! >= 1 && Math.abs(t * studentSteps - positions[i]!) < 1e-6;
+  const expected = `every time to be i / studentSteps, i = 1..${studentSteps}`;
+  check(times.every(onGrid), where, expected, times);
+  return positions;
+}
+
 /** The three times of each sample's halved step, as integers over 2N so that 0 is exactly 0. */
 function gridOf(schedule: NoiseSchedule, times: Times, studentSteps: number): Grid {
-  checkPositiveInteger(studentSteps, "progressiveTarget", "studentSteps");
+  const positions = gridPositions(times, studentSteps, "progressiveTarget");
   if (schedule.config.type === "discreteCosine") {
     const { steps } = schedule.config;
     const expected = `studentSteps whose double divides the ${steps} steps of the schedule`;
     check(steps % (2 * studentSteps) === 0, "progressiveTarget", expected, studentSteps);
   }
-  const positions = times.map((t) => Math.round(t * studentSteps));
-  const onGrid = (t: number, i: number) =>
-    positions[i]! >= 1 && Math.abs(t * studentSteps - positions[i]!) < 1e-6;
-  const expected = `every time to be i / studentSteps, i = 1..${studentSteps}`;
-  check(times.every(onGrid), "progressiveTarget", expected, times);
   const at = (i: number) => alphaSigma(schedule, i / (2 * studentSteps));
   return {
     middleTimes: positions.map((i) => (2 * i - 1) / (2 * studentSteps)),
@@ -89,14 +106,25 @@ function gridOf(schedule: NoiseSchedule, times: Times, studentSteps: number): Gr
   };
 }
 
-/** x0 = (z'' - r zt) / (alpha'' - r alpha), r = sigma'' / sigma (Salimans & Ho 2022, Algorithm 2). */
-function solveForX0(
-  reached: tf.Tensor4D,
-  zt: tf.Tensor4D,
-  from: readonly AlphaSigma[],
-  to: readonly AlphaSigma[],
-): tf.Tensor4D {
-  const ratios = to.map(({ sigma }, i) => sigma / from[i]!.sigma);
-  const denominators = to.map(({ alpha }, i) => alpha - ratios[i]! * from[i]!.alpha);
-  return tf.div(tf.sub(reached, tf.mul(zt, perSample(ratios))), perSample(denominators));
+/**
+ * The x0 whose one step lands at z'' of the teacher's two, x0 = (z'' - r zt) / (alpha'' - r alpha), r = sigma'' / sigma
+ * (Salimans & Ho 2022, Algorithm 2). As z'' is made of zt and the teacher's two x0, zt cancels out: it is a mean of
+ * theirs, with no difference of images to be divided by what a nearly flat schedule leaves of alpha'' - r alpha.
+ */
+function mixed(first: tf.Tensor4D, second: tf.Tensor4D, { from, middle, to }: Grid): tf.Tensor4D {
+  const shares = to.map((end, i) => shareOfSecond(from[i]!, middle[i]!, end));
+  const rests = shares.map((share) => 1 - share);
+  return tf.add(tf.mul(second, perSample(shares)), tf.mul(first, perSample(rests)));
+}
+
+/** The second half-step's share of the whole step's alpha'' - r alpha; a half where the schedule is flat. */
+function shareOfSecond(from: AlphaSigma, middle: AlphaSigma, to: AlphaSigma): number {
+  const second = gain(middle, to);
+  const whole = second + ratioOf(to.sigma, middle.sigma) * gain(from, middle);
+  return whole === 0 ? 1 / 2 : second / whole;
+}
+
+/** How much of x0 a DDIM step adds: alpha_s - (sigma_s / sigma_t) alpha_t, >= 0 but for rounding. */
+function gain(from: AlphaSigma, to: AlphaSigma): number {
+  return Math.max(0, to.alpha - ratioOf(to.sigma, from.sigma) * from.alpha);
 }

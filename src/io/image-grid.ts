@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkImages, checkPositiveInteger } from "../check.js";
+import { check, checkImages, checkOptions, checkPositiveInteger, fail } from "../check.js";
 
 /** An RGB picture: `data` has width * height * 3 bytes, row by row. What a PNG encoder or a canvas takes. */
 export interface Picture {
@@ -27,7 +27,8 @@ export interface ImageGridOptions {
  * @param images [count, height, width, 1 or 3] in [-1, 1]
  * @param options columns, scale, gap, background
  * @returns the picture, RGB
- * @throws if the images have neither 1 nor 3 channels, or a size is no whole number
+ * @throws (rejects) if the images have neither 1 nor 3 channels, a value is not finite, a size is no whole number, or the
+ *   background is no colour
  * @example
  * ```ts
  * import { imageGrid, noise } from "cfd-distill";
@@ -38,6 +39,7 @@ export interface ImageGridOptions {
  * ```
  */
 export async function imageGrid(images: tf.Tensor4D, options: ImageGridOptions): Promise<Picture> {
+  checkOptions("imageGrid", options, { columns: true, scale: true, gap: true, background: true });
   const { columns, scale = 1, gap = 2, background = [255, 255, 255] } = options;
   checkImages(images, "imageGrid", "images");
   const [count, height, width, channels] = images.shape;
@@ -45,7 +47,9 @@ export async function imageGrid(images: tf.Tensor4D, options: ImageGridOptions):
   checkPositiveInteger(columns, "imageGrid", "columns");
   checkPositiveInteger(scale, "imageGrid", "scale");
   check(Number.isInteger(gap) && gap >= 0, "imageGrid", "gap to be a non-negative integer", gap);
+  checkColour(background);
   const values = await images.data();
+  checkFinite(values, images.shape);
   const stepX = width * scale + gap;
   const stepY = height * scale + gap;
   const picture = blankPicture(
@@ -69,6 +73,21 @@ export async function imageGrid(images: tf.Tensor4D, options: ImageGridOptions):
   return picture;
 }
 
+/** Throws if there is a value that no byte stands for, naming its image. */
+function checkFinite(values: ArrayLike<number>, [, height, width, channels]: tf.Tensor4D["shape"]): void {
+  const at = Array.prototype.findIndex.call(values, (value) => !Number.isFinite(value));
+  if (at < 0) return;
+  const image = Math.floor(at / (height * width * channels));
+  fail("imageGrid", "every value to be finite", `${values[at]} in image ${image}`);
+}
+
+function checkColour(colour: unknown): void {
+  const isByte = (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
+  const valid = Array.isArray(colour) && colour.length === 3 && colour.every(isByte);
+  check(valid, "imageGrid", "background to be three bytes", colour);
+}
+
 /** A picture of one colour. */
 export function blankPicture(
   width: number,
@@ -80,7 +99,7 @@ export function blankPicture(
   return { width, height, data };
 }
 
-/** [-1, 1] to 0..255, the inverse of b / 127.5 - 1; NaN becomes 0. */
+/** [-1, 1] to 0..255, the inverse of b / 127.5 - 1. */
 function toByte(value: number): number {
   return Math.round(Math.min(1, Math.max(-1, value)) * 127.5 + 127.5);
 }

@@ -1,9 +1,9 @@
-import { check } from "../check.js";
+import { check, checkNamed, checkOptions, checkPredictionType } from "../check.js";
 import type { UnetConfig } from "../models/unet-config.js";
 import type { Unet } from "../models/unet.js";
-import { checkEpsDeterminesX0, type Clip } from "../prediction.js";
+import { checkClip, checkEpsDeterminesX0, checkNoisy, type Clip } from "../prediction.js";
 import { alphaSigma, type AlphaSigma } from "../schedules/coefficients.js";
-import type { NoiseSchedule } from "../schedules/schedule.js";
+import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import { stepTimes } from "../schedules/times.js";
 import type { Params, PredictionType } from "../types.js";
 import { sinesThenCosines, toTorch } from "./torch-layout.js";
@@ -23,7 +23,7 @@ export const ONNX_OPSET = 17;
  * @param network the U-Net
  * @param params its weights; unchanged
  * @returns a promise of the file's bytes
- * @throws (rejects) if the network is not a U-Net or a weight is missing
+ * @throws (rejects) if the network is not a U-Net, or a weight is missing or not finite
  * @see https://onnx.ai/onnx/operators
  * @example
  * ```ts
@@ -68,14 +68,32 @@ export interface OnnxSampler {
   readonly clip?: Clip;
 }
 
+/** A decoded checkpoint may be given whole; what a graph has no place for stays behind. */
+const SAMPLER = {
+  network: true,
+  params: true,
+  schedule: true,
+  predictionType: true,
+  steps: true,
+  clip: true,
+  ema: true,
+  optimizer: true,
+  step: true,
+  rng: true,
+  stage: true,
+  extra: true,
+  imageShape: true,
+} as const;
+
 /**
  * Writes a few-step generator as one ONNX graph (opset 17, float32): `noise` [batch, channels, height, width] in,
  * `images` in [-1, 1] of that shape out, and for a class-conditional network `labels` [batch], int64, -1 for none. It
  * computes what `sampleDdim(denoiser, schedule, noise, { steps, clip })` computes, with the images in PyTorch's order.
  *
- * @param sampler the model and its steps; unchanged
+ * @param sampler the model and its steps, or a whole checkpoint, of which it writes `params`; unchanged
  * @returns a promise of the file's bytes
- * @throws (rejects) if the network is not a U-Net, a weight is missing, or the sampler cannot be
+ * @throws (rejects) if the network is not a U-Net, a weight is missing or not finite, an option is unknown, or the
+ *   sampler cannot be
  * @see Song et al. 2021 (arXiv 2010.02502), Eq. 12; https://onnx.ai/onnx/operators
  * @example
  * ```ts
@@ -89,8 +107,11 @@ export interface OnnxSampler {
  * ```
  */
 export async function samplerToOnnx(sampler: OnnxSampler): Promise<Uint8Array> {
+  checkOptions<OnnxSampler>("samplerToOnnx", sampler, SAMPLER);
   const { network, params, schedule, predictionType, steps, clip = true } = sampler;
-  check(clip === "x0" || typeof clip === "boolean", "samplerToOnnx", 'clip to be true, false or "x0"', clip);
+  checkSchedule(schedule, "samplerToOnnx");
+  checkPredictionType(predictionType, "samplerToOnnx");
+  checkClip(clip, "samplerToOnnx");
   const times = stepTimes(steps);
   const { graph, config, weight } = await weighted(network, params, "samplerToOnnx");
   const inputs = [images("noise", config), ...labels(config)];
@@ -131,7 +152,10 @@ function predictionNodes(
   }: { readonly output: Value; readonly zt: Value; readonly from: AlphaSigma; readonly clip: Clip },
 ): { readonly x0: Value; readonly eps: Value } {
   const { alpha, sigma } = from;
-  const epsOf = (x0: Value) => weightedSum(graph, zt, 1 / sigma, x0, -alpha / sigma);
+  const epsOf = (x0: Value) => {
+    checkNoisy([from], "samplerToOnnx");
+    return weightedSum(graph, zt, 1 / sigma, x0, -alpha / sigma);
+  };
   const whole = {
     x0: () => ({ x0: output, eps: epsOf(output) }),
     eps: () => ({ x0: weightedSum(graph, zt, 1 / alpha, output, -sigma / alpha), eps: output }),
@@ -158,8 +182,9 @@ function clipped(graph: GraphBuilder, x: Value): Value {
 
 /** A graph that has the network's weights as constants, in PyTorch's layout; of the time's, sines come first. */
 async function weighted(network: Pick<Unet, "config">, params: Params, where: string) {
-  const { config } = network;
+  const config = network?.config;
   check(config?.type === "unet", where, "a U-Net", config);
+  checkNamed(params, where, "params, weights by name");
   const read = Object.entries(params).map(async ([name, variable]) => {
     const tensor = await toTorch(variable);
     const isTime = name === "time_embedding.timembedding.1.weight";
@@ -170,7 +195,10 @@ async function weighted(network: Pick<Unet, "config">, params: Params, where: st
   const weight = (name: string): Value => {
     const tensor = tensors.get(name);
     check(tensor !== undefined, where, `a weight "${name}"`, "none");
-    return graph.constant(name, tensor.shape, tensor.data as Float32Array);
+    const data = tensor.data as Float32Array;
+    const bad = data.find((value) => !Number.isFinite(value));
+    check(bad === undefined, where, `finite numbers in the weight "${name}"`, bad);
+    return graph.constant(name, tensor.shape, data);
   };
   return { graph, config, weight };
 }

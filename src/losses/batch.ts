@@ -1,17 +1,20 @@
 import type { Tensor4D } from "@tensorflow/tfjs";
 import { checkImages, checkLabels, checkSameShape, checkTimes } from "../check.js";
+import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Labels, Times } from "../types.js";
 
 /** What every loss is given of the data. */
 interface Batch {
+  readonly schedule: NoiseSchedule;
   readonly x0: Tensor4D;
   readonly eps: Tensor4D;
   readonly times: Times;
   readonly labels?: Labels | undefined;
 }
 
-/** Throws unless images, noise, times and labels are of one batch. */
-export function checkBatch({ x0, eps, times, labels }: Batch, where: string): void {
+/** Throws unless images, noise, times and labels are of one batch, and the schedule is one. */
+export function checkBatch({ schedule, x0, eps, times, labels }: Batch, where: string): void {
+  checkSchedule(schedule, where);
   checkImages(x0, where, "x0");
   checkImages(eps, where, "eps");
   checkSameShape(x0, eps, where, "x0 and eps");

@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkOptions, isNumber } from "../check.js";
 import { predict } from "../prediction.js";
 import { addNoise } from "../schedules/coefficients.js";
 import { untaped } from "../tape.js";
 import type { Classifier } from "../types.js";
+import { askClassifier } from "./ask-classifier.js";
 import { datasetOrientedLoss } from "./dataset-oriented.js";
-import { checkDistillation, targetOf, type DistillationInput } from "./distillation.js";
+import { checkDistillation, DISTILLATION_INPUT, targetOf, type DistillationInput } from "./distillation.js";
 import { featureDistillationLoss } from "./feature.js";
 
 /** Arguments of {@link cfdLoss}. */
@@ -19,6 +20,14 @@ export type CfdLossInput = DistillationInput & {
   /** Weight of entropy against diversity in it, in [0, 1]. Default 0.75. (The authors' flag --beta.) */
   readonly gamma?: number | undefined;
 };
+
+const INPUT = {
+  ...DISTILLATION_INPUT,
+  classifier: true,
+  temperature: true,
+  beta: true,
+  gamma: true,
+} as const;
 
 /** Terms of {@link cfdLoss}. */
 export type CfdLoss = {
@@ -58,6 +67,7 @@ export type CfdLoss = {
  * ```
  */
 export function cfdLoss(input: CfdLossInput): CfdLoss {
+  checkOptions<CfdLossInput>("cfdLoss", input, INPUT);
   const {
     student,
     classifier,
@@ -72,13 +82,14 @@ export function cfdLoss(input: CfdLossInput): CfdLoss {
   } = input;
   checkDistillation(input, "cfdLoss");
   check(typeof classifier === "function", "cfdLoss", "classifier to be a function", classifier);
-  check(beta >= 0 && Number.isFinite(beta), "cfdLoss", "beta >= 0", beta);
-  check(temperature > 0 && Number.isFinite(temperature), "cfdLoss", "temperature > 0", temperature);
+  check(isNumber(beta, 0), "cfdLoss", "beta >= 0", beta);
+  check(isNumber(temperature) && temperature > 0, "cfdLoss", "temperature > 0", temperature);
   return tf.tidy(() => {
     const zt = addNoise(schedule, x0, eps, times);
     const target = targetOf(input, zt);
-    const teacherFeatures = untaped(() => classifier(target.x0).features);
-    const { logits, features } = classifier(predict(student, schedule, zt, times, { labels }).x0);
+    const teacherFeatures = untaped(() => askClassifier(classifier, target.x0, "cfdLoss").features);
+    const x0OfStudent = predict(student, schedule, zt, times, { labels }).x0;
+    const { logits, features } = askClassifier(classifier, x0OfStudent, "cfdLoss");
     const feature = featureDistillationLoss(features, teacherFeatures, { temperature });
     const { loss: datasetOriented, entropy, diversity } = datasetOrientedLoss(logits, { gamma });
     const loss: tf.Scalar = beta === 0 ? feature.clone() : tf.add(feature, tf.mul(datasetOriented, beta));

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkOptions, checkRows, isNumber } from "../check.js";
+import { logProbabilities } from "./log-probabilities.js";
 
 /** Terms of {@link datasetOrientedLoss}. */
 export type DatasetOrientedLoss = {
@@ -40,12 +41,13 @@ export function datasetOrientedLoss(
   logits: tf.Tensor2D,
   options: DatasetOrientedOptions,
 ): DatasetOrientedLoss {
+  checkOptions("datasetOrientedLoss", options, { gamma: true });
   const { gamma } = options;
-  check(logits.rank === 2, "datasetOrientedLoss", "logits [batch, classes]", logits);
-  check(gamma >= 0 && gamma <= 1, "datasetOrientedLoss", "gamma in [0, 1]", gamma);
+  checkRows(logits, "datasetOrientedLoss", ["logits", "classes"]);
+  check(isNumber(gamma, 0, 1), "datasetOrientedLoss", "gamma in [0, 1]", gamma);
   return tf.tidy(() => {
     // p log p by way of log-softmax: the naive form is 0 * -Infinity once a logit gap exceeds about 104.
-    const logP = tf.logSoftmax(logits);
+    const logP = logProbabilities(logits);
     const entropy = tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(tf.exp(logP), logP), 1)));
     const logMean = tf.sub(tf.logSumExp(logP, 0), Math.log(logits.shape[0]));
     const diversity: tf.Scalar = tf.sum(tf.mul(tf.exp(logMean), logMean));

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { checkDenoiser, checkOptions } from "../check.js";
 import { addNoise } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
@@ -23,6 +24,16 @@ export interface DenoisingLossInput {
   /** Default: x0 "truncatedSnr", eps "eps", v "snrPlusOne", by the denoiser's prediction type. */
   readonly weighting?: Weighting | undefined;
 }
+
+const INPUT = {
+  denoiser: true,
+  schedule: true,
+  x0: true,
+  eps: true,
+  times: true,
+  labels: true,
+  weighting: true,
+} as const;
 
 const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
   x0: "truncatedSnr",
@@ -49,12 +60,14 @@ const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
  * ```
  */
 export function denoisingLoss(input: DenoisingLossInput): PredictionLoss {
+  const where = "denoisingLoss";
+  checkOptions(where, input, INPUT);
   const { denoiser, schedule, x0, eps, times, labels } = input;
-  checkBatch(input, "denoisingLoss");
+  checkBatch(input, where);
+  checkDenoiser(denoiser, where, "denoiser");
   const weighting = input.weighting ?? DEFAULT_WEIGHTING[denoiser.predictionType];
   return tf.tidy(() => {
     const zt = addNoise(schedule, x0, eps, times);
-    const where = "denoisingLoss";
     return predictionError({ where, denoiser, schedule, zt, target: { x0, eps }, times, labels, weighting });
   });
 }

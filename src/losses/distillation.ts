@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { check, checkImages, checkSameShape } from "../check.js";
-import { progressiveTarget } from "../distillation/progressive-target.js";
+import { check, checkDenoiser, checkImages, checkNamed, checkSameShape } from "../check.js";
+import { gridPositions, progressiveTarget } from "../distillation/progressive-target.js";
 import type { Prediction } from "../prediction.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, Times } from "../types.js";
@@ -37,13 +37,29 @@ export type DistillationInput = TargetSource & {
   readonly labels?: Labels | undefined;
 };
 
+/** The names of {@link DistillationInput}. */
+export const DISTILLATION_INPUT = {
+  student: true,
+  teacher: true,
+  target: true,
+  schedule: true,
+  x0: true,
+  eps: true,
+  times: true,
+  studentSteps: true,
+  labels: true,
+} as const;
+
 /** Throws unless the batch fits together and there is a teacher or a target, not both. */
 export function checkDistillation(input: DistillationInput, where: string): void {
   checkBatch(input, where);
-  const { teacher, target, x0 } = input;
+  const { student, teacher, target, x0, times, studentSteps } = input;
+  checkDenoiser(student, where, "student");
   const one = (teacher === undefined) !== (target === undefined);
   check(one, where, "either teacher or target", teacher === undefined ? "neither" : "both");
   if (target === undefined) return;
+  gridPositions(times, studentSteps, where); // which a teacher's target sees to
+  checkNamed(target, where, "target with x0 and eps");
   for (const name of ["x0", "eps"] as const) {
     checkImages(target[name], where, `target.${name}`);
     checkSameShape(target[name], x0, where, `target.${name} and x0`);

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkSameShape } from "../check.js";
+import { check, checkOptions, checkRows, checkSameShape, isNumber } from "../check.js";
 import { untaped } from "../tape.js";
+import { logProbabilities } from "./log-probabilities.js";
 
 /** Options of {@link featureDistillationLoss}. */
 export interface FeatureDistillationOptions {
@@ -15,7 +16,7 @@ export interface FeatureDistillationOptions {
  * @param studentFeatures [B, width]
  * @param teacherFeatures [B, width]; constants, no gradient reaches them
  * @param options `temperature` > 0; the paper uses 0.9 and 0.95
- * @returns a scalar >= 0, in nats, finite for all finite features; the caller disposes it
+ * @returns a scalar >= 0, in nats, finite for all finite features (a log-probability ends at -1e30); the caller disposes it
  * @throws if the shapes differ or the temperature is not positive
  * @see Sun et al. 2022 (arXiv 2211.12039), Section 3 (classifier-based feature distillation)
  * @example
@@ -34,19 +35,16 @@ export function featureDistillationLoss(
   options: FeatureDistillationOptions,
 ): tf.Scalar {
   const where = "featureDistillationLoss";
+  checkOptions(where, options, { temperature: true });
   const { temperature } = options;
-  check(studentFeatures.rank === 2, where, "studentFeatures [batch, width]", studentFeatures);
+  checkRows(studentFeatures, where, ["studentFeatures", "width"]);
+  checkRows(teacherFeatures, where, ["teacherFeatures", "width"]);
   checkSameShape(studentFeatures, teacherFeatures, where, "studentFeatures and teacherFeatures");
-  check(temperature > 0 && Number.isFinite(temperature), where, "temperature > 0", temperature);
+  check(isNumber(temperature) && temperature > 0, where, "temperature > 0", temperature);
   return tf.tidy(() => {
-    const logP = tf.logSoftmax(tf.div(constant(teacherFeatures), temperature));
-    const logQ = tf.logSoftmax(studentFeatures);
+    const logP = untaped(() => logProbabilities(teacherFeatures, temperature));
+    const logQ = logProbabilities(studentFeatures);
     const perSample = tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, logQ)), 1);
     return tf.mean(perSample);
   });
-}
-
-/** The same values, through which no gradient flows. */
-function constant(tensor: tf.Tensor): tf.Tensor {
-  return untaped(() => tensor.clone());
 }

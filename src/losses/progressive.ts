@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
+import { checkOptions } from "../check.js";
 import { addNoise } from "../schedules/coefficients.js";
-import { checkDistillation, targetOf, type DistillationInput } from "./distillation.js";
+import { checkDistillation, DISTILLATION_INPUT, targetOf, type DistillationInput } from "./distillation.js";
 import { predictionError, type PredictionLoss } from "./prediction-error.js";
 import type { Weighting } from "./weighting.js";
 
@@ -31,8 +32,9 @@ export type ProgressiveLossInput = DistillationInput & {
  * ```
  */
 export function progressiveLoss(input: ProgressiveLossInput): PredictionLoss {
-  const { student, schedule, x0, eps, times, labels, weighting = "truncatedSnr" } = input;
   const where = "progressiveLoss";
+  checkOptions<ProgressiveLossInput>(where, input, { ...DISTILLATION_INPUT, weighting: true });
+  const { student, schedule, x0, eps, times, labels, weighting = "truncatedSnr" } = input;
   checkDistillation(input, where);
   return tf.tidy(() => {
     const zt = addNoise(schedule, x0, eps, times);

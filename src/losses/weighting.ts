@@ -1,4 +1,4 @@
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail, isNumber } from "../check.js";
 
 /**
  * The weight of a sample's squared x0 error: `"x0"` 1, `"eps"` SNR, `"truncatedSnr"` max(1, SNR), `"snrPlusOne"`
@@ -9,7 +9,8 @@ export type Weighting = "x0" | "eps" | "truncatedSnr" | "snrPlusOne" | { readonl
 /** The weight of the squared x0 error at a signal-to-noise ratio. */
 export function weightOf(weighting: Weighting, snr: number, where: string): number {
   if (typeof weighting === "object") {
-    check(weighting.minSnr > 0, where, "minSnr > 0", weighting);
+    checkOptions(where, weighting, { minSnr: true });
+    check(isNumber(weighting.minSnr) && weighting.minSnr > 0, where, "minSnr > 0", weighting);
     return Math.min(snr, weighting.minSnr);
   }
   switch (weighting) {

@@ -1,5 +1,5 @@
 import type { Tensor2D } from "@tensorflow/tfjs";
-import { check, isTensor } from "../check.js";
+import { check, checkNamed, isTensor } from "../check.js";
 
 /** Feature vectors (or logits) on the host: vector i is `values[i * width]` to `values[(i + 1) * width - 1]`. */
 export interface Features {
@@ -48,6 +48,8 @@ export async function gatherFeatures(features: FeatureTensors): Promise<Features
 
 /** The batches on the host, one at a time and checked: rank 2, one width, finite. */
 export async function* readBatches(features: FeatureTensors, where: string): AsyncGenerator<Features> {
+  const isList = typeof features === "object" && features !== null;
+  check(isList, where, "feature tensors [count, width]", features);
   let first: number | undefined;
   for await (const batch of isTensor(features) ? [features] : features) {
     const valid = isTensor(batch) && batch.rank === 2 && batch.size > 0;
@@ -63,6 +65,7 @@ export async function* readBatches(features: FeatureTensors, where: string): Asy
 
 /** The number of vectors; throws unless `features` are whole vectors of finite numbers. */
 export function countVectors(features: Features, where: string, name: string): number {
+  checkNamed(features, where, `${name} with values and width`);
   const { values, width } = features;
   check(values instanceof Float32Array, where, `${name}.values to be a Float32Array`, typeof values);
   const whole = Number.isInteger(width) && width >= 1 && values.length % width === 0;

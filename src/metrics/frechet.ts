@@ -1,5 +1,5 @@
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
-import { check } from "../check.js";
+import { check, checkNamed, isNumber } from "../check.js";
 import { products } from "./pairs.js";
 import type { FeatureStatistics } from "./statistics.js";
 
@@ -88,8 +88,12 @@ function subtractFour(row: Float64Array, factor: Float64Array, a: number, pivot:
   }
 }
 
-function checkStatistics({ mean, covariance, count }: FeatureStatistics, name: string): void {
-  check(count >= 2, "frechetDistance", `${name}.count to be at least 2`, count);
+function checkStatistics(statistics: FeatureStatistics, name: string): void {
+  checkNamed(statistics, "frechetDistance", `${name} with mean, covariance and count`);
+  const { mean, covariance, count } = statistics;
+  check(isNumber(count, 2), "frechetDistance", `${name}.count to be at least 2`, count);
+  const float64 = mean instanceof Float64Array && covariance instanceof Float64Array;
+  check(float64, "frechetDistance", `${name}.mean and ${name}.covariance as Float64Array`, statistics);
   const width = mean.length;
   const square = covariance.length === width * width;
   check(square, "frechetDistance", `${name}.covariance to have ${width * width} entries`, covariance.length);

@@ -1,4 +1,4 @@
-import { check } from "../check.js";
+import { check, checkOptions } from "../check.js";
 import { countVectors, type Features } from "./features.js";
 
 /** Options of {@link inceptionScore}. */
@@ -33,6 +33,7 @@ export interface InceptionScore {
  * ```
  */
 export function inceptionScore(logits: Features, options: InceptionScoreOptions = {}): InceptionScore {
+  checkOptions("inceptionScore", options, { splits: true });
   const { splits = 10 } = options;
   const count = countVectors(logits, "inceptionScore", "logits");
   const fits = Number.isInteger(splits) && splits >= 1 && splits <= count;

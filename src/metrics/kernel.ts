@@ -1,4 +1,4 @@
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger } from "../check.js";
 import { createRng, type Rng } from "../rng.js";
 import { countPair, type Features } from "./features.js";
 import { blocksOf, products } from "./pairs.js";
@@ -7,7 +7,7 @@ import { blocksOf, products } from "./pairs.js";
 export interface KernelDistanceOptions {
   /** How many pairs of subsets are compared; default 100. */
   readonly subsets?: number;
-  /** Float64Array in each subset, drawn without repetition; default 1000. */
+  /** Vectors in each subset, drawn without repetition; default 1000. */
   readonly subsetSize?: number;
   /** Of the draws; default 0. */
   readonly seed?: number;
@@ -51,6 +51,7 @@ export function kernelDistance(
   b: Features,
   options: KernelDistanceOptions = {},
 ): KernelDistance {
+  checkOptions("kernelDistance", options, { subsets: true, subsetSize: true, seed: true });
   const { subsets = 100, subsetSize = 1000, seed = 0 } = options;
   const counts = countPair({ a, b }, "kernelDistance");
   checkPositiveInteger(subsets, "kernelDistance", "subsets");

@@ -1,4 +1,4 @@
-import { check } from "../check.js";
+import { check, checkOptions } from "../check.js";
 import { countPair, type Features } from "./features.js";
 import { blocksOf, squaredDistances } from "./pairs.js";
 
@@ -45,6 +45,7 @@ export function precisionRecall(
   generated: Features,
   options: PrecisionRecallOptions = {},
 ): PrecisionRecall {
+  checkOptions("precisionRecall", options, { k: true });
   const { k = 5 } = options;
   const [reals, images] = countPair({ real, generated }, "precisionRecall") as [number, number];
   const fits = Number.isInteger(k) && k >= 1 && k < Math.min(reals, images);

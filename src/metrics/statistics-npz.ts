@@ -66,7 +66,8 @@ function numbersOf({ data }: StoredTensor, name: string): Float64Array {
 }
 
 function countOf(stored: StoredTensor | undefined, given: number | undefined): number {
-  const counts = [...(stored?.data.slice(0, 2) ?? []), ...(given === undefined ? [] : [given])].map(Number);
+  const found = Array.from<number | bigint, number>(stored?.data.slice(0, 2) ?? [], Number);
+  const counts = given === undefined ? found : [...found, given];
   const [count = 0] = counts;
   const valid = counts.length === 1 && Number.isSafeInteger(count) && count >= 2;
   check(valid, FROM, 'one count of at least 2, in an entry "count" or else in options.count', counts);

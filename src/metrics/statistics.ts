@@ -31,6 +31,7 @@ export interface FeatureStatistics {
  * ```
  */
 export async function statistics(features: FeatureTensors | Features): Promise<FeatureStatistics> {
+  check(typeof features === "object" && features !== null, "statistics", "features", features);
   let total: Scatter | undefined;
   for await (const batch of "width" in features ? batchesOf(features) : readBatches(features, "statistics")) {
     const part = scatterOf(batch);

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkPositiveInteger, fail } from "../check.js";
+import { check, checkOptions, checkPositiveInteger, fail, isNumber } from "../check.js";
 import type { Classifier, Denoiser, Labels, PredictionType, Times } from "../types.js";
-import { checkKeys } from "./classifier-parts.js";
 import { classifier, denoiser, type ClassifierOptions } from "./denoiser.js";
 
 /** How a foreign model is a denoiser. */
@@ -59,6 +58,7 @@ export function fromLayersModel(
   options: ModelDenoiserOptions | ModelClassifierOptions,
 ): Denoiser | Classifier {
   const where = "fromLayersModel";
+  check(typeof model?.apply === "function", where, "a tf.LayersModel", model);
   if (isDenoiser(options, where)) {
     check(model.outputs.length === 1, where, "a model with one output", `${model.outputs.length} outputs`);
     const run = (inputs: tf.Tensor[]) => runLayers(model, inputs);
@@ -108,6 +108,7 @@ export function fromGraphModel(
   options: ModelDenoiserOptions | ModelClassifierOptions,
 ): Denoiser | Classifier {
   const where = "fromGraphModel";
+  check(typeof model?.execute === "function", where, "a tf.GraphModel", model);
   const inputs = model.inputs.map(({ shape, dtype }) => ({ shape: shape ?? [], dtype }));
   if (isDenoiser(options, where)) {
     check(model.outputs.length === 1, where, "a model with one output", `${model.outputs.length} outputs`);
@@ -127,19 +128,24 @@ function isDenoiser(
   options: ModelDenoiserOptions | ModelClassifierOptions,
   where: string,
 ): options is ModelDenoiserOptions {
-  if ("predictionType" in options) {
-    checkKeys(options, ["predictionType", "timeScale", "classes"], where);
+  if (typeof options === "object" && options !== null && "predictionType" in options) {
+    checkOptions<ModelDenoiserOptions>(where, options, {
+      predictionType: true,
+      timeScale: true,
+      classes: true,
+    });
     return true;
   }
-  checkKeys(options, ["logits", "features", "mean", "std"], where);
-  const given = "logits" in options && "features" in options;
+  const names = { logits: true, features: true, mean: true, std: true } as const;
+  checkOptions<ModelClassifierOptions>(where, options, names);
+  const given = options.logits !== undefined && options.features !== undefined;
   check(given, where, "options with predictionType, or with logits and features", options);
   return false;
 }
 
 function denoiserOf(model: ForeignModel, options: ModelDenoiserOptions, where: string): Denoiser {
   const { predictionType, timeScale = 1, classes } = options;
-  check(Number.isFinite(timeScale) && timeScale > 0, where, "timeScale to be a positive number", timeScale);
+  check(isNumber(timeScale) && timeScale > 0, where, "timeScale to be a positive number", timeScale);
   if (classes !== undefined) checkPositiveInteger(classes, where, "classes");
   const wanted = classes === undefined ? ["zt", "times"] : ["zt", "times", "labels"];
   const text = `a model with ${wanted.length} inputs (${wanted.join(", ")})`;
@@ -168,7 +174,7 @@ function classifierOf(model: ForeignModel, options: ModelClassifierOptions, wher
     return { logits: logits as tf.Tensor2D, features: features as tf.Tensor2D };
   };
   const { mean, std } = options;
-  const scaling = { ...(mean && { mean }), ...(std && { std }) };
+  const scaling = { ...(mean !== undefined && { mean }), ...(std !== undefined && { std }) };
   return classifier({ apply }, {}, scaling);
 }
 

@@ -4,7 +4,7 @@ import type { Params } from "../types.js";
 import { pixelMean } from "./channelwise.js";
 import { torchUniform } from "./initialisers.js";
 import { linear } from "./layers.js";
-import type { ApplyOptions, ClassifierOutput } from "./network.js";
+import { checkApplyOptions, type ApplyOptions, type ClassifierOutput } from "./network.js";
 import type { ParamSpec, ParamSpecs } from "./params.js";
 
 /** The members of {@link ClassifierOutput}, as a type that `tf.tidy` accepts. */
@@ -45,19 +45,13 @@ export function checkClassifierInput(
   images: tf.Tensor4D,
   channels: number,
   where: string,
-  options?: ApplyOptions,
+  options: ApplyOptions = {},
 ): void {
+  checkApplyOptions(options, where);
   // A second run of a block would update batch norm's statistics twice.
-  check(options?.recompute !== true, where, "no `recompute`, which U-Nets have", options);
+  check(options.recompute !== true, where, "no `recompute`, which U-Nets have", options);
   checkImages(images, where, "images");
   check(images.shape[3] === channels, where, `images of ${channels} channels`, images);
-}
-
-/** Throws unless `options` is an object whose every key is among `known`. */
-export function checkKeys(options: object, known: readonly string[], where: string): void {
-  check(typeof options === "object" && options !== null, where, "an object of options", options);
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  check(unknown === undefined, where, `options among ${known.join(", ")}`, unknown);
 }
 
 /** From a damaged file, more would take for ever. */

@@ -1,9 +1,23 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkImages, checkLabels, checkSameShape, checkTimes } from "../check.js";
+import {
+  check,
+  checkImages,
+  checkLabels,
+  checkNamed,
+  checkOptions,
+  checkPredictionType,
+  checkRows,
+  checkSameShape,
+  checkTimes,
+  isNumber,
+} from "../check.js";
 import type { Classifier, Denoiser, Labels, Params, PredictionType, Times } from "../types.js";
-import type { ApplyOptions, ClassifierNetwork, DenoiserNetwork } from "./network.js";
-
-const PREDICTION_TYPES: readonly PredictionType[] = ["x0", "eps", "v"];
+import {
+  checkApplyOptions,
+  type ApplyOptions,
+  type ClassifierNetwork,
+  type DenoiserNetwork,
+} from "./network.js";
 
 /**
  * A diffusion network with its weights as a {@link Denoiser}, which samplers, targets and losses take.
@@ -14,7 +28,7 @@ const PREDICTION_TYPES: readonly PredictionType[] = ["x0", "eps", "v"];
  * @param options.train training mode, in which `rng` draws the dropout masks; inference mode without it
  * @param options.recompute true for the backward pass to compute the blocks again instead of keeping their intermediates
  * @returns (zt [B, H, W, C], times, labels?) => prediction of zt's shape, with `predictionType`
- * @throws if `predictionType` is none; the denoiser if times, labels or shapes do not fit
+ * @throws if `predictionType` is none or an option is unknown; the denoiser if times, labels or shapes do not fit
  * @example
  * ```ts
  * import { createRng, denoiser, disposeParams, noise, unet } from "cfd-distill";
@@ -35,22 +49,26 @@ export function denoiser<C>(
   predictionType: PredictionType,
   options: ApplyOptions = {},
 ): Denoiser {
-  const known = PREDICTION_TYPES.join(", ");
-  check(
-    PREDICTION_TYPES.includes(predictionType),
-    "denoiser",
-    `predictionType among ${known}`,
-    predictionType,
-  );
+  checkNetwork(network, "denoiser");
+  checkNamed(params, "denoiser", "params, weights by name");
+  checkPredictionType(predictionType, "denoiser");
+  checkApplyOptions(options, "denoiser");
   const denoise = (zt: tf.Tensor4D, times: Times, labels?: Labels): tf.Tensor4D => {
     checkImages(zt, "denoiser", "zt");
     checkTimes(times, zt.shape[0], "denoiser");
     checkLabels(labels, zt.shape[0], "denoiser");
-    const prediction = tf.tidy(() => network.apply(params, zt, times, labels, options));
-    checkSameShape(prediction, zt, "denoiser", "the network's output and zt");
-    return prediction;
+    return tf.tidy(() => {
+      const prediction = network.apply(params, zt, times, labels, options);
+      checkImages(prediction, "denoiser", "the network's output");
+      checkSameShape(prediction, zt, "denoiser", "the network's output and zt");
+      return prediction.clone(); // it may be zt, or a tensor that the network returns each time
+    });
   };
   return Object.assign(denoise, { predictionType });
+}
+
+function checkNetwork(network: { readonly apply: unknown }, where: string): void {
+  check(typeof network?.apply === "function", where, "a network, whose apply is a function", network);
 }
 
 /** How a classifier's images are scaled; both or neither. */
@@ -70,7 +88,7 @@ export interface ClassifierOptions {
  *   images go in as they are
  * @returns images [B, H, W, C] in [-1, 1] => { logits [B, classes], features [B, width] }
  * @throws if only one of mean and std is given, they differ in length, or a std is not positive; the classifier
- *   if their length is not the number of image channels
+ *   if their length is not the number of image channels, or what comes out is not one row per image
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -90,14 +108,21 @@ export function classifier(
   params: Params,
   options: ClassifierOptions = {},
 ): Classifier {
+  checkNetwork(network, "classifier");
+  checkNamed(params, "classifier", "params, weights by name");
+  checkOptions("classifier", options, { mean: true, std: true });
   const { mean, std } = options;
   checkScaling(mean, std);
   return (images) => {
     checkImages(images, "classifier", "images");
     return tf.tidy(() => {
       const scaled = mean && std ? rescale(images, mean, std) : images;
-      const { logits, features } = network.apply(params, scaled);
-      return { logits, features };
+      const output = network.apply(params, scaled);
+      checkNamed(output, "classifier", "logits and features of the network");
+      checkRows(output.logits, "classifier", ["logits", "classes"], images.shape[0]);
+      checkRows(output.features, "classifier", ["features", "width"], images.shape[0]);
+      // They may be the images, or one tensor, or one that the network returns each time.
+      return { logits: output.logits.clone(), features: output.features.clone() };
     });
   };
 }
@@ -106,7 +131,7 @@ function checkScaling(mean?: readonly number[], std?: readonly number[]): void {
   const together = (mean === undefined) === (std === undefined);
   check(together, "classifier", "both mean and std, or neither", { mean, std });
   if (mean === undefined || std === undefined) return;
-  const isList = (list: readonly number[]) => Array.isArray(list) && list.every(Number.isFinite);
+  const isList = (list: readonly number[]) => Array.isArray(list) && !list.some((value) => !isNumber(value));
   check(isList(mean) && isList(std), "classifier", "mean and std to be lists of numbers", { mean, std });
   check(mean.length === std.length, "classifier", "mean and std of one length", { mean, std });
   check(

@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkNamed, checkOptions, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
 import { batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
   blocksOfDepth,
   checkBlocks,
   checkClassifierInput,
-  checkKeys,
   convSpec,
   head,
   headSpecs,
@@ -160,18 +159,27 @@ function forward(config: DenseNetConfig, params: Params, images: tf.Tensor4D, op
   return head(h, params);
 }
 
-const KEYS = ["type", "growth", "blocks", "stem", "classes", "imageChannels"] as const;
+const DEPTH_OPTIONS = { depth: true, classes: true, imageChannels: true } as const;
+const PART_OPTIONS = {
+  type: true,
+  growth: true,
+  blocks: true,
+  stem: true,
+  classes: true,
+  imageChannels: true,
+} as const;
 
 function complete(options: DenseNetOptions): DenseNetConfig {
+  checkNamed(options, "densenet", "an object of options");
   const explicit = options as Partial<DenseNetConfig> & { depth?: number };
   const { depth, imageChannels = 3 } = explicit;
   const classes = explicit.classes!;
   if (depth !== undefined) {
-    checkKeys(options, ["depth", "classes", "imageChannels"], "densenet");
+    checkOptions<object>("densenet", options, DEPTH_OPTIONS);
     const blocks = blocksOfDepth(depth, DEPTHS, "densenet");
     return checked({ type: "densenet", growth: 32, blocks, stem: 64, classes, imageChannels });
   }
-  checkKeys(options, KEYS, "densenet");
+  checkOptions<object>("densenet", options, PART_OPTIONS);
   const { type = "densenet" } = explicit;
   const [growth, blocks, stem] = [explicit.growth!, explicit.blocks!, explicit.stem!];
   return checked({ type, growth, blocks, stem, classes, imageChannels });

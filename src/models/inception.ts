@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkOptions } from "../check.js";
 import { checkClassifierInput, head, headSpecs } from "./classifier-parts.js";
 import { layerSpecs, runLayers, type Conv, type Fork, type Layer } from "./inception-layers.js";
 import type { ClassifierNetwork } from "./network.js";
@@ -146,6 +146,7 @@ export function inceptionSpecs(): ParamSpecs {
  * ```
  */
 export function inception(options: { readonly resize?: InceptionConfig["resize"] } = {}): Inception {
+  checkOptions("inception", options, { resize: true });
   const { resize = "pytorch-fid" } = options;
   const known = ["pytorch-fid", "torch-fidelity"];
   check(known.includes(resize), "inception", `resize among ${known.join(", ")}`, resize);
@@ -154,8 +155,8 @@ export function inception(options: { readonly resize?: InceptionConfig["resize"]
     config: { type: "inception", resize },
     init: (rng) => initParams(specs, rng),
     apply: (params, images, applyOptions) => {
-      checkClassifierInput(images, 3, "inception.apply", applyOptions);
       check(applyOptions?.train === undefined, "inception.apply", "no training mode", applyOptions);
+      checkClassifierInput(images, 3, "inception.apply", applyOptions);
       checkParams(params, specs, "inception.apply");
       return tf.tidy(() => head(runLayers(LAYERS, params, resized(images, resize)), params));
     },

@@ -1,4 +1,5 @@
 import type { Tensor2D, Tensor4D } from "@tensorflow/tfjs";
+import { check, checkOptions } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Labels, Params, Times } from "../types.js";
 
@@ -11,6 +12,17 @@ export interface ApplyOptions {
    * less memory for one more forward pass of the blocks, the same bits. U-Nets only; the classifiers refuse it.
    */
   readonly recompute?: boolean;
+}
+
+/** Throws unless `options` are {@link ApplyOptions}. */
+export function checkApplyOptions(options: ApplyOptions, where: string): void {
+  checkOptions(where, options, { train: true, recompute: true });
+  const { train, recompute } = options;
+  const flag = recompute === undefined || typeof recompute === "boolean";
+  check(flag, where, "recompute to be true or false", recompute);
+  if (train === undefined) return;
+  checkOptions(where, train, { rng: true });
+  check(typeof train.rng?.uniform === "function", where, "train to be { rng }, a random stream", train);
 }
 
 /**

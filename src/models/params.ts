@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, fail } from "../check.js";
+import { check, checkNamed, fail } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
 
@@ -26,6 +26,7 @@ export function initParams(specs: ParamSpecs, rng: Rng): Params {
 
 /** Throws unless `params` has the names and shapes of `specs`, no more and no less. */
 export function checkParams(params: Params, specs: ParamSpecs, where: string): void {
+  checkNamed(params, where, "params, weights by name");
   for (const [name, { shape }] of Object.entries(specs)) {
     const found = params[name];
     check(found !== undefined, where, `a parameter ${name} [${shape.join(", ")}]`, "none of that name");
@@ -51,6 +52,7 @@ export function checkParams(params: Params, specs: ParamSpecs, where: string): v
  * ```
  */
 export function countParameters(params: Params): number {
+  checkNamed(params, "countParameters", "params, weights by name");
   return Object.values(params).reduce((sum, variable) => sum + (variable.trainable ? variable.size : 0), 0);
 }
 
@@ -70,6 +72,7 @@ export function countParameters(params: Params): number {
  * ```
  */
 export function cloneParams(params: Params): Params {
+  checkNamed(params, "cloneParams", "params, weights by name");
   return Object.fromEntries(
     Object.entries(params).map(([name, variable]) => [name, cloneVariable(variable)]),
   );
@@ -87,6 +90,7 @@ export function cloneParams(params: Params): Params {
  * ```
  */
 export function disposeParams(params: Params): void {
+  checkNamed(params, "disposeParams", "params, weights by name");
   for (const variable of Object.values(params)) variable.dispose();
 }
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkEach, checkNamed, checkOptions, isTensor } from "../check.js";
 import { restoreRng, type Rng } from "../rng.js";
 import { differentiate, recorded } from "../tape.js";
 import type { Params } from "../types.js";
@@ -43,8 +43,14 @@ export interface RecomputeOptions<I extends readonly tf.Tensor[]> {
  */
 export function recompute<const I extends readonly tf.Tensor[], O extends tf.Tensor>(
   f: (inputs: I, rng?: Rng) => O,
-  { inputs, params = {}, rng }: RecomputeOptions<I>,
+  options: RecomputeOptions<I>,
 ): O {
+  checkOptions<RecomputeOptions<I>>("recompute", options, { inputs: true, params: true, rng: true });
+  const { inputs, params = {}, rng } = options;
+  check(typeof f === "function", "recompute", "a function f", f);
+  check(Array.isArray(inputs), "recompute", "inputs to be an array of tensors", inputs);
+  checkEach(inputs, isTensor, "recompute", "inputs to be an array of tensors");
+  checkNamed(params, "recompute", "params, weights by name");
   const weights = Object.values(params).filter(({ trainable }) => trainable);
   const start = rng?.state();
   const operation = tf.customGrad<O>((...parts) => {
@@ -52,7 +58,7 @@ export function recompute<const I extends readonly tf.Tensor[], O extends tf.Ten
     const value = f(inputs, rng);
     save([...inputs]); // once f has not thrown: nothing would free what was saved before
     return {
-      value: inputs.includes(value) ? value.clone() : value,
+      value: value.clone(), // it may be an input, a weight, or a tensor that f returns each time
       gradFunc: (dy, saved) =>
         tf.tidy(() => {
           const xs = [...saved, ...weights];

@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkNamed, checkOptions, checkPositiveInteger } from "../check.js";
 import type { Params } from "../types.js";
 import { batchNorm, batchNormAddRelu, batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
   blocksOfDepth,
   checkBlocks,
   checkClassifierInput,
-  checkKeys,
   convSpec,
   head,
   headSpecs,
@@ -200,19 +199,29 @@ function padChannels(h: tf.Tensor4D, width: number): tf.Tensor4D {
   return tf.pad(subsampled, [[0, 0], [0, 0], [0, 0], [border, border]]); // prettier-ignore
 }
 
-const KEYS = ["type", "blocks", "width", "bottleneck", "shortcut", "classes", "imageChannels"] as const;
+const DEPTH_OPTIONS = { depth: true, classes: true, imageChannels: true } as const;
+const PART_OPTIONS = {
+  type: true,
+  blocks: true,
+  width: true,
+  bottleneck: true,
+  shortcut: true,
+  classes: true,
+  imageChannels: true,
+} as const;
 
 function complete(options: ResNetOptions): ResNetConfig {
+  checkNamed(options, "resnet", "an object of options");
   const explicit = options as Partial<ResNetConfig> & { depth?: number };
   const { depth, imageChannels = 3 } = explicit;
   const classes = explicit.classes!;
   if (depth !== undefined) {
-    checkKeys(options, ["depth", "classes", "imageChannels"], "resnet");
+    checkOptions<object>("resnet", options, DEPTH_OPTIONS);
     const blocks = blocksOfDepth(depth, DEPTHS, "resnet");
     const parts = { blocks, width: 64, bottleneck: depth === 50, shortcut: "projection" } as const;
     return checked({ type: "resnet", ...parts, classes, imageChannels });
   }
-  checkKeys(options, KEYS, "resnet");
+  checkOptions<object>("resnet", options, PART_OPTIONS);
   const { type = "resnet", bottleneck = false, shortcut = "projection" } = explicit;
   const [blocks, width] = [explicit.blocks!, explicit.width!];
   return checked({ type, blocks, width, bottleneck, shortcut, classes, imageChannels });

@@ -1,4 +1,4 @@
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger } from "../check.js";
 
 /** What {@link unet} takes. Widths are `channels * multipliers[level]`; level 0 has the full resolution. */
 export interface UnetOptions {
@@ -39,29 +39,27 @@ export interface UnetConfig extends Required<Omit<UnetOptions, "classes" | "head
   readonly headWidth?: number;
 }
 
-const KEYS: readonly string[] = [
-  "type",
-  "channels",
-  "multipliers",
-  "attention",
-  "blocks",
-  "timeScale",
-  "dropout",
-  "classes",
-  "imageChannels",
-  "groups",
-  "epsilon",
-  "headWidth",
-  "halvingPadding",
-  "timeOffset",
-  "frequencyShift",
-] satisfies (keyof UnetConfig)[];
+const OPTIONS = {
+  type: true,
+  channels: true,
+  multipliers: true,
+  attention: true,
+  blocks: true,
+  timeScale: true,
+  dropout: true,
+  classes: true,
+  imageChannels: true,
+  groups: true,
+  epsilon: true,
+  headWidth: true,
+  halvingPadding: true,
+  timeOffset: true,
+  frequencyShift: true,
+} as const;
 
 /** The complete config, or an error naming the field that cannot be. */
 export function unetConfig(options: UnetOptions): UnetConfig {
-  check(typeof options === "object" && options !== null, "unet", "a config object", options);
-  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
-  check(unknown === undefined, "unet", `only the keys ${KEYS.join(", ")}`, unknown);
+  checkOptions<UnetOptions>("unet", options, OPTIONS);
   const config: UnetConfig = {
     type: options.type ?? "unet",
     channels: options.channels,

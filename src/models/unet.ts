@@ -6,7 +6,7 @@ import { attention } from "./attention.js";
 import { addPerChannel, addSame } from "./channelwise.js";
 import { groupNormSilu, silu } from "./group-norm.js";
 import { conv2d, dropout, linear, upsampledConv2d } from "./layers.js";
-import type { ApplyOptions, DenoiserInput, Network } from "./network.js";
+import { checkApplyOptions, type ApplyOptions, type DenoiserInput, type Network } from "./network.js";
 import { checkParams, initParams } from "./params.js";
 import { recompute } from "./recompute.js";
 import { timeEmbedding } from "./time-embedding.js";
@@ -82,11 +82,10 @@ interface Context {
 
 /** Labels may be left out before the options. */
 function readRest(rest: readonly (Labels | ApplyOptions | undefined)[]): ApplyOptions & { labels?: Labels } {
-  const isLabels = (value: unknown) => Array.isArray(value);
+  const isLabels = (value: unknown) => Array.isArray(value) || ArrayBuffer.isView(value);
   const labels = rest.find((value): value is Labels => isLabels(value));
   const options = rest.find((value): value is ApplyOptions => value !== undefined && !isLabels(value));
-  const unknown = Object.keys(options ?? {}).find((key) => !["train", "recompute"].includes(key));
-  check(unknown === undefined, WHERE, "labels to be an array and options { train?, recompute? }", options);
+  if (options !== undefined) checkApplyOptions(options, WHERE);
   return { ...options, ...(labels && { labels }) };
 }
 

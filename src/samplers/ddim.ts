@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkOptions, isNumber } from "../check.js";
 import type { Prediction } from "../prediction.js";
 import { createRng, stackNormals, type Rng } from "../rng.js";
-import { alphaSigma, perSample, type AlphaSigma } from "../schedules/coefficients.js";
+import { alphaSigma, perSample, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser } from "../types.js";
-import { runSampler, type SamplerOptions } from "./run.js";
+import { checkInput, runSampler, SAMPLER_OPTIONS, type SamplerInput, type SamplerOptions } from "./run.js";
 
 /** Options of {@link sampleDdim}: those of every sampler, and the noise that it adds. */
 export type DdimOptions = SamplerOptions & {
@@ -23,7 +23,8 @@ export type DdimOptions = SamplerOptions & {
  * @param zT starting noise [B, H, W, C], see `noise`; not disposed
  * @param options `steps` or `times`; `eta`, `seeds`, `clip`, `labels`, `guidance`, `onStep`, `signal`
  * @returns images [B, H, W, C], in [-1, 1] unless `clip` says otherwise; the caller disposes them
- * @throws (rejects) if the options do not fit, or with the signal's reason when aborted
+ * @throws (rejects) if the options do not fit, if the model's answers or the images are not finite, or with the signal's
+ *   reason when aborted
  * @see Song et al. 2021 (arXiv 2010.02502), Eq. 12 and 16
  * @example
  * ```ts
@@ -41,7 +42,9 @@ export async function sampleDdim(
   zT: tf.Tensor4D,
   options: DdimOptions,
 ): Promise<tf.Tensor4D> {
-  return stochasticDdim({ name: "sampleDdim", denoiser, schedule, zT }, options, options.eta ?? 0);
+  checkOptions<DdimOptions>("sampleDdim", options, { ...SAMPLER_OPTIONS, eta: true });
+  const { eta = 0, ...shared } = options;
+  return stochasticDdim({ name: "sampleDdim", denoiser, schedule, zT }, shared, eta);
 }
 
 /** Options of {@link sampleAncestral}: those of every sampler, and the noise's seeds. */
@@ -58,7 +61,8 @@ export type AncestralOptions = SamplerOptions & {
  * @param zT starting noise [B, H, W, C]; not disposed
  * @param options `steps` or `times`, and `seeds`; `clip`, `labels`, `guidance`, `onStep`, `signal`
  * @returns images [B, H, W, C]; the caller disposes them
- * @throws (rejects) if the options do not fit, or with the signal's reason when aborted
+ * @throws (rejects) if the options do not fit, if the model's answers or the images are not finite, or with the signal's
+ *   reason when aborted
  * @see Ho et al. 2020 (arXiv 2006.11239), Eq. 7; Song et al. 2021 (arXiv 2010.02502), Section 4.1
  * @example
  * ```ts
@@ -90,17 +94,11 @@ export function ddimStep({ x0, eps }: Prediction, to: AlphaSigma | readonly Alph
   return tf.add(tf.mul(x0, alpha), tf.mul(eps, sigma));
 }
 
-interface Input {
-  readonly name: string;
-  readonly denoiser: Denoiser;
-  readonly schedule: NoiseSchedule;
-  readonly zT: tf.Tensor4D;
-}
-
-function stochasticDdim(input: Input, options: DdimOptions, eta: number): Promise<tf.Tensor4D> {
-  const { name, schedule, zT } = input;
-  check(eta >= 0 && eta <= 1, name, "eta in [0, 1]", eta);
-  const streams = eta > 0 ? noiseStreams(name, zT, options.seeds) : [];
+function stochasticDdim(input: SamplerInput, options: SamplerOptions, eta: number): Promise<tf.Tensor4D> {
+  const { name, schedule } = input;
+  checkInput(input, options);
+  check(isNumber(eta, 0, 1), name, "eta in [0, 1]", eta);
+  const streams = eta > 0 ? noiseStreams(input, options.seeds) : [];
   return runSampler(input, options, (zt, { t, s }, ask) => {
     const prediction = ask(zt, t);
     const to = alphaSigma(schedule, s);
@@ -116,13 +114,12 @@ function stochasticDdim(input: Input, options: DdimOptions, eta: number): Promis
 
 /** Standard deviation of q(zs | zt, x0) (Song et al. 2021, Eq. 16 with eta = 1). */
 function posteriorDeviation(from: AlphaSigma, to: AlphaSigma): number {
-  const kept = (from.alpha / to.alpha) ** 2;
-  return (to.sigma / from.sigma) * Math.sqrt(Math.max(0, 1 - kept));
+  const kept = ratioOf(from.alpha, to.alpha) ** 2;
+  return ratioOf(to.sigma, from.sigma) * Math.sqrt(Math.max(0, 1 - kept));
 }
 
-function noiseStreams(name: string, zT: tf.Tensor4D, seeds: readonly number[] | undefined): Rng[] {
-  const batch = zT.shape[0];
-  check(seeds?.length === batch, name, `${batch} seeds, one per image, to add noise`, seeds);
+function noiseStreams({ name, zT }: SamplerInput, seeds: readonly number[] | undefined): Rng[] {
+  check(seeds !== undefined, name, `${zT.shape[0]} seeds, one per image, to add noise`, seeds);
   // A stream of its own: with the seeds of `noise` the added noise would repeat the starting noise.
   return seeds.map((seed) => createRng(seed).fork("added noise"));
 }

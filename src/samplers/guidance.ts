@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkDenoiser, checkImages, checkLabels, checkTimes } from "../check.js";
+import { askDenoiser } from "../prediction.js";
 import type { Denoiser, Labels, Times } from "../types.js";
 
 /**
@@ -9,7 +10,7 @@ import type { Denoiser, Labels, Times } from "../types.js";
  * @param denoiser a class-conditional denoiser, trained with labels and with -1
  * @param scale a finite number, usually 1 to 8
  * @returns a denoiser that must be given labels
- * @throws if `scale` is not finite, or when called without labels
+ * @throws if `scale` is not finite, or when called without labels or with what does not fit
  * @see Ho & Salimans 2022 (arXiv 2207.12598), Eq. 6
  * @example
  * ```ts
@@ -24,12 +25,16 @@ import type { Denoiser, Labels, Times } from "../types.js";
  * ```
  */
 export function withGuidance(denoiser: Denoiser, scale: number): Denoiser {
+  checkDenoiser(denoiser, "withGuidance");
   check(Number.isFinite(scale), "withGuidance", "scale to be a finite number", scale);
   const guided = (zt: tf.Tensor4D, times: Times, labels?: Labels): tf.Tensor4D => {
     check(labels !== undefined, "withGuidance", "labels to guide towards", labels);
+    checkImages(zt, "withGuidance", "zt");
+    checkTimes(times, zt.shape[0], "withGuidance");
+    checkLabels(labels, zt.shape[0], "withGuidance");
     return tf.tidy(() => {
       const none = labels.map(() => -1);
-      const both = denoiser(tf.concat([zt, zt], 0), [...times, ...times], [...labels, ...none]);
+      const both = askDenoiser(denoiser, tf.concat([zt, zt], 0), [...times, ...times], [...labels, ...none]);
       const [conditional, unconditional] = tf.split(both, 2, 0) as [tf.Tensor4D, tf.Tensor4D];
       return tf.add(unconditional, tf.mul(tf.sub(conditional, unconditional), scale));
     });

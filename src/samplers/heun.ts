@@ -17,7 +17,8 @@ import { runSampler, type SamplerOptions } from "./run.js";
  * @param zT starting noise [B, H, W, C]; not disposed
  * @param options `steps` or `times`; `clip`, `labels`, `guidance`, `onStep`, `signal`
  * @returns images [B, H, W, C]; the caller disposes them
- * @throws (rejects) if the options do not fit, or with the signal's reason when aborted
+ * @throws (rejects) if the options do not fit, if the model's answers or the images are not finite, or with the signal's
+ *   reason when aborted
  * @see Karras et al. 2022 (arXiv 2206.00364), Algorithm 1; Salimans & Ho 2022 (arXiv 2202.00512), Appendix D
  * @example
  * ```ts

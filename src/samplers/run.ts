@@ -1,12 +1,24 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkImages, checkLabels, fail } from "../check.js";
-import { predict, type Clip, type Prediction } from "../prediction.js";
-import type { NoiseSchedule } from "../schedules/schedule.js";
+import {
+  check,
+  checkDenoiser,
+  checkEach,
+  checkImages,
+  checkLabels,
+  checkOptions,
+  checkSeeds,
+  fail,
+  isNumber,
+  isTensor,
+} from "../check.js";
+import { checkClip, predict, type Clip, type Prediction } from "../prediction.js";
+import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import { stepTimes } from "../schedules/times.js";
 import type { Denoiser, Labels } from "../types.js";
+import { watchFinite, type FiniteWatch } from "./finite.js";
 import { withGuidance } from "./guidance.js";
 
-/** Where a sampler stands, as `onStep` sees it. The tensors are only valid until `onStep` returns or resolves. */
+/** Where a sampler stands, as `onStep` sees it. The tensors live until `onStep` returns or resolves. */
 export interface SamplerStep {
   /** 0 for the first step. */
   readonly index: number;
@@ -33,11 +45,25 @@ export type SamplerOptions = SamplerGrid & {
   readonly labels?: Labels;
   /** Classifier-free guidance scale, see {@link withGuidance}; needs labels. Default: none. */
   readonly guidance?: number;
+  /** One seed per image for the noise that a sampler adds; those that add none take and leave them. */
+  readonly seeds?: readonly number[];
   /** Called after each step, awaited. */
   readonly onStep?: (step: SamplerStep) => void | Promise<void>;
   /** Stops the sampler before its next step: it rejects with the signal's reason and frees what it holds. */
   readonly signal?: AbortSignal;
 };
+
+/** The names of {@link SamplerOptions}. */
+export const SAMPLER_OPTIONS = {
+  steps: true,
+  times: true,
+  clip: true,
+  labels: true,
+  guidance: true,
+  seeds: true,
+  onStep: true,
+  signal: true,
+} as const;
 
 /** One step from `t` down to `s`. */
 export interface Interval {
@@ -68,46 +94,89 @@ export async function runSampler(
   options: SamplerOptions,
   rule: Rule,
 ): Promise<tf.Tensor4D> {
+  checkInput(input, options);
   const { name, zT } = input;
-  checkImages(zT, name, "zT");
-  checkLabels(options.labels, zT.shape[0], name);
+  const { clip = true, onStep, signal } = options;
   const times = gridTimes(options, name);
-  const ask = asker(input, options);
+  const watch = watchFinite();
+  const ask = asker(input, options, watch);
 
   let zt = zT.clone();
   let previous: Interval["previous"];
   try {
     for (let index = 0; index < times.length - 1; index++) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const [t, s] = [times[index]!, times[index + 1]!];
       const interval = { t, s, previous, isLast: index === times.length - 2 };
       const { next, x0 } = tf.tidy(() => rule(zt, interval, ask));
       tf.dispose([zt, previous?.x0]);
       zt = next;
       previous = { t, x0 };
-      await options.onStep?.({ index, count: times.length - 1, time: s, zt, x0 });
+      if (onStep) await show({ index, count: times.length - 1, time: s, zt, x0 }, onStep);
       await nextTask();
     }
-    return options.clip === true || options.clip === undefined ? tf.clipByValue(zt, -1, 1) : zt.clone();
+    watch.look(zt, "finite numbers in the images");
+    await watch.check(name);
+    return clip === true ? tf.clipByValue(zt, -1, 1) : zt.clone();
   } finally {
     tf.dispose([zt, previous?.x0]);
+    watch.dispose();
   }
 }
 
-function asker({ name, denoiser, schedule }: SamplerInput, options: SamplerOptions): Ask {
+/** Throws unless the input and the options fit together. */
+export function checkInput({ name, denoiser, schedule, zT }: SamplerInput, options: SamplerOptions): void {
+  checkOptions<SamplerOptions>(name, options, SAMPLER_OPTIONS);
+  checkDenoiser(denoiser, name);
+  checkSchedule(schedule, name);
+  checkImages(zT, name, "zT");
+  const { labels, seeds, clip = true, onStep, signal } = options;
+  const batch = zT.shape[0];
+  checkLabels(labels, batch, name);
+  checkClip(clip, name);
+  if (seeds !== undefined) {
+    checkSeeds(seeds, name);
+    check(seeds.length === batch, name, `${batch} seeds, one per image`, `${seeds.length} seeds`);
+  }
+  const isSignal = signal === undefined || typeof signal?.throwIfAborted === "function";
+  check(isSignal, name, "signal to be an AbortSignal", signal);
+  check(onStep === undefined || typeof onStep === "function", name, "onStep to be a function", onStep);
+}
+
+/** Lets `onStep` look at tensors of its own, which it may dispose. */
+async function show(step: SamplerStep, onStep: NonNullable<SamplerOptions["onStep"]>): Promise<void> {
+  const copies = { zt: step.zt.clone(), x0: step.x0.clone() };
+  try {
+    await onStep({ ...step, ...copies });
+  } finally {
+    tf.dispose(copies);
+  }
+}
+
+function asker({ name, denoiser, schedule }: SamplerInput, options: SamplerOptions, watch: FiniteWatch): Ask {
   const { clip = true, labels, guidance } = options;
   if (guidance !== undefined) check(labels !== undefined, name, "labels together with guidance", labels);
   const model = guidance === undefined ? denoiser : withGuidance(denoiser, guidance);
-  return (zt, t) => predict(model, schedule, zt, Array<number>(zt.shape[0]).fill(t), { labels, clip });
+  // Before anything is clipped: what is no number would become one on some engines.
+  const watched = (...asked: Parameters<Denoiser>) => {
+    const output = model(...asked);
+    if (isTensor(output))
+      watch.look(output, `finite numbers in the denoiser's output at time ${asked[1][0]}`);
+    return output;
+  };
+  const watchedModel = Object.assign(watched, { predictionType: denoiser.predictionType });
+  return (zt, t) => predict(watchedModel, schedule, zt, Array<number>(zt.shape[0]).fill(t), { labels, clip });
 }
 
 function gridTimes(options: SamplerGrid, name: string): readonly number[] {
   if (options.steps !== undefined && options.times !== undefined) fail(name, "either steps or times", "both");
   if (options.steps !== undefined) return stepTimes(options.steps);
   const times: readonly number[] | undefined = options.times;
-  check(times !== undefined && typeof times === "object", name, "steps or times", times);
+  check(times !== undefined, name, "steps or times", times);
+  check(Array.isArray(options.times), name, "times to be an array of numbers", times);
   check(times.length >= 2, name, "at least 2 times, where to start and where to end", times);
-  const falls = times.every((t, i) => t >= 0 && t <= 1 && (i === 0 || t < times[i - 1]!));
+  checkEach(times, (t) => isNumber(t, 0, 1), name, "times in [0, 1] that fall");
+  const falls = times.every((t, i) => i === 0 || t < times[i - 1]!);
   check(falls, name, "times in [0, 1] that fall", times);
   return times;
 }

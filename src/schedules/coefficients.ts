@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { checkImages, checkSameShape, checkTimes } from "../check.js";
+import { check, checkImages, checkSameShape, checkTimes, isNumber } from "../check.js";
 import type { Times } from "../types.js";
-import type { NoiseSchedule } from "./schedule.js";
+import { checkSchedule, type NoiseSchedule } from "./schedule.js";
 
 /** alpha = sqrt(alphaBar) and sigma = sqrt(1 - alphaBar) at one time, float64. */
 export interface AlphaSigma {
@@ -12,7 +12,13 @@ export interface AlphaSigma {
 /** alpha and sigma of one time. */
 export function alphaSigma(schedule: NoiseSchedule, t: number): AlphaSigma {
   const alphaBar = schedule.alphaBar(t);
+  check(isNumber(alphaBar, 0, 1), "alphaBar", `the schedule's alphaBar at time ${t} in [0, 1]`, alphaBar);
   return { alpha: Math.sqrt(alphaBar), sigma: Math.sqrt(1 - alphaBar) };
+}
+
+/** to / from of two alphas or two sigmas; 1 where both are 0: where a schedule is flat, nothing changes. */
+export function ratioOf(to: number, from: number): number {
+  return to === from ? 1 : to / from;
 }
 
 /** One number per sample as a tensor [batch, 1, 1, 1] that broadcasts over images. */
@@ -43,6 +49,7 @@ export function addNoise(
   eps: tf.Tensor4D,
   times: Times,
 ): tf.Tensor4D {
+  checkSchedule(schedule, "addNoise");
   checkImages(x0, "addNoise", "x0");
   checkImages(eps, "addNoise", "eps");
   checkSameShape(x0, eps, "addNoise", "x0 and eps");

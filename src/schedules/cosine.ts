@@ -1,5 +1,5 @@
-import { check } from "../check.js";
-import { checkNumericOptions, continuousSchedule, type NoiseSchedule } from "./schedule.js";
+import { check, checkOptions } from "../check.js";
+import { checkFiniteOptions, continuousSchedule, type NoiseSchedule } from "./schedule.js";
 
 /** Options of {@link cosineSchedule}. */
 export interface CosineOptions {
@@ -22,7 +22,8 @@ export interface CosineOptions {
  * ```
  */
 export function cosineSchedule(options: CosineOptions = {}): NoiseSchedule {
-  checkNumericOptions(options, ["s"], "cosineSchedule");
+  checkOptions("cosineSchedule", options, { s: true });
+  checkFiniteOptions(options, "cosineSchedule");
   const { s = 0 } = options;
   check(s >= 0, "cosineSchedule", "s >= 0", s);
   return continuousSchedule({ type: "cosine", s }, (t) => squaredCosine(t, s) / squaredCosine(0, s));

@@ -1,16 +1,26 @@
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail } from "../check.js";
 import { cosineSchedule } from "./cosine.js";
 import { linearSchedule } from "./linear.js";
 import type { NoiseSchedule, ScheduleConfig } from "./schedule.js";
 import { sigmoidSchedule } from "./sigmoid.js";
 import { discreteCosineSchedule, tableSchedule } from "./table.js";
 
+type Fields<T> = Readonly<Record<keyof Extract<ScheduleConfig, { readonly type: T }>, true>>;
+
+const FIELDS: { readonly [T in ScheduleConfig["type"]]: Fields<T> } = {
+  cosine: { type: true, s: true },
+  linear: { type: true, betaMin: true, betaMax: true },
+  sigmoid: { type: true, start: true, end: true, tau: true },
+  discreteCosine: { type: true, steps: true, s: true, maxBeta: true },
+  table: { type: true, alphaBars: true },
+};
+
 /**
  * Makes a schedule from its `config`, for instance after a round trip through JSON.
  *
  * @param config the `config` of a schedule
  * @returns a schedule with the same values, bit for bit
- * @throws if the type is unknown or its options are out of range
+ * @throws if the type is unknown, or a field is missing, unknown or out of range
  * @example
  * ```ts
  * import { cosineSchedule, scheduleFromConfig } from "cfd-distill";
@@ -21,6 +31,7 @@ import { discreteCosineSchedule, tableSchedule } from "./table.js";
 export function scheduleFromConfig(config: ScheduleConfig): NoiseSchedule {
   const where = "scheduleFromConfig";
   check(typeof config === "object" && config !== null, where, "a schedule's config", config);
+  if (Object.hasOwn(FIELDS, config.type)) checkOptions<object>(where, config, FIELDS[config.type]);
   switch (config.type) {
     case "cosine":
       return cosineSchedule({ s: config.s });

@@ -1,5 +1,5 @@
-import { check } from "../check.js";
-import { checkNumericOptions, continuousSchedule, type NoiseSchedule } from "./schedule.js";
+import { check, checkOptions } from "../check.js";
+import { checkFiniteOptions, continuousSchedule, type NoiseSchedule } from "./schedule.js";
 
 /** Options of {@link linearSchedule}. */
 export interface LinearOptions {
@@ -24,7 +24,8 @@ export interface LinearOptions {
  * ```
  */
 export function linearSchedule(options: LinearOptions = {}): NoiseSchedule {
-  checkNumericOptions(options, ["betaMin", "betaMax"], "linearSchedule");
+  checkOptions("linearSchedule", options, { betaMin: true, betaMax: true });
+  checkFiniteOptions(options, "linearSchedule");
   const { betaMin = 0.1, betaMax = 20 } = options;
   const ordered = betaMin >= 0 && betaMax >= betaMin && betaMax > 0;
   check(ordered, "linearSchedule", "0 <= betaMin <= betaMax and betaMax > 0", { betaMin, betaMax });

@@ -1,4 +1,4 @@
-import { check } from "../check.js";
+import { check, checkEach, isNumber } from "../check.js";
 
 /** How to make a schedule again: `scheduleFromConfig(config)`. Plain JSON. */
 export type ScheduleConfig =
@@ -31,16 +31,20 @@ export function continuousSchedule(config: ScheduleConfig, formula: (t: number) 
 
 /** `t`, if it is a time. */
 export function checkedTime(t: number): number {
-  check(t >= 0 && t <= 1, "alphaBar", "a time in [0, 1]", t);
+  checkEach([t], (time) => isNumber(time, 0, 1), "alphaBar", "a time in [0, 1]");
   return t;
 }
 
-/** Throws if an option is not one of the known ones or not a finite number. */
-export function checkNumericOptions(options: object, known: readonly string[], where: string): void {
+/** Throws unless every option is a finite number; one that is given as undefined is none. */
+export function checkFiniteOptions(options: object, where: string): void {
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    check(known.includes(name), where, `no options but ${known.join(", ")}`, name);
-    check(Number.isFinite(value), where, `${name} to be a finite number`, value);
+    checkEach([value], (given) => isNumber(given), where, `${name} to be a finite number`);
   }
+}
+
+/** Throws unless `schedule` is a noise schedule. */
+export function checkSchedule(schedule: NoiseSchedule, where: string): void {
+  check(typeof schedule?.alphaBar === "function", where, "schedule to be a noise schedule", schedule);
 }
 
 /**
@@ -58,6 +62,7 @@ export function checkNumericOptions(options: object, known: readonly string[], w
  * ```
  */
 export function logSNR(schedule: NoiseSchedule, t: number): number {
+  checkSchedule(schedule, "logSNR");
   const alphaBar = schedule.alphaBar(t);
   return Math.log(alphaBar) - Math.log1p(-alphaBar);
 }

@@ -1,6 +1,6 @@
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger, isNumber, quoted } from "../check.js";
 import { squaredCosine } from "./cosine.js";
-import { checkedTime, checkNumericOptions, type NoiseSchedule, type ScheduleConfig } from "./schedule.js";
+import { checkedTime, checkFiniteOptions, type NoiseSchedule, type ScheduleConfig } from "./schedule.js";
 
 /**
  * A schedule from a table of alphaBar values: entry i is at t = i / (length - 1). Between entries the angle
@@ -16,15 +16,13 @@ import { checkedTime, checkNumericOptions, type NoiseSchedule, type ScheduleConf
  * ```
  */
 export function tableSchedule(alphaBars: ArrayLike<number>): NoiseSchedule {
+  const isList = typeof alphaBars === "object" && alphaBars !== null;
+  check(isList, "tableSchedule", "alphaBars to be an array of numbers", alphaBars);
   const table = Array.from(alphaBars);
   check(table.length >= 2, "tableSchedule", "at least 2 alphaBars", table.length);
-  const outside = table.findIndex((value) => !(value >= 0 && value <= 1));
-  check(
-    outside < 0,
-    "tableSchedule",
-    "every alphaBar in [0, 1]",
-    `${table[outside] ?? ""} at entry ${outside}`,
-  );
+  const outside = table.findIndex((value) => !isNumber(value, 0, 1));
+  const got = `${quoted(table[outside])} at entry ${outside}`;
+  check(outside < 0, "tableSchedule", "every alphaBar in [0, 1]", got);
   const rising = table.findIndex((value, i) => i > 0 && value > table[i - 1]!);
   check(rising < 0, "tableSchedule", "alphaBars that never increase", `an increase at entry ${rising}`);
   return interpolated({ type: "table", alphaBars: table }, table);
@@ -56,7 +54,8 @@ export interface DiscreteCosineOptions {
 export function discreteCosineSchedule(steps: number, options: DiscreteCosineOptions = {}): NoiseSchedule {
   const where = "discreteCosineSchedule";
   checkPositiveInteger(steps, where, "steps");
-  checkNumericOptions(options, ["s", "maxBeta"], where);
+  checkOptions(where, options, { s: true, maxBeta: true });
+  checkFiniteOptions(options, where);
   const { s = 0.008, maxBeta = 0.999 } = options;
   check(s >= 0, where, "s >= 0", s);
   check(maxBeta > 0 && maxBeta < 1, where, "maxBeta between 0 and 1", maxBeta);

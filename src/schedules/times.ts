@@ -1,4 +1,4 @@
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger } from "../check.js";
 import type { Rng } from "../rng.js";
 
 /**
@@ -43,6 +43,7 @@ export function drawTimes(
   steps: number,
   options: { readonly first?: 0 | 1 } = {},
 ): number[] {
+  checkOptions("drawTimes", options, { first: true });
   const { first = 1 } = options;
   checkPositiveInteger(count, "drawTimes", "count");
   checkPositiveInteger(steps, "drawTimes", "steps");

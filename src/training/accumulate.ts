@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { checkPositiveInteger } from "../check.js";
+import { checkNamed, checkPositiveInteger } from "../check.js";
 import type { LossTerms } from "../types.js";
+import { checkSameEntries } from "./params.js";
 import type { ValueAndGrads } from "./value-and-grads.js";
 
 /**
@@ -10,7 +11,8 @@ import type { ValueAndGrads } from "./value-and-grads.js";
  * @param count the number of micro-batches
  * @param f the terms and gradients of micro-batch i, e.g. by `valueAndGrads`; they are disposed here
  * @returns means, which the caller disposes
- * @throws if `count` is not a positive integer, and whatever `f` throws, without leaking
+ * @throws if `count` is not a positive integer, if two micro-batches differ in the names or shapes of their terms or
+ *   gradients, and whatever `f` throws, without leaking
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -30,6 +32,7 @@ export function accumulateGrads<T extends LossTerms>(
   checkPositiveInteger(count, "accumulateGrads", "count");
   return tf.tidy(() => {
     let sum = f(0);
+    checkNamed(sum, "accumulateGrads", "f to return terms and grads");
     for (let i = 1; i < count; i++) sum = add(sum, f(i));
     const { terms, grads } = mapAll(sum, (tensor) => consume([tensor], () => tf.div(tensor, count)));
     return { terms, grads };
@@ -37,6 +40,10 @@ export function accumulateGrads<T extends LossTerms>(
 }
 
 function add<T extends LossTerms>(a: ValueAndGrads<T>, b: ValueAndGrads<T>): ValueAndGrads<T> {
+  checkNamed(b, "accumulateGrads", "f to return terms and grads");
+  for (const kind of ["terms", "grads"] as const) {
+    checkSameEntries(a[kind], b[kind], "accumulateGrads", `the ${kind} of the first micro-batch`);
+  }
   return mapAll(a, (tensor, name, kind) => {
     const other = b[kind][name]!;
     return consume([tensor, other], () => tf.add(tensor, other));

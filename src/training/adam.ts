@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkEach, checkOptions, isNumber } from "../check.js";
 import { runFusedRows } from "../fused.js";
-import { rateAt, type LearningRate } from "./learning-rates.js";
+import { checkLearningRate, type LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
 
 /** Settings of {@link adam}. */
@@ -11,7 +11,7 @@ export interface AdamOptions {
   readonly beta1?: number;
   /** Decay of the squared gradients' mean (0.999). */
   readonly beta2?: number;
-  /** Added to the root of the squared gradients' mean (1e-8). */
+  /** Added to the root of the squared gradients' mean, > 0 (1e-8): without it a gradient of 0 is divided by 0. */
   readonly epsilon?: number;
   /** Decoupled decay: each step first shrinks the weights by 1 - rate * weightDecay (AdamW). */
   readonly weightDecay?: number;
@@ -19,13 +19,22 @@ export interface AdamOptions {
   readonly l2?: number;
 }
 
+const OPTIONS = {
+  learningRate: true,
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  weightDecay: true,
+  l2: true,
+} as const;
+
 /**
  * Adam (Kingma & Ba, arXiv 1412.6980, algorithm 1) and AdamW (Loshchilov & Hutter, arXiv 1711.05101, algorithm 2),
  * with the numbers of `torch.optim`.
  *
  * @param options settings; only `learningRate` has no default
  * @returns an optimiser, whose `dispose` frees the moments
- * @throws if a setting is out of its range
+ * @throws if a setting is unknown or out of its range
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -40,19 +49,16 @@ export interface AdamOptions {
  * ```
  */
 export function adam(options: AdamOptions): Optimizer {
+  checkOptions("adam", options, OPTIONS);
   const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, l2 = 0 } = options;
-  check(
-    isRate(learningRate),
-    "adam",
-    "learningRate to be a number >= 0 or a function of the step",
-    learningRate,
-  );
+  checkLearningRate(learningRate, "adam");
   for (const [name, beta] of Object.entries({ beta1, beta2 })) {
-    check(beta >= 0 && beta < 1, "adam", `${name} in [0, 1)`, beta);
+    checkEach([beta], (value) => isNumber(value, 0) && value < 1, "adam", `${name} in [0, 1)`);
   }
   for (const [name, value] of Object.entries({ epsilon, weightDecay, l2 })) {
-    check(value >= 0 && Number.isFinite(value), "adam", `${name} to be a number >= 0`, value);
+    checkEach([value], (given) => isNumber(given, 0), "adam", `${name} to be a number >= 0`);
   }
+  check(Math.fround(epsilon) > 0, "adam", "epsilon above 0 in float32", epsilon);
   return createOptimizer({
     type: "adam",
     slots: ["expAvg", "expAvgSq"],
@@ -105,9 +111,4 @@ function composedStep(constants: Constants): (...row: Row) => tf.Tensor[] {
 function mapScalars<K extends string>(numbers: Readonly<Record<K, number>>): Record<K, tf.Scalar> {
   const entries = Object.entries<number>(numbers).map(([name, x]) => [name, tf.scalar(x)]);
   return Object.fromEntries(entries) as Record<K, tf.Scalar>;
-}
-
-/** Whether `rate` can be a learning rate. */
-export function isRate(rate: LearningRate): boolean {
-  return typeof rate === "function" || (Number.isFinite(rate) && rateAt(rate, 0) >= 0);
 }

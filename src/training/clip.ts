@@ -1,16 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, checkNamed, isNumber, isTensor, quoted } from "../check.js";
 import { runFusedOr } from "../fused.js";
 import type { Grads } from "../types.js";
 
 /**
  * Scales all gradients by one factor, min(1, maxNorm / (norm + 1e-6)), so that their joint Euclidean norm does not
- * exceed `maxNorm` (Pascanu et al., arXiv 1211.5063, algorithm 1; the constant is PyTorch's `clip_grad_norm_`).
+ * exceed `maxNorm` (Pascanu et al., arXiv 1211.5063, algorithm 1; the constant is PyTorch's `clip_grad_norm_`). Where the
+ * norm is not finite, no factor is right, and all gradients become NaN: also those that are finite, also if they are too
+ * large for the norm alone, and also if `maxNorm` is Infinity. Read the norm (`readTerms`) before they are applied.
  *
  * @param grads tensors by name
  * @param maxNorm positive; Infinity only measures
  * @returns new tensors `grads`, and `norm`, the scalar norm before clipping; the caller disposes both
- * @throws if `grads` is empty or `maxNorm` is not positive
+ * @throws if `grads` is empty, one is no tensor, or `maxNorm` is not positive
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -22,16 +24,20 @@ import type { Grads } from "../types.js";
  * ```
  */
 export function clipByGlobalNorm<G extends Grads>(grads: G, maxNorm: number): { grads: G; norm: tf.Scalar } {
+  checkNamed(grads, "clipByGlobalNorm", "gradients, tensors by name");
   const entries = Object.entries(grads);
   check(entries.length > 0, "clipByGlobalNorm", "at least one gradient", grads);
-  check(maxNorm > 0, "clipByGlobalNorm", "maxNorm to be positive", maxNorm);
+  for (const [name, grad] of entries)
+    check(isTensor(grad), "clipByGlobalNorm", `${name} to be a tensor`, grad);
+  const positive = isNumber(maxNorm, 0, Infinity) && maxNorm > 0;
+  check(positive, "clipByGlobalNorm", "maxNorm to be positive", quoted(maxNorm));
   const [names, tensors] = [entries.map(([name]) => name), entries.map(([, grad]) => grad)];
   const named = (scaled: readonly tf.Tensor[]) =>
     Object.fromEntries(names.map((name, i) => [name, scaled[i]!])) as G;
   return tf.tidy(() => {
     const norm = tf.sqrt(sumOfSquares(tensors)).asScalar();
-    if (maxNorm === Infinity) return { grads: named(tensors.map((grad) => grad.clone())), norm };
-    const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
+    const bound = maxNorm === Infinity ? 1 : tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
+    const factor = tf.add(bound, tf.mul(norm, 0)); // NaN if the norm is not finite, whatever a minimum makes of NaN
     return { grads: named(scale(tensors, factor)), norm };
   });
 }

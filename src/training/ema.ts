@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { checkEach, isNumber } from "../check.js";
 import type { Params } from "../types.js";
 import { runFusedRows } from "../fused.js";
+import { checkStep } from "./learning-rates.js";
 import { checkSameEntries } from "./params.js";
 
 /**
@@ -25,7 +26,7 @@ import { checkSameEntries } from "./params.js";
  * ```
  */
 export function updateEma(ema: Params, params: Params, decay: number): void {
-  check(decay >= 0 && decay <= 1, "updateEma", "decay in [0, 1]", decay);
+  checkDecay(decay, "updateEma");
   checkSameEntries(ema, params, "updateEma", "params with the names and shapes of ema");
   tf.tidy(() => {
     const [keep, take] = [tf.scalar(decay), tf.scalar(1 - decay)];
@@ -51,7 +52,7 @@ type Pair = [average: tf.Variable, weight: tf.Variable];
  *
  * @param decay the decay after the warm-up, in [0, 1]
  * @returns the decay as a function of the step (0 for the first)
- * @throws if `decay` is outside [0, 1]
+ * @throws if `decay` is outside [0, 1]; the function, if the step is not one
  * @example
  * ```ts
  * import { emaDecay } from "cfd-distill";
@@ -60,6 +61,13 @@ type Pair = [average: tf.Variable, weight: tf.Variable];
  * ```
  */
 export function emaDecay(decay: number): (step: number) => number {
-  check(decay >= 0 && decay <= 1, "emaDecay", "decay in [0, 1]", decay);
-  return (step) => Math.min(decay, (1 + step) / (10 + step));
+  checkDecay(decay, "emaDecay");
+  return (step) => {
+    checkStep(step, "emaDecay");
+    return Math.min(decay, (1 + step) / (10 + step));
+  };
+}
+
+function checkDecay(decay: number, where: string): void {
+  checkEach([decay], (value) => isNumber(value, 0, 1), where, "decay in [0, 1]");
 }

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { check, isNumber, quoted } from "../check.js";
 import { sizeOf, toFloat32, type StateDict } from "../io/dtypes.js";
 import type { Grads, Params } from "../types.js";
 import { rateAt, type LearningRate } from "./learning-rates.js";
@@ -16,7 +16,8 @@ export interface OptimizerState {
 export interface Optimizer {
   /**
    * One step. **Changes `params` in place** (their variables get new values) and disposes nothing of the caller's.
-   * Throws, before anything is changed, unless `grads` has exactly the trainable params' names and shapes.
+   * Throws, before anything is changed, unless `grads` has exactly the trainable params' names and shapes and the rate is
+   * a number >= 0. Gradients are not read: see that they are finite first, by `readTerms` of the terms and the norm.
    */
   apply(params: Params, grads: Grads): void;
   /** A copy of the state on the host. */
@@ -57,11 +58,12 @@ export function createOptimizer(rule: UpdateRule): Optimizer {
   };
   return {
     apply(params, grads) {
-      const weights = trainableEntries(params);
+      const weights = trainableEntries(params, `${rule.type}.apply`);
       checkSameEntries(weights, grads, `${rule.type}.apply`, "one gradient per trainable weight");
       if (moments) checkMoments(moments, rule, "apply", weights);
       const rate = rateAt(rule.learningRate, step);
-      check(Number.isFinite(rate), `${rule.type}.apply`, `a finite learning rate at step ${step}`, rate);
+      const expected = `a finite learning rate at step ${step}, not below 0`;
+      check(isNumber(rate, 0), `${rule.type}.apply`, expected, quoted(rate));
       moments ??= zeroMoments(rule.slots, weights);
       const slots = moments;
       const all = Object.entries(weights).map(([name, weight]) => ({

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { fail } from "../check.js";
+import { checkNamed, fail } from "../check.js";
 import type { StateDict } from "../io/dtypes.js";
 import type { Params } from "../types.js";
 
@@ -23,11 +23,13 @@ export function checkSameEntries(
   where: string,
   what: string,
 ): void {
+  checkNamed(expected, where, what);
+  checkNamed(got, where, what);
   const text = (shape: readonly number[]) => `[${shape.join(", ")}]`;
   const names = new Set([...Object.keys(expected), ...Object.keys(got)]);
   const differences = [...names].flatMap((name) => {
-    const want = Object.hasOwn(expected, name) ? expected[name] : undefined;
-    const have = Object.hasOwn(got, name) ? got[name] : undefined;
+    const want = Object.hasOwn(expected, name) ? (expected[name] ?? undefined) : undefined;
+    const have = Object.hasOwn(got, name) ? (got[name] ?? undefined) : undefined;
     if (want === undefined) return [`"${name}" ${text(have!.shape)} which does not belong there`];
     if (have === undefined) return [`no "${name}" ${text(want.shape)}`];
     return text(want.shape) === text(have.shape)
@@ -40,6 +42,7 @@ export function checkSameEntries(
 }
 
 /** The entries that gradients and optimisers see. */
-export function trainableEntries(params: Params): Params {
+export function trainableEntries(params: Params, where: string): Params {
+  checkNamed(params, where, "params, weights by name");
   return Object.fromEntries(Object.entries(params).filter(([, variable]) => variable.trainable));
 }

@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { check } from "../check.js";
+import { checkEach, checkOptions, isNumber } from "../check.js";
 import { runFusedRows } from "../fused.js";
-import { isRate } from "./adam.js";
-import type { LearningRate } from "./learning-rates.js";
+import { checkLearningRate, type LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
 
 /** Settings of {@link sgd}. */
@@ -20,7 +19,7 @@ export interface SgdOptions {
  *
  * @param options settings; only `learningRate` has no default
  * @returns an optimiser, whose `dispose` frees the momentum
- * @throws if a setting is out of its range
+ * @throws if a setting is unknown or out of its range
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -35,15 +34,11 @@ export interface SgdOptions {
  * ```
  */
 export function sgd(options: SgdOptions): Optimizer {
+  checkOptions("sgd", options, { learningRate: true, momentum: true, l2: true });
   const { learningRate, momentum = 0, l2 = 0 } = options;
-  check(
-    isRate(learningRate),
-    "sgd",
-    "learningRate to be a number >= 0 or a function of the step",
-    learningRate,
-  );
-  check(momentum >= 0 && momentum < 1, "sgd", "momentum in [0, 1)", momentum);
-  check(l2 >= 0 && Number.isFinite(l2), "sgd", "l2 to be a number >= 0", l2);
+  checkLearningRate(learningRate, "sgd");
+  checkEach([momentum], (value) => isNumber(value, 0) && value < 1, "sgd", "momentum in [0, 1)");
+  checkEach([l2], (value) => isNumber(value, 0), "sgd", "l2 to be a number >= 0");
   return createOptimizer({
     type: "sgd",
     slots: momentum === 0 ? [] : ["momentum"],

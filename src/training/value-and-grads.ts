@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, isTensor } from "../check.js";
+import { check, checkNamed, isTensor } from "../check.js";
 import { differentiate } from "../tape.js";
 import type { Grads, LossTerms, Params } from "../types.js";
 
@@ -29,6 +29,7 @@ export interface ValueAndGrads<T extends LossTerms = LossTerms> {
  * ```
  */
 export function valueAndGrads<T extends LossTerms>(f: () => T, params: Params): ValueAndGrads<T> {
+  checkNamed(params, "valueAndGrads", "params, weights by name");
   const trainable = Object.entries(params).filter(([, variable]) => variable.trainable);
   check(trainable.length > 0, "valueAndGrads", "at least one trainable entry in params", Object.keys(params));
   const variables = trainable.map(([, variable]) => variable);
@@ -55,5 +56,5 @@ function keepTerms(terms: LossTerms, kept: Record<string, tf.Scalar>): tf.Scalar
     check(isScalar, "valueAndGrads", `the term ${name} to be a scalar`, term);
     kept[name] = tf.keep(term.clone());
   }
-  return terms.loss;
+  return terms.loss.clone(); // it may be a tensor of the caller's, such as a weight
 }
