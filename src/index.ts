@@ -12,6 +12,7 @@ export type {
   Params,
   PredictionType,
   Times,
+  Variance,
 } from "./types.js";
 export { createRng, noise, restoreRng, type Rng, type RngState } from "./rng.js";
 export { predict, type Clip, type PredictOptions, type Prediction } from "./prediction.js";

@@ -52,8 +52,9 @@ export const DIFFUSERS_FILES: readonly string[] = [
  *   several files with their index (`diffusion_pytorch_model.safetensors.index.json`), or of one variant. Others are
  *   ignored, as are Git LFS pointers where other weights are there
  * @returns the model. Its scheduler's own results come from `sampleDdim`, `sampleAncestral` or `sampleDpmSolver2M` with
- *   `{ times: times(steps), clip }`; diffusers' ancestral noise is another, and where `timestep_spacing` does not
- *   divide the timesteps evenly its DDIM goes to other times than it visits, which this library does not imitate
+ *   `{ times: times(steps), clip }`; diffusers' ancestral noise is another, of the deviation that the denoiser says. Where
+ *   `timestep_spacing` does not divide the timesteps evenly, its DDIM goes to other times than it visits: `times` refuses
+ *   that, and `sampleDdim` takes times of your own
  * @throws if a file is missing, damaged, or none (a page, a Git LFS pointer), if an entry stands in two files or an index
  *   names other places, or for any block, option or scheduler that is not supported, by its name
  * @see https://github.com/huggingface/diffusers, src/diffusers/models/unets/unet_2d.py and src/diffusers/schedulers
@@ -77,12 +78,12 @@ export function diffusersFromFiles(files: Readonly<Record<string, Uint8Array>>):
   const chosen = answered(chooseFiles(Object.keys(files)), (name) => files[name]!);
   const unetConfig = parseConfig(files[chosen.config]!, chosen.config);
   const schedulerConfig = parseConfig(files[chosen.scheduler]!, chosen.scheduler);
-  const { predictionType, timesteps, ...scheduler } = readScheduler(schedulerConfig);
+  const { predictionType, timesteps, variance, ...scheduler } = readScheduler(schedulerConfig);
   const { network, cosineFirst } = readUnetConfig(unetConfig, timesteps);
   const size = sizeOf(unetConfig.sample_size);
   const params = readUnetWeights(network.config, readWeights(files, chosen), cosineFirst);
   return {
-    denoiser: denoiser(network, params, predictionType),
+    denoiser: Object.assign(denoiser(network, params, predictionType), { variance }),
     ...scheduler,
     network,
     params,

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { check, describe, fail } from "../check.js";
 import { isRunningStatistic } from "../models/batch-norm.js";
 import type { ParamSpecs } from "../models/params.js";
-import type { Params } from "../types.js";
+import type { Grads, Params } from "../types.js";
 import {
   fromFloat32,
   isStoredTensor,
@@ -73,6 +73,17 @@ export function paramsFromTorch(stateDict: Readonly<StateDict>, specs: ParamSpec
       return [name, variable];
     }),
   );
+}
+
+/** Throws, naming it, unless there is every tensor that `specs` wants, of its shape, and no other. */
+export function checkTensors(tensors: Params | Grads, specs: ParamSpecs, where: string): void {
+  for (const [name, { shape }] of Object.entries(specs)) {
+    const found = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
+    const same = found?.shape.join() === shape.join();
+    check(same, where, `"${name}" of shape [${shape.join(", ")}]`, found ?? "none");
+  }
+  const unknown = Object.keys(tensors).find((name) => !Object.hasOwn(specs, name));
+  check(unknown === undefined, where, "no tensors but the network's own", unknown);
 }
 
 /** A weight, or its gradient, as PyTorch stores it. */

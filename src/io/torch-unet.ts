@@ -6,7 +6,15 @@ import { unetSpecs } from "../models/unet-plan.js";
 import { unet, type Unet } from "../models/unet.js";
 import type { Grads, Params } from "../types.js";
 import { toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
-import { countOf, entryOf, paramsFromTorch, toTorch, widthOf, unwrapped } from "./torch-layout.js";
+import {
+  checkTensors,
+  countOf,
+  entryOf,
+  paramsFromTorch,
+  toTorch,
+  widthOf,
+  unwrapped,
+} from "./torch-layout.js";
 
 const TABLE = "time_embedding.timembedding.0.weight";
 const FROM = "unetFromTorch";
@@ -75,7 +83,7 @@ export async function unetToTorch(
   const isWeight = Object.values(paramsOrGrads).map((tensor) => tensor instanceof tf.Variable);
   const areWeights = isWeight.includes(true);
   check(!areWeights || !isWeight.includes(false), TO, "either all weights or all gradients", "a mixture");
-  checkTensors(paramsOrGrads, config);
+  checkTensors(paramsOrGrads, unetSpecs(config), TO);
   const table = areWeights ? { [TABLE]: writeTable(config) } : {};
   const read = Object.entries(paramsOrGrads).map(
     async ([name, tensor]) => [name, await toTorch(tensor)] as const,
@@ -169,15 +177,4 @@ function checkAuthors(config: UnetConfig): void {
   const plain = same && timeOffset === 0 && frequencyShift === 0;
   const expected = "the authors' epsilon, halvingPadding, timeOffset and frequencyShift, and no headWidth";
   check(plain, TO, expected, { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift });
-}
-
-function checkTensors(tensors: Params | Grads, config: UnetConfig): void {
-  const specs = unetSpecs(config);
-  for (const [name, { shape }] of Object.entries(specs)) {
-    const found = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
-    const same = found?.shape.join() === shape.join();
-    check(same, TO, `"${name}" of shape [${shape.join(", ")}]`, found ?? "none");
-  }
-  const unknown = Object.keys(tensors).find((name) => !Object.hasOwn(specs, name));
-  check(unknown === undefined, TO, "no tensors but the network's own", unknown);
 }
