@@ -12,6 +12,7 @@ export type {
   Params,
   PredictionType,
   Times,
+  Variance,
 } from "./types.js";
 export { createRng, noise, restoreRng, type Rng, type RngState } from "./rng.js";
 export { predict, type Clip, type PredictOptions, type Prediction } from "./prediction.js";
@@ -103,6 +104,8 @@ export {
 } from "./io/dtypes.js";
 export { decodeNpz, encodeNpz, type DecodeNpzOptions } from "./io/npz.js";
 export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
+export { stateDictIn, type StateDictKind } from "./io/state-dict-in.js";
+export { UnreadLeaf } from "./io/torch-unread.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
 export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
 export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.js";

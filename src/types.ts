@@ -23,12 +23,20 @@ export type Grads = Readonly<Record<string, import("@tensorflow/tfjs").Tensor>>;
 export type LossTerms = { readonly loss: Scalar } & Readonly<Record<string, Scalar>>;
 
 /**
+ * The variance that ancestral sampling adds in a step: "small" that of the posterior, "large" that of the way there, beta
+ * (Ho et al. 2020, Section 3.2).
+ */
+export type Variance = "small" | "large";
+
+/**
  * A diffusion model: noisy images [B, H, W, C] in, the prediction its `predictionType` names out (same shape).
  * A network of ours, a `tf.LayersModel`, or a lambda with a `predictionType` property.
  */
 export interface Denoiser {
   (zt: Tensor4D, times: Times, labels?: Labels): Tensor4D;
   readonly predictionType: PredictionType;
+  /** What `sampleAncestral` adds if nothing else is asked for. Default "small". */
+  readonly variance?: Variance;
 }
 
 /** Images [B, H, W, C] in [-1, 1] to logits [B, classes] and features [B, width]. */

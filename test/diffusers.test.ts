@@ -141,36 +141,40 @@ describe("schedulers", () => {
     expect(scheduler.schedule.alphaBar(0)).toBe(own.set_alpha_to_one === false ? found[0] : 1);
     for (const count of [1, 5, 7, 50]) {
       const timesteps = Array.from(expected[`timesteps.${i}.${count}`]!.data as BigInt64Array, Number);
+      const stride = Math.floor(1000 / count);
+      const even = timesteps.every((timestep, at) => at === 0 || timesteps[at - 1]! - timestep === stride);
+      if (!toData && !even) {
+        expect(() => scheduler.times(count)).toThrow(
+          `expected times: timesteps one stride, ${stride}, apart, as a step of DDIMScheduler goes that far down, ` +
+            `got others, with timestep_spacing ${String(config.timestep_spacing)} and ${count} steps.`,
+        );
+        continue;
+      }
       const times = scheduler.times(count);
       expect(
         times.slice(0, -1).map((t) => Math.round(1000 * t) - 1),
         `${count} steps`,
       ).toEqual(timesteps);
-      const stride = Math.floor(1000 / count);
       expect(times.at(-1)).toBe(toData ? 0 : Math.max(0, timesteps.at(-1)! - stride + 1) / 1000);
     }
   });
 
-  it("where the strides are uneven, DDPM ends at the data, and DDIM one stride down", () => {
-    // round(1000 - 1000 i / 7) - 1, and 142 - 142
+  it("where the strides are uneven, DDPM goes to the next; DDIM is refused, as it goes one stride down", () => {
+    const read = (name: string, spacing: string) =>
+      readScheduler({ _class_name: `${name}Scheduler`, timestep_spacing: spacing });
+    // round(1000 - 1000 i / 7) - 1
     const visited = [999, 856, 713, 570, 428, 285, 142];
-    for (const [name, last] of [
-      ["DDPMScheduler", -1],
-      ["DDIMScheduler", 0],
-    ] as const) {
-      const scheduler = readScheduler({ _class_name: name, timestep_spacing: "trailing" });
-      expect(scheduler.times(7), name).toEqual(timesOf([...visited, last]));
-    }
-  });
-
-  it("may visit every timestep, as the pipelines of DDPM do where nothing else is asked for", () => {
-    const every = timesOf(Array.from({ length: 1001 }, (_, i) => 999 - i));
-    for (const name of ["DDPMScheduler", "DDIMScheduler"]) {
-      for (const spacing of ["leading", "trailing", "linspace"]) {
-        const scheduler = readScheduler({ _class_name: name, timestep_spacing: spacing });
-        expect(scheduler.times(1000), `${name}, ${spacing}`).toEqual(every);
-      }
-    }
+    expect(read("DDPM", "trailing").times(7)).toEqual(timesOf([...visited, -1]));
+    expect(() => read("DDIM", "trailing").times(7)).toThrow(
+      "diffusersFromFiles: expected times: timesteps one stride, 142, apart, as a step of DDIMScheduler goes that far " +
+        "down, got others, with timestep_spacing trailing and 7 steps.",
+    );
+    expect(() => read("DDIM", "linspace").times(10)).toThrow(
+      /one stride, 100, apart.* linspace and 10 steps/,
+    );
+    expect(read("DDIM", "leading").times(7)).toEqual(timesOf([852, 710, 568, 426, 284, 142, 0, -1]));
+    expect(read("DDIM", "linspace").times(1)).toEqual(timesOf([0, -1]));
+    expect(read("DDIM", "trailing").times(8)).toEqual(timesOf([999, 874, 749, 624, 499, 374, 249, 124, -1]));
   });
 });
 
@@ -251,6 +255,22 @@ describe("what is written", () => {
     free(again, zT, before, after, off);
   });
 
+  it("may have images of two sides", async () => {
+    const network = unet({ ...config, timeScale: 8 });
+    const params = network.init(createRng(1));
+    const model = {
+      network,
+      params,
+      schedule: discreteCosineSchedule(8),
+      predictionType: "x0" as const,
+      steps: 4,
+    };
+    const again = diffusersFromFiles(await encodeDiffusers({ ...model, size: [4, 6] }));
+    expect(again.size).toEqual([4, 6]);
+    disposeParams(params);
+    free(again);
+  });
+
   it("has the names, shapes and keys of diffusers", async () => {
     const theirs = decodeSafetensors(
       new Uint8Array(await readFile(join(root, "ddim/unet/diffusion_pytorch_model.safetensors"))),
@@ -297,6 +317,25 @@ describe("what is written", () => {
     await expect(encodeDiffusers({ ...input, network: odd })).rejects.toThrow(
       /a timeOffset of 0 or -1, got 0.5/,
     );
+    const refused = async (changes: object, message: RegExp) => {
+      await expect(encodeDiffusers({ ...input, ...changes })).rejects.toThrow(message);
+    };
+    const wide = unet({ ...config, multipliers: [2, 4], timeScale: 16 });
+    await refused(
+      { network: wide },
+      /a network whose first multiplier is 1, as diffusers has no other, got 2/,
+    );
+    await refused({ size: 9 }, /sizes that 2 levels can halve, multiples of 2, got 9/);
+    await refused({ size: [8, 0] }, /size to be a positive integer, got 0/);
+    await refused({ size: [8] }, /size to be a number, or \[height, width\], got \[8\]/);
+    await refused({ predictionType: "flow" }, /a predictionType among eps, x0, v, got flow/);
+    const { "head.weight": head, ...others } = params;
+    await refused({ params: others }, /"head\.weight" of shape \[3, 3, 3, 8\], got none/);
+    await refused({ params: { ...params, more: head } }, /no tensors but the network's own, got more/);
+    const rising = { ...input.schedule, alphaBar: (t: number) => (t === 0 ? 1 : t) };
+    await refused({ schedule: rising }, /a schedule whose alphaBar falls, to 0 at its end alone, got 0\.125/);
+    const early = { ...input.schedule, alphaBar: (t: number) => (t === 0 ? 1 : 0) };
+    await refused({ schedule: early }, /a schedule whose alphaBar falls, to 0 at its end alone, got 0/);
     const moved = unet({ ...config, timeScale: 16, timeOffset: -1 });
     await expect(encodeDiffusers({ ...input, network: moved })).rejects.toThrow(
       /alphaBar\(0\) is 1 or that of the first timestep/,
@@ -396,7 +435,7 @@ describe("refuses, by name,", () => {
       /to hold an object/,
     );
     expect(() => diffusersFromFiles({ ...filesOf("ddim"), [unetFile]: Uint8Array.of(123) })).toThrow(
-      /to be JSON/,
+      /unet\/config.json in JSON/,
     );
     await expect(loadDiffusers(join(root, "nowhere"))).rejects.toThrow(
       /a folder of diffusers, with a config.json, got .*nowhere/,

@@ -56,7 +56,7 @@ const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {
   ],
   drawTimes: ["first", (o) => cfd.drawTimes(cfd.createRng(1), 1, 1, o)],
   sampleDdim: [`${sampler} eta`, (o) => images((zt) => cfd.sampleDdim(grey, schedule, zt, o))],
-  sampleAncestral: [sampler, (o) => images((zt) => cfd.sampleAncestral(grey, schedule, zt, o))],
+  sampleAncestral: [`${sampler} variance`, (o) => images((zt) => cfd.sampleAncestral(grey, schedule, zt, o))],
   sampleDpmSolver2M: [sampler, (o) => images((zt) => cfd.sampleDpmSolver2M(grey, schedule, zt, o))],
   sampleHeun: [sampler, (o) => images((zt) => cfd.sampleHeun(grey, schedule, zt, o))],
   progressiveTarget: [
@@ -108,6 +108,9 @@ const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {
   cosineAnnealing: ["rate steps", (o) => cfd.cosineAnnealing(o)],
   linearWarmup: ["rate steps", (o) => cfd.linearWarmup(o)],
   samplerToOnnx: ["network params schedule predictionType steps clip", (o) => cfd.samplerToOnnx(o)],
+  unetFromTorch: ["groups", (o) => cfd.unetFromTorch({}, o)],
+  inceptionFromTorch: ["resize", (o) => cfd.inceptionFromTorch({}, o)],
+  stateDictIn: ["name", (o) => cfd.stateDictIn({}, "unet", o)],
   inceptionScore: ["splits", (o) => cfd.inceptionScore(shown, o)],
   kernelDistance: ["subsets subsetSize seed", (o) => cfd.kernelDistance(shown, shown, o)],
   precisionRecall: ["k", (o) => cfd.precisionRecall(shown, shown, o)],
@@ -163,8 +166,6 @@ const none: readonly FunctionName[] = [
 const elsewhere: readonly FunctionName[] = [
   "encodeCheckpoint",
   "encodeDiffusers",
-  "unetFromTorch",
-  "inceptionFromTorch",
   "useBackend",
   "drawBatch",
   "imageSet",
@@ -174,7 +175,7 @@ it("every exported function is either here or takes no options", () => {
   const functions = Object.entries(cfd).flatMap(([name, value]) =>
     typeof value === "function" ? [name] : [],
   );
-  expect([...Object.keys(rows), ...none, ...elsewhere].sort()).toEqual(functions.sort());
+  expect([...Object.keys(rows), ...none, ...elsewhere, "UnreadLeaf"].sort()).toEqual(functions.sort());
 });
 
 const cases = Object.entries(rows).flatMap(([name, row]) =>

@@ -192,6 +192,59 @@ describe("exactness on Gaussian data, whose probability flow is known", () => {
   });
 });
 
+describe("ancestral sampling's variance", () => {
+  const betas = Array.from({ length: 1000 }, (_, i) => 1e-4 + (i * (0.02 - 1e-4)) / 999);
+  const alphaBars = betas.map((_, i) =>
+    betas.slice(0, i + 1).reduce((product, beta) => product * (1 - beta), 1),
+  );
+  const ddpm = tableSchedule([1, ...alphaBars]);
+  const zeros = (zt: tf.Tensor4D) => tf.zerosLike(zt);
+  const grey: Denoiser = Object.assign(zeros, { predictionType: "x0" as const });
+  const large: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), {
+    ...{ predictionType: "x0" as const, variance: "large" as const },
+  });
+  // From timestep 666 to 333, the first of three steps, and from clean grey: what is there is the added noise.
+  const draw = async (denoiser: Denoiser, options: object = {}) => {
+    const many = Array.from({ length: 200 }, (_, i) => i);
+    const zT = tf.zeros<tf.Rank.R4>([200, 4, 4, 3]);
+    const times = [0.667, 0.334];
+    const images = sampleAncestral(denoiser, ddpm, zT, { times, seeds: many, clip: false, ...options });
+    const found = await values(await images);
+    zT.dispose();
+    return found;
+  };
+  const deviation = (all: number[]) =>
+    Math.sqrt(all.reduce((sum, value) => sum + value ** 2, 0) / all.length);
+
+  test("is the posterior's, or that of the step up: asked for, or the denoiser's own", async () => {
+    const [small, asked, own, less] = await Promise.all([
+      ...[draw(grey), draw(grey, { variance: "large" }), draw(large), draw(large, { variance: "small" })],
+    ]);
+    expect(deviation(small!)).toBeCloseTo(0.8156, 1); // 9,600 numbers: known to 0.7 %
+    const ratio = 0.982611894482968 / 0.8155931178616831; // sqrt(1 - A / B), and that times sqrt((1 - B) / (1 - A))
+    expect(
+      largest(
+        asked!,
+        small!.map((value) => value * ratio),
+      ),
+    ).toBeLessThan(1e-5);
+    expect(own).toEqual(asked);
+    expect(less).toEqual(small);
+  });
+
+  test("stays with a denoiser that is guided", () => {
+    expect([withGuidance(large, 2).variance, withGuidance(grey, 2).variance]).toEqual(["large", undefined]);
+  });
+
+  test("adds nothing in a step to clean data, and is one of two", async () => {
+    const clean = await draw(large, { times: [0.334, 0] });
+    expect(Math.max(...clean.map(Math.abs))).toBe(0);
+    await expect(draw(grey, { variance: "fixed_large" })).rejects.toThrow(
+      'sampleAncestral: expected variance "small" or "large", got fixed_large.',
+    );
+  });
+});
+
 test("DDIM by hand: one step of the authors' sampler ends at index 0, with sigma_0 eps, then clips", async () => {
   const table = discreteCosineSchedule(64);
   const half: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.fill<tf.Rank.R4>(zt.shape, 0.5), {

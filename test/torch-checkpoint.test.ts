@@ -164,18 +164,13 @@ describe("refuses", () => {
     ],
     ["an opcode that makes objects", withPickle([0x80, 2, 0x69]), /opcode 0x69 at byte 2/],
     ["other files", Uint8Array.of(1, 2, 3), /a file of torch.save.*bytes that begin with 01 02 03/],
-    ["nothing", new Uint8Array(), /got no bytes/],
+    ["nothing", new Uint8Array(), /got an empty file/],
     [
       "another zip",
       zipSync({ "a.txt": Uint8Array.of(1) }, { level: 0 }),
       /with data.pkl in a folder, got .*a\.txt/,
     ],
     ["a value left over", withPickle([0x80, 2, 0x4e, 0x4e, 0x2e]), /a pickle of one value, got 2 values/],
-    [
-      "a list in itself",
-      withPickle([0x80, 2, ...ascii("]q\0h\0a.")]),
-      /do not contain themselves, got a list/,
-    ],
     [
       "deep nesting",
       withPickle([...Array<number>(200).fill(0x5d), ...Array<number>(199).fill(0x61), 0x2e]),
@@ -186,11 +181,6 @@ describe("refuses", () => {
       "a length that lies",
       withPickle([0x80, 2, 0x58, 255, 255, 255, 127]),
       /2147483647 more bytes of a pickle at byte 7/,
-    ],
-    [
-      "keys that become one",
-      withPickle([0x80, 2, ...ascii("}K\x01NsX\x01\0\0\x001Ns.")]),
-      /differ as text, got 1/,
     ],
     [
       "big-endian",

@@ -139,7 +139,10 @@ function addModels(command: Command): void {
       "start from this model: the authors' .pt, a folder of diffusers, or a .safetensors of ours",
     )
     .option("--teacher-steps <count>", "DDIM steps of the teacher, to be halved (default: the file's)", count)
-    .option("--classifier <file>", "compare this one's features: .pt, .th, or a .safetensors of ours")
+    .option(
+      "--classifier <file>",
+      "compare this one's features: .pt, .th or .safetensors, #name of several in it",
+    )
     .addOption(
       new Option(
         "--classifier-scaling <name>",

@@ -1,18 +1,22 @@
 // Teachers and classifiers from elsewhere: PyTorch's checkpoints, folders of diffusers, and this library's own files.
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   classifierFromTorch,
   decodeCheckpoint,
   decodeNetworkCheckpoint,
+  decodeSafetensors,
   discreteCosineSchedule,
   disposeParams,
   readTorchCheckpoint,
+  safetensorsMetadata,
+  stateDictIn,
   unetFromTorch,
   type Checkpoint,
   type StateDict,
+  type StateDictKind,
   type TorchValue,
 } from "cfd-distill";
 import { loadDiffusers } from "cfd-distill/node";
@@ -24,14 +28,15 @@ import { checkpointPath, type Place } from "./place.js";
 
 /** What names a file's content in a config, so that a run goes on only with the file it began with. */
 export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
-  if (!existsSync(path))
+  const { at } = placeIn(path);
+  if (!existsSync(at))
     throw new Error(`${path}: expected a file or a folder of diffusers, got nothing there.`);
-  const found = await stat(path);
+  const found = await stat(at);
   const folder = found.isDirectory();
   if (!folder && !found.isFile())
-    throw new Error(`${path}: expected a file or a folder of diffusers, got a pipe, a socket or a device.`);
+    throw new Error(`${at}: expected a file or a folder of diffusers, got a pipe, a socket or a device.`);
   const hash = createHash("sha256");
-  for (const file of folder ? [...weightsOf(path), ...settingsOf(path)] : [path]) {
+  for (const file of folder ? [...weightsOf(at), ...settingsOf(at)] : [at]) {
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   }
   return { path, sha256: hash.digest("hex") };
@@ -50,14 +55,24 @@ function settingsOf(folder: string): string[] {
   return places.filter((path) => existsSync(path));
 }
 
+/** A path may end in `#` and where in the file the network stands, for files with several. */
+function placeIn(path: string): { readonly at: string; readonly name?: string } {
+  const cut = path.lastIndexOf("#");
+  if (cut === -1 || existsSync(path)) return { at: path };
+  return { at: path.slice(0, cut), name: path.slice(cut + 1) };
+}
+
 function weightsOf(folder: string): string[] {
-  const names = ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"];
-  const paths = names.flatMap((name) => [join(folder, name), join(folder, "unet", name)]);
-  const found = paths.find((path) => existsSync(path));
-  if (found === undefined) {
-    throw new Error(`${folder}: expected a folder of diffusers with ${names.join(" or ")}, got none.`);
+  const folders = [folder, join(folder, "unet")].filter((path) => existsSync(path));
+  const paths = folders.flatMap((at) => readdirSync(at).map((name) => join(at, name)));
+  const weights = paths.filter((path) =>
+    /[\\/]diffusion_pytorch_model[^\\/]*\.(safetensors|bin)$/.test(path),
+  );
+  if (weights.length === 0) {
+    const names = "diffusion_pytorch_model.safetensors or diffusion_pytorch_model.bin";
+    throw new Error(`${folder}: expected a folder of diffusers with ${names}, got none.`);
   }
-  return [found];
+  return weights.sort();
 }
 
 /** A model from a file, with what the file says of its sampling. */
@@ -74,9 +89,10 @@ export async function readModel(path: string, groups = 32): Promise<Imported> {
 }
 
 async function modelAt(path: string, groups: number): Promise<Imported> {
-  if ((await stat(path)).isDirectory()) return fromDiffusers(path);
-  const bytes = await readFile(path);
-  if (isTorch(bytes)) return fromAuthors(readTorchCheckpoint(bytes), path, groups);
+  const { at } = placeIn(path);
+  if ((await stat(at)).isDirectory()) return fromDiffusers(at);
+  const bytes = await readFile(at);
+  if (!isOurs(bytes)) return fromAuthors(treeOf(bytes), path, groups);
   const { network, params, ema, schedule, predictionType, steps, clip, imageShape } = decodeCheckpoint(bytes);
   if (ema) disposeParams(params);
   return { network, params: ema ?? params, schedule, predictionType, steps, clip, imageShape };
@@ -94,10 +110,10 @@ async function fromDiffusers(folder: string): Promise<Imported> {
  * is predicted, as in all of their distillation.
  */
 function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
-  const weights = stateDictAt(tree, ["ema_model", "net_model"], path);
+  const weights = stateDictOf(tree, "unet", path);
   const { network, params } = unetFromTorch(weights, { groups });
   const { timeScale } = network.config;
-  const T = entry(tree, "T");
+  const { T } = tree as Readonly<Record<string, TorchValue>>;
   if (typeof T !== "number" || !Number.isInteger(T) || T < 1 || timeScale % T !== 0) {
     disposeParams(params);
     throw new Error(
@@ -154,9 +170,8 @@ export async function readClassifier(path: string): Promise<ClassifierModel> {
 }
 
 async function classifierAt(path: string): Promise<ClassifierModel> {
-  const bytes = await readFile(path);
-  if (isTorch(bytes))
-    return classifierFromTorch(stateDictAt(readTorchCheckpoint(bytes), ["model", "state_dict"], path));
+  const bytes = await readFile(placeIn(path).at);
+  if (!isOurs(bytes)) return classifierFromTorch(stateDictOf(treeOf(bytes), "classifier", path));
   const { network, params, ema } = decodeNetworkCheckpoint(bytes);
   if (ema) disposeParams(ema);
   if (!isUnet(network)) return { network, params };
@@ -189,24 +204,20 @@ export async function naming<T>(path: string, read: () => Promise<T>): Promise<T
   }
 }
 
-/** PyTorch's files are zip archives or begin with a pickle; safetensors begin with the length of a JSON header. */
-function isTorch(bytes: Uint8Array): boolean {
-  const zip = bytes[0] === 0x50 && bytes[1] === 0x4b;
-  const pickle = bytes[0] === 0x80 && bytes[8] !== 0x7b;
-  return zip || pickle;
-}
+/** A safetensors file has "{" after the length of its header. */
+const isSafetensors = (bytes: Uint8Array) => bytes[8] === 0x7b;
+const isOurs = (bytes: Uint8Array) =>
+  isSafetensors(bytes) && safetensorsMetadata(bytes).format === "cfd-distill";
+const treeOf = (bytes: Uint8Array) =>
+  isSafetensors(bytes) ? decodeSafetensors(bytes) : readTorchCheckpoint(bytes);
 
-function entry(tree: TorchValue, name: string): TorchValue | undefined {
-  const isTree =
-    typeof tree === "object" && tree !== null && !Array.isArray(tree) && Object.hasOwn(tree, name);
-  return isTree ? (tree as Record<string, TorchValue>)[name] : undefined;
-}
-
-/** The first of these entries, or the file itself where it is a state dict. */
-function stateDictAt(tree: TorchValue, names: readonly string[], path: string): StateDict {
-  const found = names.map((name) => entry(tree, name)).find((value) => value !== undefined) ?? tree;
-  if (typeof found !== "object" || found === null || Array.isArray(found)) {
-    throw new Error(`${path}: expected a state dict, or one under ${names.join(" or ")}, got neither.`);
+/** The state dict that the path names, or the only one of its kind. */
+function stateDictOf(tree: TorchValue, kind: StateDictKind, path: string): StateDict {
+  const { name } = placeIn(path);
+  try {
+    return stateDictIn(tree, kind, name === undefined ? {} : { name });
+  } catch (error) {
+    const message = (error as Error).message.replace("say which", `say which, as in ${path}#name`);
+    throw new Error(`${path}: ${message}`, { cause: error });
   }
-  return found as StateDict;
 }

@@ -74,6 +74,11 @@ export function fileBytes(where: string, expected: string, source: unknown): Uin
   return other === undefined ? bytes : fail(where, expected, other);
 }
 
+/** Whether bytes are what a checkout without Git LFS has in place of a file. */
+export function isLfsPointer(bytes: Uint8Array): boolean {
+  return new TextDecoder().decode(bytes.slice(0, LFS.length)) === LFS;
+}
+
 /** What bytes that are no file of the expected kind seem to be, in words. */
 export function contentOf(bytes: Uint8Array): string {
   return textIn(bytes) ?? knownIn(bytes) ?? `bytes that begin with ${hex(bytes.subarray(0, 8))}`;
@@ -85,7 +90,7 @@ const QUOTED = 60;
 const LFS = "version https://git-lfs.github.com/spec/";
 
 /** What a file of text, or an empty one, is; undefined for one that is binary. */
-function textIn(bytes: Uint8Array): string | undefined {
+export function textIn(bytes: Uint8Array): string | undefined {
   if (bytes.length === 0) return "0 bytes: an empty file";
   const head = new TextDecoder().decode(bytes.slice(0, LOOKED_AT)).trimStart();
   const quoted = `${head.slice(0, QUOTED).replace(/\s+/gu, " ").trim()}${head.length > QUOTED ? "…" : ""}`;

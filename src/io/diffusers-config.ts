@@ -1,19 +1,24 @@
-import { check, fail } from "../check.js";
+import { MOST } from "../bounds.js";
+import { check } from "../check.js";
+import { contentOf, textIn } from "./bytes.js";
+import { decodeUtf8, parseJson } from "./json.js";
 
 /** A config of diffusers: what its JSON file holds. */
 export type DiffusersConfig = Readonly<Record<string, unknown>>;
 
 export const READ = "diffusersFromFiles";
 
+/** A scheduler's own table has as many numbers as it has timesteps. */
+const LIMITS = { values: 2 * MOST.steps };
+
 /** Reads a JSON file that Python wrote: infinities and NaN, which are not JSON, become null. */
 export function parseConfig(bytes: Uint8Array, file: string): DiffusersConfig {
-  const text = new TextDecoder().decode(bytes);
-  let config: unknown;
-  try {
-    config = JSON.parse(text.replace(/(:\s*)(?:-?Infinity|NaN)(?=\s*[,}\n])/g, "$1null"));
-  } catch (error) {
-    fail(READ, `${file} to be JSON`, error instanceof Error ? error.message : error);
-  }
+  const page = textIn(bytes);
+  const isJson = page?.startsWith("JSON") === true;
+  check(isJson, READ, `${file} to be JSON`, page ?? contentOf(bytes));
+  const text = decodeUtf8(bytes, READ, file).replace(/^\ufeff/u, "");
+  const plain = text.replace(/(:\s*)(?:-?Infinity|NaN)(?=\s*[,}\n])/g, "$1null");
+  const config = parseJson(plain, READ, file, LIMITS);
   const isObject = typeof config === "object" && config !== null && !Array.isArray(config);
   check(isObject, READ, `${file} to hold an object`, config);
   return config as DiffusersConfig;

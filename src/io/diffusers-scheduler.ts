@@ -1,8 +1,9 @@
+import { MOST } from "../bounds.js";
 import { check, checkPositiveInteger, fail } from "../check.js";
 import type { Clip } from "../prediction.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import { tableSchedule } from "../schedules/table.js";
-import type { PredictionType } from "../types.js";
+import type { PredictionType, Variance } from "../types.js";
 import { complete, READ, type DiffusersConfig } from "./diffusers-config.js";
 
 // What diffusers' schedulers compute (huggingface/diffusers, src/diffusers/schedulers), as a table of alphaBar and the
@@ -18,13 +19,13 @@ export interface DiffusersScheduler {
   readonly timesteps: number;
   /** What its own sampler clips. */
   readonly clip: Clip;
+  /** What its own sampler adds in a step. */
+  readonly variance: Variance;
   /** The times that its own sampler visits in this many steps, and where it ends. */
   readonly times: (steps: number) => readonly number[];
 }
 
 const FILE = "scheduler_config.json";
-/** A table of more is nobody's schedule, but would fill the memory. */
-const MOST_TIMESTEPS = 1e6;
 
 /** One class of scheduler. */
 interface Kind {
@@ -32,14 +33,25 @@ interface Kind {
   readonly clip: Clip;
   readonly betaSchedules: readonly string[];
   readonly only: Readonly<Record<string, readonly unknown[]>>;
+  /** Keys that it passes over: those of the scheduler that its config was made from. */
+  readonly passedOver: readonly string[];
   /** Into how many pieces it divides the timesteps for `steps` steps; it leaves out those it does not need. */
   readonly pieces: (steps: number) => number;
-  /** Whether its last step goes to clean data wherever it begins, rather than one stride down. */
-  readonly endsAtData: boolean;
+  /**
+   * Whether a step goes to the next timestep, and the last to clean data. Otherwise each goes one stride down, which is
+   * the next timestep only where these lie evenly.
+   */
+  readonly toNext: boolean;
 }
 
 const BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"];
-const BOTH = { thresholding: [false], clip_sample_range: [1], timestep_values: [null] };
+const ALL = { thresholding: [false], timestep_values: [null] };
+/** The deviations that DDPMScheduler adds; of "fixed_large_log" it takes a logarithm's root, which is no number. */
+const VARIANCES: Readonly<Record<string, Variance>> = {
+  fixed_small: "small",
+  fixed_small_log: "small",
+  fixed_large: "large",
+};
 const OFF = [false, null];
 
 const KINDS: Readonly<Record<string, Kind>> = {
@@ -48,30 +60,33 @@ const KINDS: Readonly<Record<string, Kind>> = {
     clip: "x0",
     betaSchedules: BETAS,
     pieces: (steps) => steps,
-    endsAtData: false,
-    only: BOTH,
+    toNext: false,
+    passedOver: ["variance_type"],
+    only: ALL,
   },
   DDPMScheduler: {
     spacing: "leading",
     clip: true,
     betaSchedules: [...BETAS, "sigmoid"],
     pieces: (steps) => steps,
-    endsAtData: true,
-    only: { ...BOTH, variance_type: ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"] },
+    toNext: true,
+    passedOver: ["set_alpha_to_one"],
+    only: ALL,
   },
   DPMSolverMultistepScheduler: {
     spacing: "linspace",
     clip: false,
     betaSchedules: BETAS,
     pieces: (steps) => steps + 1,
-    endsAtData: true,
+    toNext: true,
+    passedOver: ["clip_sample", "clip_sample_range", "set_alpha_to_one"],
     only: {
-      ...BOTH,
+      ...ALL,
       solver_order: [2],
-      algorithm_type: ["dpmsolver++"],
-      solver_type: ["midpoint"],
-      lower_order_final: [true],
-      euler_at_final: [false],
+      algorithm_type: ["dpmsolver++", "deis"], // which it takes for dpmsolver++
+      solver_type: ["midpoint", "logrho", "bh1", "bh2"], // which it takes for midpoint
+      lower_order_final: [true, false], // of order 2, a last step to clean data is of first order
+      euler_at_final: [true, false],
       final_sigmas_type: ["zero"],
       lambda_min_clipped: [null],
       rescale_betas_zero_snr: OFF, // its table then rises again at the end
@@ -87,6 +102,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 const HARMLESS = [
+  "skip_prk_steps",
   "dynamic_thresholding_ratio",
   "sample_max_value",
   "tensor_format",
@@ -104,11 +120,14 @@ export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
     file: FILE,
     defaults: defaultsOf(name, kind),
     only: kind.only,
-    harmless: HARMLESS,
+    harmless: [...HARMLESS, ...kind.passedOver],
   });
+  const { clip_sample_range: range = 1 } = values;
+  const unclipped = values.clip_sample !== true;
+  check(unclipped || range === 1, READ, `"clip_sample_range" in ${FILE} to be 1`, range);
   const timesteps = values.num_train_timesteps;
   checkPositiveInteger(timesteps, READ, "num_train_timesteps");
-  check(timesteps <= MOST_TIMESTEPS, READ, `num_train_timesteps of at most ${MOST_TIMESTEPS}`, timesteps);
+  check(timesteps <= MOST.steps, READ, `num_train_timesteps of at most ${MOST.steps}`, timesteps);
   const cumulative = cumulativeProducts(betasOf(values, timesteps, kind));
   const alphaBars = values.rescale_betas_zero_snr === true ? rescaled(cumulative) : cumulative;
   return {
@@ -116,6 +135,7 @@ export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
     predictionType: predictionOf(values.prediction_type),
     timesteps,
     clip: values.clip_sample === true ? kind.clip : false,
+    variance: varianceOf(values.variance_type),
     times: (steps) => timesOf(values, kind, timesteps, steps),
   };
 }
@@ -130,9 +150,20 @@ function defaultsOf(name: string, { spacing }: Kind): DiffusersConfig {
     prediction_type: "epsilon",
     timestep_spacing: spacing,
     steps_offset: 0,
-    ...(name === "DPMSolverMultistepScheduler" ? {} : { clip_sample: true, rescale_betas_zero_snr: false }),
+    ...(name === "DPMSolverMultistepScheduler" ? {} : CLIPPED),
     ...(name === "DDIMScheduler" ? { set_alpha_to_one: true } : {}),
+    ...(name === "DDPMScheduler" ? { variance_type: "fixed_small" } : {}),
   };
+}
+
+const CLIPPED = { clip_sample: true, clip_sample_range: 1, rescale_betas_zero_snr: false };
+
+function varianceOf(type: unknown): Variance {
+  if (type === undefined) return "small"; // DDIM's, with any eta
+  const known = typeof type === "string" && Object.hasOwn(VARIANCES, type);
+  return known
+    ? VARIANCES[type]!
+    : fail(READ, `variance_type among ${Object.keys(VARIANCES).join(", ")}`, type);
 }
 
 function predictionOf(type: unknown): PredictionType {
@@ -189,13 +220,32 @@ function timesOf(values: DiffusersConfig, kind: Kind, timesteps: number, steps: 
   checkPositiveInteger(steps, READ, "times: steps");
   check(steps <= timesteps, READ, `times: at most the scheduler's ${timesteps} timesteps`, steps);
   const kept = timestepsOf(values, timesteps, kind.pieces(steps), steps).slice(0, steps);
-  const previous = kept.at(-1)! - Math.floor(timesteps / steps);
-  const end = kind.endsAtData ? -1 : Math.max(-1, previous);
+  const stride = Math.floor(timesteps / steps);
+  const end = kind.toNext ? -1 : Math.max(-1, kept.at(-1)! - stride);
   const times = [...kept, end].map((timestep) => (timestep + 1) / timesteps);
   const valid =
     kept.length === steps && times.every((t, i) => t >= 0 && t <= 1 && (i === 0 || t < times[i - 1]!));
   check(valid, READ, `times: ${steps} steps that this scheduler can take`, times);
+  checkSteps(values, kind, kept, stride);
   return times;
+}
+
+/** Throws where the scheduler's own steps cannot be said by the times that it visits. */
+function checkSteps(
+  values: DiffusersConfig,
+  { toNext }: Kind,
+  kept: readonly number[],
+  stride: number,
+): void {
+  const spacing = `timestep_spacing ${String(values.timestep_spacing)} and ${kept.length} steps`;
+  const uneven = kept.find((timestep, i) => i > 0 && kept[i - 1]! - timestep !== stride);
+  const evenly = `times: timesteps one stride, ${stride}, apart, as a step of DDIMScheduler goes that far down`;
+  check(toNext || uneven === undefined, READ, evenly, `others, with ${spacing}`);
+  const last = kept.at(-1)!;
+  const large = varianceOf(values.variance_type) === "large";
+  const atZero =
+    "times: a last step from timestep 0, as variance_type fixed_large adds noise after any other";
+  check(!large || last === 0, READ, atZero, `timestep ${last}, with ${spacing}`);
 }
 
 /** The timesteps from the last down, as NumPy computes them. */

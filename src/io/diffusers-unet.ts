@@ -7,6 +7,7 @@ import type { Params } from "../types.js";
 import { complete, READ, type DiffusersConfig } from "./diffusers-config.js";
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
 import { paramsFromTorch, sinesThenCosines, toTorch, withColumns } from "./torch-layout.js";
+import { withBareNames } from "./torch-names.js";
 
 // diffusers' UNet2DModel (src/diffusers/models/unets/unet_2d.py) is the authors' U-Net under other names, with more
 // options. Besides names, three weights are laid out otherwise: attention's projections are linear layers, the sines and
@@ -86,23 +87,32 @@ const ONLY = {
   mid_block_type: ["UNetMidBlock2D"],
   mid_block_scale_factor: [1],
   add_attention: [true],
-  downsample_type: ["conv"],
-  upsample_type: ["conv"],
+  downsample_type: ["conv", null],
+  upsample_type: ["conv", null],
   act_fn: ["silu", "swish"],
   resnet_time_scale_shift: ["default"],
   class_embed_type: [null],
 };
 
-const HARMLESS = ["num_train_timesteps"];
+/** Besides one of the network's, how EMAModel made the weights that it saved. */
+const HARMLESS = [
+  "num_train_timesteps",
+  ...["decay", "min_decay", "inv_gamma", "power", "optimization_step", "update_after_step"],
+  ...["use_ema_warmup"],
+];
 
 /** Which levels have attention; the way up must mirror the way down. */
 function attentionLevels(down: unknown, up: unknown, levels: number): number[] {
   const read = (types: unknown, attends: string, plain: string) => {
     const isList = Array.isArray(types) && types.length === levels;
     check(isList, READ, `${levels} block types, as there are block_out_channels`, types);
-    const other = (types as unknown[]).find((type) => type !== attends && type !== plain);
+    // Before diffusers 0.3 the same blocks had a longer name.
+    const blocks = (types as unknown[]).map((type) =>
+      typeof type === "string" ? type.replace(/^UNetRes/, "") : type,
+    );
+    const other = blocks.find((type) => type !== attends && type !== plain);
     check(other === undefined, READ, `block types ${plain} and ${attends}`, other);
-    return (types as unknown[]).map((type) => type === attends);
+    return blocks.map((type) => type === attends);
   };
   const attends = read(down, "AttnDownBlock2D", "DownBlock2D");
   const mirrored = read(up, "AttnUpBlock2D", "UpBlock2D").reverse();
@@ -112,11 +122,14 @@ function attentionLevels(down: unknown, up: unknown, levels: number): number[] {
 }
 
 /** UNet2DModel's config of a network of ours. */
-export function writeUnetConfig(config: UnetConfig, size: number | undefined): DiffusersConfig {
+export function writeUnetConfig(
+  config: UnetConfig,
+  size: number | readonly [number, number],
+): DiffusersConfig {
   const levels = config.multipliers.map((_, level) => config.attention.includes(level));
   return {
     _class_name: "UNet2DModel",
-    sample_size: size ?? null,
+    sample_size: size,
     in_channels: config.imageChannels,
     out_channels: config.imageChannels,
     freq_shift: config.frequencyShift,
@@ -144,7 +157,7 @@ export function readUnetWeights(
 ): Params {
   const names = new Map(weightNames(config).map(([ours, theirs]) => [theirs, ours]));
   const entries: StateDict = {};
-  for (const [name, tensor] of Object.entries(stateDict)) {
+  for (const [name, tensor] of Object.entries(withBareNames(stateDict, READ))) {
     const current = name.replace(OLD, (_, module: string) => `.${OLD_NAMES[module]!}.`);
     const ours = names.get(current);
     check(

@@ -1,13 +1,15 @@
-import { check, fail } from "../check.js";
+import { check } from "../check.js";
 import { denoiser } from "../models/denoiser.js";
 import type { Unet } from "../models/unet.js";
 import type { Clip } from "../prediction.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Params } from "../types.js";
-import { parseConfig, READ, type DiffusersConfig } from "./diffusers-config.js";
+import { textIn } from "./bytes.js";
+import { parseConfig, READ } from "./diffusers-config.js";
+import { chooseFiles, type Choice, type ChosenFiles } from "./diffusers-files.js";
 import { readScheduler } from "./diffusers-scheduler.js";
 import { readUnetConfig, readUnetWeights } from "./diffusers-unet.js";
-import type { StateDict } from "./dtypes.js";
+import type { StateDict, StoredTensor } from "./dtypes.js";
 import { decodeSafetensors } from "./safetensors.js";
 import { readTorchCheckpoint } from "./torch-checkpoint.js";
 import { checkStateDict } from "./torch-layout.js";
@@ -25,11 +27,14 @@ export interface DiffusersModel {
   readonly network: Unet;
   /** The weights, new variables; the caller disposes them. */
   readonly params: Params;
-  /** Height and width of the images, if the folder tells. */
-  readonly size: number | undefined;
+  /** The size of the images, [height, width] where they differ, if the folder tells. */
+  readonly size: number | readonly [height: number, width: number] | undefined;
 }
 
-/** The files of a folder that {@link diffusersFromFiles} may need, the better of two that hold the same first. */
+/**
+ * The files of a folder that {@link diffusersFromFiles} may need, the better of two that hold the same first. Weights in
+ * several files, or of a variant (`.fp16.`), have other names.
+ */
 export const DIFFUSERS_FILES: readonly string[] = [
   ...["unet/config.json", "config.json"],
   ...["scheduler/scheduler_config.json", "scheduler_config.json"],
@@ -43,11 +48,15 @@ export const DIFFUSERS_FILES: readonly string[] = [
  * `scheduler_config.json` beside it. Schedulers: DDPM, DDIM and DPM-Solver++(2M). For pages, which fetch the files;
  * in Node `loadDiffusers` of `cfd-distill/node` reads the folder.
  *
- * @param files the folder's files by their paths within it; those that are not among {@link DIFFUSERS_FILES} are ignored
+ * @param files the folder's files by their paths within it: those of {@link DIFFUSERS_FILES} that there are; or weights in
+ *   several files with their index (`diffusion_pytorch_model.safetensors.index.json`), or of one variant. Others are
+ *   ignored, as are Git LFS pointers where other weights are there
  * @returns the model. Its scheduler's own results come from `sampleDdim`, `sampleAncestral` or `sampleDpmSolver2M` with
- *   `{ times: times(steps), clip }`; diffusers' ancestral noise is another, and where `timestep_spacing` does not
- *   divide the timesteps evenly its DDIM goes to other times than it visits, which this library does not imitate
- * @throws if a file is missing or damaged, or for any block, option or scheduler that is not supported, by its name
+ *   `{ times: times(steps), clip }`; diffusers' ancestral noise is another, of the deviation that the denoiser says. Where
+ *   `timestep_spacing` does not divide the timesteps evenly, its DDIM goes to other times than it visits: `times` refuses
+ *   that, and `sampleDdim` takes times of your own
+ * @throws if a file is missing, damaged, or none (a page, a Git LFS pointer), if an entry stands in two files or an index
+ *   names other places, or for any block, option or scheduler that is not supported, by its name
  * @see https://github.com/huggingface/diffusers, src/diffusers/models/unets/unet_2d.py and src/diffusers/schedulers
  * @example
  * ```ts
@@ -66,39 +75,63 @@ export const DIFFUSERS_FILES: readonly string[] = [
  * ```
  */
 export function diffusersFromFiles(files: Readonly<Record<string, Uint8Array>>): DiffusersModel {
-  const [configPath, unetConfig] = readConfig(files, ["unet/config.json", "config.json"]);
-  const [, schedulerConfig] = readConfig(files, ["scheduler/scheduler_config.json", "scheduler_config.json"]);
-  const { predictionType, timesteps, ...scheduler } = readScheduler(schedulerConfig);
+  const chosen = answered(chooseFiles(Object.keys(files)), (name) => files[name]!);
+  const unetConfig = parseConfig(files[chosen.config]!, chosen.config);
+  const schedulerConfig = parseConfig(files[chosen.scheduler]!, chosen.scheduler);
+  const { predictionType, timesteps, variance, ...scheduler } = readScheduler(schedulerConfig);
   const { network, cosineFirst } = readUnetConfig(unetConfig, timesteps);
-  const stateDict = readWeights(files, configPath.slice(0, -"config.json".length));
-  const params = readUnetWeights(network.config, stateDict, cosineFirst);
-  const { sample_size: size } = unetConfig;
+  const size = sizeOf(unetConfig.sample_size);
+  const params = readUnetWeights(network.config, readWeights(files, chosen), cosineFirst);
   return {
-    denoiser: denoiser(network, params, predictionType),
+    denoiser: Object.assign(denoiser(network, params, predictionType), { variance }),
     ...scheduler,
     network,
     params,
-    size: typeof size === "number" ? size : undefined,
+    size,
   };
 }
 
-function readConfig(
-  files: Readonly<Record<string, Uint8Array>>,
-  paths: readonly string[],
-): [path: string, config: DiffusersConfig] {
-  const path = paths.find((candidate) => Object.hasOwn(files, candidate));
-  if (path === undefined) fail(READ, `a file ${paths.join(" or ")}`, Object.keys(files));
-  return [path, parseConfig(files[path]!, path)];
+function answered<T>(choice: Choice<T>, bytesOf: (name: string) => Uint8Array): T {
+  let step = choice.next();
+  while (step.done !== true) step = choice.next(bytesOf(step.value));
+  return step.value;
 }
 
-function readWeights(files: Readonly<Record<string, Uint8Array>>, folder: string): StateDict {
-  const path = `${folder}diffusion_pytorch_model`;
-  const { [`${path}.safetensors`]: safetensors, [`${path}.bin`]: pickled } = files;
-  if (safetensors !== undefined) return decodeSafetensors(safetensors);
-  if (pickled === undefined) fail(READ, `a file ${path}.safetensors or ${path}.bin`, Object.keys(files));
-  const stateDict = readTorchCheckpoint(pickled);
+function sizeOf(value: unknown): DiffusersModel["size"] {
+  if (value === undefined || value === null) return undefined;
+  const sides: unknown[] = Array.isArray(value) ? value : [value, value];
+  const isSize = (side: unknown) => Number.isInteger(side) && (side as number) >= 1;
+  const sized = sides.length === 2 && sides.every(isSize);
+  check(sized, READ, "sample_size to be a size, or a height and a width", value);
+  const [height, width] = sides as [number, number];
+  return height === width ? height : [height, width];
+}
+
+function readWeights(
+  files: Readonly<Record<string, Uint8Array>>,
+  { weights, places }: ChosenFiles,
+): StateDict {
+  const whole = new Map<string, StoredTensor>();
+  for (const file of weights) {
+    for (const [name, tensor] of Object.entries(readEntries(files[file]!, file))) {
+      check(!whole.has(name), READ, `"${name}" in one file`, `two, ${file} and another`);
+      const place = places?.get(name) ?? (places === undefined ? file : "no file");
+      check(place === file, READ, `"${name}" in ${place}, as the index says`, file);
+      whole.set(name, tensor);
+    }
+  }
+  const missing = [...(places?.keys() ?? [])].find((name) => !whole.has(name));
+  check(missing === undefined, READ, `"${missing}" in ${places?.get(missing ?? "")}`, "a file without it");
+  return Object.fromEntries(whole);
+}
+
+function readEntries(bytes: Uint8Array, file: string): StateDict {
+  const other = textIn(bytes);
+  check(other === undefined, READ, `weights in ${file}`, other);
+  if (file.endsWith(".safetensors")) return decodeSafetensors(bytes);
+  const stateDict = readTorchCheckpoint(bytes);
   const isDict = typeof stateDict === "object" && stateDict !== null && !Array.isArray(stateDict);
-  check(isDict, READ, `${path}.bin to hold a state dict`, typeof stateDict);
+  check(isDict, READ, `${file} to hold a state dict`, typeof stateDict);
   checkStateDict(Object.entries(stateDict), READ);
   return stateDict as StateDict;
 }

@@ -18,11 +18,17 @@ export type PickleValue =
   | PickleValue[]
   | Map<PickleValue, PickleValue>
   | Global
+  | Unread
   | Opaque;
 
 /** Something of the caller's own that a global or a persistent id stands for. */
 export interface Opaque {
   readonly opaque: string;
+}
+
+/** Something that is known but not made: nothing is kept but what it is. */
+export interface Unread {
+  readonly unread: string;
 }
 
 interface Global {
@@ -38,7 +44,9 @@ export interface PickleReader {
 }
 
 /** No call of a checkpoint has more. */
-const MAX_ARGUMENTS = 16;
+export const MAX_ARGUMENTS = 16;
+/** What is expected where something else is named. */
+export const IMPORTED = "plain data and tensors, nothing that Python would have to import and run";
 /** A call may copy its arguments, and the memo gives the same ones to any number of calls for a few bytes each. */
 const MAX_PARTS_PER_BYTE = 4;
 
@@ -148,7 +156,7 @@ class Machine {
 
   #decode(bytes: Uint8Array): string {
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+      return decodeText(bytes);
     } catch {
       return this.fail(`text in UTF-8 before byte ${this.position}`, "other bytes");
     }
@@ -203,7 +211,7 @@ class Machine {
     const callee = this.pop();
     const name = globalName(callee) ?? kindOf(callee);
     const known = Object.hasOwn(this.#reader.globals, name);
-    if (!known) this.fail("plain data and tensors, nothing that Python would have to import and run", name);
+    if (!known) this.fail(IMPORTED, name);
     if (!Array.isArray(args)) this.fail(`a tuple of arguments for ${name}`, kindOf(args));
     if (args.length > MAX_ARGUMENTS) this.fail(`at most ${MAX_ARGUMENTS} arguments for ${name}`, args.length);
     for (const arg of args) this.#parts += partsOf(arg);
@@ -217,14 +225,15 @@ class Machine {
     const [name, module] = [this.pop(), this.pop()];
     const other = [module, name].find((part) => typeof part !== "string");
     if (other !== undefined) this.fail("a global's module and name to be text", kindOf(other));
-    return { global: `${module as string}.${name as string}` };
+    return globalOf(module as string, name as string);
   }
 
   /** __setstate__: what an OrderedDict carries beside its entries (a state dict's version numbers) is dropped. */
   build(): this {
     this.pop();
     const target = this.top();
-    if (!(target instanceof Map)) this.fail("a state for a dict alone", `one for ${kindOf(target)}`);
+    const known = target instanceof Map || (isRecord(target) && "unread" in target);
+    if (!known) this.fail("a state for a dict alone", `one for ${kindOf(target)}`);
     return this;
   }
 
@@ -264,7 +273,7 @@ const VALUES: Readonly<Record<number, (m: Machine) => Cell>> = {
   0x87: (m) => [m.pop(), m.pop(), m.pop()].reverse(), // TUPLE3
   0x68: (m) => m.recall(m.unsigned(1)), // BINGET
   0x6a: (m) => m.recall(m.unsigned(4)), // LONG_BINGET
-  0x63: (m) => ({ global: `${m.line()}.${m.line()}` }), // GLOBAL
+  0x63: (m) => globalOf(m.line(), m.line()), // GLOBAL
   0x93: (m) => m.named(), // STACK_GLOBAL
   0x52: (m) => m.call(), // REDUCE
   0x81: (m) => m.call(), // NEWOBJ
@@ -288,13 +297,32 @@ const ACTIONS = new Map<number, (m: Machine) => unknown>([
   [0x62, (m) => m.build()], // BUILD
 ]);
 
+/** Up to protocol 2, Python 3 writes Python 2's name of the module of built-in functions. */
+function globalOf(module: string, name: string): Global {
+  return { global: `${module === "__builtin__" ? "builtins" : module}.${name}` };
+}
+
+/** UTF-8, in which Python also writes half a surrogate pair, a character that no text has ("surrogatepass"). */
+function decodeText(bytes: Uint8Array): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let [text, from] = ["", 0];
+  for (let at = bytes.indexOf(0xed); at !== -1; at = bytes.indexOf(0xed, at + 1)) {
+    const [second = 0, third = 0] = bytes.subarray(at + 1, at + 3);
+    if (second < 0xa0 || second > 0xbf || third < 0x80 || third > 0xbf) continue;
+    const surrogate = String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f));
+    text += decoder.decode(bytes.subarray(from, at)) + surrogate;
+    from = at + 3;
+  }
+  return text + decoder.decode(bytes.subarray(from));
+}
+
 /** Characters of a text, members of a list or dict. */
 function partsOf(value: PickleValue): number {
   if (value instanceof Map) return value.size;
   return typeof value === "string" || Array.isArray(value) ? value.length : 1;
 }
 
-function isRecord(value: PickleValue): value is Global | Opaque {
+function isRecord(value: PickleValue): value is Global | Unread | Opaque {
   return (
     typeof value === "object" &&
     value !== null &&
@@ -310,5 +338,6 @@ export function kindOf(value: PickleValue): string {
   if (value instanceof Map) return "a dict";
   if (value instanceof Uint8Array) return "bytes";
   if (typeof value !== "object") return `a ${typeof value}`;
-  return "global" in value ? value.global : value.opaque;
+  if ("global" in value) return value.global;
+  return "unread" in value ? value.unread : value.opaque;
 }

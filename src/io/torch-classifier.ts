@@ -3,7 +3,7 @@ import { densenet, densenetSpecs, type DenseNet, type DenseNetConfig } from "../
 import { resnet, resnetSpecs, type ResNet, type ResNetConfig } from "../models/resnet.js";
 import type { Params } from "../types.js";
 import type { StateDict } from "./dtypes.js";
-import { countOf, entryOf, paramsFromTorch, widthOf, withoutPrefix } from "./torch-layout.js";
+import { countOf, entryOf, paramsFromTorch, widthOf, unwrapped } from "./torch-layout.js";
 
 const FROM = "classifierFromTorch";
 
@@ -15,10 +15,12 @@ export interface TorchClassifier {
 
 /**
  * Reads a classifier: the authors' ResNet or DenseNet for 32x32 images at any depth and width, or the ResNet for
- * CIFAR of He et al. (option A shortcuts, last layer named `linear`). Its kind, depth and widths are read off the
+ * CIFAR of He et al. (option A shortcuts). The last layer may be named `fc` or `linear`, a projection `downsample` or
+ * `shortcut`. Its kind, depth and widths are read off the
  * names and shapes. The scaling of its images is not in a state dict: give `mean` and `std` to `classifier`.
  *
- * @param stateDict PyTorch's `state_dict()` with entries of any float type; a `module.` before all names is accepted,
+ * @param stateDict PyTorch's `state_dict()` with entries of any float type; what DataParallel,
+ *   torch.compile and other wrappers put into names (`module.`, `_orig_mod.`) is passed over,
  *   `num_batches_tracked` is ignored
  * @returns the network and its weights as new variables, with the last layer named `fc`; the caller disposes `params`
  * @throws if the state dict is of another network, or entries are missing, unknown, of another shape or not floats,
@@ -40,7 +42,7 @@ export interface TorchClassifier {
  * ```
  */
 export function classifierFromTorch(stateDict: Readonly<StateDict>): TorchClassifier {
-  const entries = withFc(withoutPrefix(stateDict, FROM));
+  const entries = withOneNaming(unwrapped(stateDict, FROM));
   if (Object.hasOwn(entries, "features.conv0.weight")) {
     const network = densenet(readDenseNet(entries));
     return { network, params: paramsFromTorch(entries, densenetSpecs(network.config), FROM) };
@@ -53,11 +55,15 @@ export function classifierFromTorch(stateDict: Readonly<StateDict>): TorchClassi
   return fail(FROM, 'a ResNet ("layer1.0.conv1.weight") or a DenseNet ("features.conv0.weight")', names);
 }
 
-/** Without the counters that only matter to PyTorch's cumulative average, and with the head under one name. */
-function withFc(stateDict: StateDict): StateDict {
+/** Without the counters that only matter to PyTorch's cumulative average, and with the parts under one name each. */
+function withOneNaming(stateDict: StateDict): StateDict {
   const kept = Object.entries(stateDict).filter(([name]) => !name.endsWith(".num_batches_tracked"));
-  return Object.fromEntries(kept.map(([name, tensor]) => [name.replace(/^linear\./, "fc."), tensor]));
+  const named = new Map(kept.map(([name, tensor]) => [oneName(name), tensor]));
+  check(named.size === kept.length, FROM, "fc or linear, downsample or shortcut", "both");
+  return Object.fromEntries(named);
 }
+
+const oneName = (name: string) => name.replace(/^linear\./, "fc.").replace(/\.shortcut\./, ".downsample.");
 
 function readResNet(entries: Readonly<StateDict>): ResNetConfig {
   const [width, imageChannels] = entryOf(entries, "conv1.weight", FROM).shape;

@@ -1,4 +1,5 @@
 import { check, fail } from "../check.js";
+import { contentOf } from "./bytes.js";
 import { kindOf, readPickle, type PickleGlobals, type PickleReader, type PickleValue } from "./pickle.js";
 import { readStoredZip } from "./zip.js";
 import { byteLengthOf, readStorage, type Storage } from "./torch-storages.js";
@@ -18,7 +19,7 @@ export function readTorchFile(bytes: Uint8Array, globals: PickleGlobals, where: 
   const persistent = (id: PickleValue) => {
     const storage = readStorage(id, where);
     const known = storages.get(storage.key) ?? storage;
-    const same = known.dtype === storage.dtype && known.length === storage.length;
+    const same = known.type === storage.type && known.length === storage.length;
     check(same, where, `storage ${storage.key} to be of one type and length`, "two descriptions");
     storages.set(storage.key, known);
     return known;
@@ -26,12 +27,12 @@ export function readTorchFile(bytes: Uint8Array, globals: PickleGlobals, where: 
   const reader = { where, globals, persistent };
   if (startsWith(bytes, 0, [0x50, 0x4b])) return readZip(bytes, reader);
   if (startsWith(bytes, 0, MAGIC)) return readLegacy(bytes, reader, storages);
-  const known = "a file of torch.save, a zip or the format before PyTorch 1.6";
   const isTar = startsWith(bytes, 257, [0x75, 0x73, 0x74, 0x61, 0x72]);
-  if (isTar) fail(where, known, "a tar: the format before PyTorch 0.1.10");
-  const head = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return fail(where, known, head === "" ? "no bytes" : `bytes that begin with ${head}`);
+  return fail(where, TORCH_FILE, isTar ? "a tar: the format before PyTorch 0.1.10" : contentOf(bytes));
 }
+
+/** What is expected where a file is none of torch.save. */
+export const TORCH_FILE = "a file of torch.save, a zip or the format before PyTorch 1.6";
 
 /** A pickle of protocol 2 that begins with the integer 0x1950a86a20f9469cfc6c. */
 const MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];

@@ -1,8 +1,8 @@
-import { check } from "../check.js";
+import { check, checkOptions } from "../check.js";
 import { inception, inceptionSpecs, type Inception, type InceptionConfig } from "../models/inception.js";
 import type { Params } from "../types.js";
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
-import { entryOf, paramsFromTorch, withoutPrefix } from "./torch-layout.js";
+import { entryOf, paramsFromTorch, unwrapped } from "./torch-layout.js";
 
 const FROM = "inceptionFromTorch";
 const EPSILON = 1e-3; // of its batch norms; PyTorch's default is another
@@ -34,7 +34,8 @@ export function inceptionFromTorch(
   stateDict: Readonly<StateDict>,
   options: { readonly resize?: InceptionConfig["resize"] } = {},
 ): TorchInception {
-  const entries = withoutPrefix(stateDict, FROM);
+  checkOptions(FROM, options, { resize: true });
+  const entries = unwrapped(stateDict, FROM);
   const names = Object.keys(inceptionSpecs()).filter(
     (name) => name.endsWith(".weight") && name !== "fc.weight",
   );

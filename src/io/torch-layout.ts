@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { check, describe, fail } from "../check.js";
 import { isRunningStatistic } from "../models/batch-norm.js";
 import type { ParamSpecs } from "../models/params.js";
-import type { Params } from "../types.js";
+import type { Grads, Params } from "../types.js";
 import {
   fromFloat32,
   isStoredTensor,
@@ -11,6 +11,8 @@ import {
   type StateDict,
   type StoredTensor,
 } from "./dtypes.js";
+import { withBareNames } from "./torch-names.js";
+import { UnreadLeaf } from "./torch-unread.js";
 
 // A state dict and our params hold the same weights under the same names. Only the axes are ordered differently:
 // convolutions are [out, in, height, width] there and HWIO here, linear layers [out, in] there and [in, out] here.
@@ -18,21 +20,21 @@ import {
 /** More blocks or stages are nobody's network, but a name in a file may count to any number. */
 const MOST = 1000;
 
-/** The state dict without what a wrapper (DataParallel) put before every name. */
-export function withoutPrefix(stateDict: Readonly<StateDict>, where: string): StateDict {
+/** The entries under the names that they have without wrappers, or an error if that is no state dict. */
+export function unwrapped(stateDict: Readonly<StateDict>, where: string): StateDict {
   check(typeof stateDict === "object" && stateDict !== null, where, "a state dict", stateDict);
   const entries = Object.entries(stateDict);
   check(entries.length > 0, where, "a state dict with entries", "an empty one");
   checkStateDict(entries, where);
-  const wrapped = entries.every(([name]) => name.startsWith("module."));
-  return Object.fromEntries(entries.map(([name, tensor]) => [wrapped ? name.slice(7) : name, tensor]));
+  return withBareNames(stateDict, where);
 }
 
 /** Throws, naming it, if an entry is no tensor: a whole checkpoint, say, with its state dict one level further down. */
 export function checkStateDict(entries: readonly (readonly [string, unknown])[], where: string): void {
   const [name, value] = entries.find(([, entry]) => !isStoredTensor(entry)) ?? [];
   if (name === undefined) return;
-  const kind = typeof value === "object" && value !== null ? "other data" : describe(value);
+  const other = typeof value === "object" && value !== null ? "other data" : describe(value);
+  const kind = value instanceof UnreadLeaf ? `${value.unread}, which is not read` : other;
   fail(where, "a state dict, that is tensors by name", `"${name}": ${kind}`);
 }
 
@@ -71,6 +73,17 @@ export function paramsFromTorch(stateDict: Readonly<StateDict>, specs: ParamSpec
       return [name, variable];
     }),
   );
+}
+
+/** Throws, naming it, unless there is every tensor that `specs` wants, of its shape, and no other. */
+export function checkTensors(tensors: Params | Grads, specs: ParamSpecs, where: string): void {
+  for (const [name, { shape }] of Object.entries(specs)) {
+    const found = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
+    const same = found?.shape.join() === shape.join();
+    check(same, where, `"${name}" of shape [${shape.join(", ")}]`, found ?? "none");
+  }
+  const unknown = Object.keys(tensors).find((name) => !Object.hasOwn(specs, name));
+  check(unknown === undefined, where, "no tensors but the network's own", unknown);
 }
 
 /** A weight, or its gradient, as PyTorch stores it. */

@@ -1,3 +1,4 @@
+import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
 import { DTYPE_ARRAYS, sizeOf, type DType, type StoredTensor } from "./dtypes.js";
 import { globalName, kindOf, type PickleValue } from "./pickle.js";
@@ -8,8 +9,8 @@ import { globalName, kindOf, type PickleValue } from "./pickle.js";
 export interface Storage {
   readonly opaque: "a storage";
   readonly key: string;
-  /** Absent for an untyped storage, where each tensor says it. */
-  readonly dtype: DType | undefined;
+  /** PyTorch's name of its element type; absent for an untyped storage, where each tensor says it. */
+  readonly type: string | undefined;
   /** Elements, or bytes if untyped. */
   readonly length: number;
 }
@@ -25,42 +26,96 @@ export interface Window {
   readonly strides: readonly number[];
 }
 
+/** PyTorch's element types that there are here. */
+export const DTYPES: Readonly<Record<string, DType>> = {
+  "torch.float32": "F32",
+  "torch.float64": "F64",
+  "torch.float16": "F16",
+  "torch.bfloat16": "BF16",
+  "torch.int64": "I64",
+  "torch.int32": "I32",
+  "torch.int16": "I16",
+  "torch.int8": "I8",
+  "torch.uint8": "U8",
+  "torch.uint16": "U16",
+  "torch.uint32": "U32",
+  "torch.uint64": "U64",
+  "torch.bool": "BOOL",
+};
+
+/** Those of PyTorch's that there are not, where a storage's class says them, with the bytes of an element. */
+const OTHER_BYTES: Readonly<Record<string, number>> = {
+  "torch.complex64": 8,
+  "torch.complex128": 16,
+  "torch.qint8": 1,
+  "torch.quint8": 1,
+  "torch.qint32": 4,
+  "torch.quint4x2": 1,
+  "torch.quint2x4": 1,
+};
+
+/** Those that are said for an untyped storage alone: smaller than a byte, or of 8 bits in many ways. */
+const OTHER_TYPE =
+  /^torch\.(u?int[1-7]|bits(8|16|1x8|2x4|4x2)|complex32|float(8_e\dm\d(fn|fnuz|fnu)?|4_e2m1fn_x2))$/;
+
+/** Whether PyTorch has an element type of this name. */
+export function isTorchType(name: string): boolean {
+  return Object.hasOwn(DTYPES, name) || Object.hasOwn(OTHER_BYTES, name) || OTHER_TYPE.test(name);
+}
+
 /** PyTorch's names of its storages' classes; an untyped storage has bytes. */
-const STORAGES: Readonly<Record<string, DType | undefined>> = {
-  "torch.FloatStorage": "F32",
-  "torch.DoubleStorage": "F64",
-  "torch.HalfStorage": "F16",
-  "torch.BFloat16Storage": "BF16",
-  "torch.LongStorage": "I64",
-  "torch.IntStorage": "I32",
-  "torch.ShortStorage": "I16",
-  "torch.CharStorage": "I8",
-  "torch.ByteStorage": "U8",
-  "torch.BoolStorage": "BOOL",
+const STORAGES: Readonly<Record<string, string | undefined>> = {
+  "torch.FloatStorage": "torch.float32",
+  "torch.DoubleStorage": "torch.float64",
+  "torch.HalfStorage": "torch.float16",
+  "torch.BFloat16Storage": "torch.bfloat16",
+  "torch.LongStorage": "torch.int64",
+  "torch.IntStorage": "torch.int32",
+  "torch.ShortStorage": "torch.int16",
+  "torch.CharStorage": "torch.int8",
+  "torch.ByteStorage": "torch.uint8",
+  "torch.BoolStorage": "torch.bool",
+  "torch.ComplexFloatStorage": "torch.complex64",
+  "torch.ComplexDoubleStorage": "torch.complex128",
+  "torch.QInt8Storage": "torch.qint8",
+  "torch.QUInt8Storage": "torch.quint8",
+  "torch.QInt32Storage": "torch.qint32",
+  "torch.QUInt4x2Storage": "torch.quint4x2",
+  "torch.QUInt2x4Storage": "torch.quint2x4",
   "torch.storage.UntypedStorage": undefined,
 };
+
+/** Whether PyTorch has a class of storages of this name; those of a GPU are saved as those of the CPU, but for a few. */
+export function isStorageClass(name: string): boolean {
+  return Object.hasOwn(STORAGES, storageName(name));
+}
+
+const storageName = (name: string) => name.replace("torch.cuda.", "torch.");
+
+/** Whether a pickle's value is one of its storages. */
+export function isStorage(value: PickleValue | undefined): value is Storage {
+  return typeof value === "object" && value !== null && "opaque" in value && value.opaque === "a storage";
+}
 
 /** A pickle's persistent id: ("storage", class, key, device, elements), and before 1.6 a view's place, if it is one. */
 export function readStorage(id: PickleValue, where: string): Storage {
   const isTuple = Array.isArray(id) && (id.length === 5 || id.length === 6) && id[0] === "storage";
   if (!isTuple) fail(where, "persistent ids of storages", kindOf(id));
   const [, type, key, , length, view = null] = id as [string, PickleValue, ...PickleValue[]];
-  const name = globalName(type) ?? kindOf(type);
-  if (!Object.hasOwn(STORAGES, name))
-    fail(where, `a storage among ${Object.keys(STORAGES).join(", ")}`, name);
+  const name = storageName(globalName(type) ?? kindOf(type));
+  if (!isStorageClass(name)) fail(where, `a storage among ${Object.keys(STORAGES).join(", ")}`, name);
   if (typeof key !== "string") fail(where, "a storage's key to be text", kindOf(key!));
   if (!isSize(length)) fail(where, `the length of storage ${key} to be a size`, shown(length!));
   if (view !== null) fail(where, "storages that are not views of others (PyTorch 0.x)", `a view, ${key}`);
-  return { opaque: "a storage", key, dtype: STORAGES[name], length };
+  return { opaque: "a storage", key, type: STORAGES[name], length };
 }
 
 /** The bytes that a storage must have. */
-export function byteLengthOf({ dtype, length }: Storage): number {
-  return dtype === undefined ? length : length * DTYPE_ARRAYS[dtype].BYTES_PER_ELEMENT;
+export function byteLengthOf({ type, length }: Storage): number {
+  if (type === undefined) return length;
+  const dtype = DTYPES[type];
+  return length * (dtype === undefined ? OTHER_BYTES[type]! : DTYPE_ARRAYS[dtype].BYTES_PER_ELEMENT);
 }
-
-/** PyTorch's own operations end there; a shape that a thousand tensors refer to must not cost a thousand times a million. */
-const MAX_AXES = 64;
 
 /** Throws unless every element of the window lies in its storage. */
 export function checkWindow({ storage, dtype, offset, shape, strides }: Window, where: string): void {
@@ -68,9 +123,9 @@ export function checkWindow({ storage, dtype, offset, shape, strides }: Window, 
   for (const [name, sizes] of Object.entries<unknown>({ shape, strides })) {
     if (!Array.isArray(sizes)) fail(where, `a tensor's ${name} to be a list of sizes`, shown(sizes));
     check(
-      sizes.length <= MAX_AXES,
+      sizes.length <= MOST.axes,
       where,
-      `a tensor's ${name} to have at most ${MAX_AXES} axes`,
+      `a tensor's ${name} to have at most ${MOST.axes} axes`,
       sizes.length,
     );
     if (!sizes.every(isSize)) fail(where, `a tensor's ${name} to be a list of sizes`, shown(sizes));

@@ -1,12 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail } from "../check.js";
 import { encodeTimes } from "../models/time-embedding.js";
 import type { UnetConfig, UnetOptions } from "../models/unet-config.js";
 import { unetSpecs } from "../models/unet-plan.js";
 import { unet, type Unet } from "../models/unet.js";
 import type { Grads, Params } from "../types.js";
 import { toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
-import { countOf, entryOf, paramsFromTorch, toTorch, widthOf, withoutPrefix } from "./torch-layout.js";
+import {
+  checkTensors,
+  countOf,
+  entryOf,
+  paramsFromTorch,
+  toTorch,
+  widthOf,
+  unwrapped,
+} from "./torch-layout.js";
 
 const TABLE = "time_embedding.timembedding.0.weight";
 const FROM = "unetFromTorch";
@@ -17,7 +25,8 @@ const TO = "unetToTorch";
  * the names and shapes; `dropout` is 0. The table of sines and cosines is checked and then dropped, as the network
  * computes it.
  *
- * @param stateDict PyTorch's `state_dict()` with entries of any float type; a `module.` before all names is accepted
+ * @param stateDict PyTorch's `state_dict()` with entries of any float type; what DataParallel,
+ *   torch.compile and other wrappers put into names (`module.`, `_orig_mod.`) is passed over
  * @param options.groups the groups of every group norm, which no entry tells. Default 32, the authors'
  * @returns the network and its weights as new variables; the caller disposes `params`
  * @throws if entries are missing, unknown, of another shape or not floats, which the error names; if the table does
@@ -38,7 +47,8 @@ export function unetFromTorch(
   stateDict: Readonly<StateDict>,
   options: { readonly groups?: number } = {},
 ): { readonly network: Unet; readonly params: Params } {
-  const { [TABLE]: table, ...entries } = withoutPrefix(stateDict, FROM);
+  checkOptions(FROM, options, { groups: true });
+  const { [TABLE]: table, ...entries } = unwrapped(stateDict, FROM);
   const network = unet({ ...readConfig(entries, table ?? entryOf(entries, TABLE, FROM)), ...options });
   return { network, params: paramsFromTorch(entries, unetSpecs(network.config), FROM) };
 }
@@ -73,7 +83,7 @@ export async function unetToTorch(
   const isWeight = Object.values(paramsOrGrads).map((tensor) => tensor instanceof tf.Variable);
   const areWeights = isWeight.includes(true);
   check(!areWeights || !isWeight.includes(false), TO, "either all weights or all gradients", "a mixture");
-  checkTensors(paramsOrGrads, config);
+  checkTensors(paramsOrGrads, unetSpecs(config), TO);
   const table = areWeights ? { [TABLE]: writeTable(config) } : {};
   const read = Object.entries(paramsOrGrads).map(
     async ([name, tensor]) => [name, await toTorch(tensor)] as const,
@@ -167,15 +177,4 @@ function checkAuthors(config: UnetConfig): void {
   const plain = same && timeOffset === 0 && frequencyShift === 0;
   const expected = "the authors' epsilon, halvingPadding, timeOffset and frequencyShift, and no headWidth";
   check(plain, TO, expected, { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift });
-}
-
-function checkTensors(tensors: Params | Grads, config: UnetConfig): void {
-  const specs = unetSpecs(config);
-  for (const [name, { shape }] of Object.entries(specs)) {
-    const found = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
-    const same = found?.shape.join() === shape.join();
-    check(same, TO, `"${name}" of shape [${shape.join(", ")}]`, found ?? "none");
-  }
-  const unknown = Object.keys(tensors).find((name) => !Object.hasOwn(specs, name));
-  check(unknown === undefined, TO, "no tensors but the network's own", unknown);
 }

@@ -1,8 +1,9 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fail } from "../check.js";
 import { encodeDiffusers, type DiffusersInput } from "../io/diffusers-write.js";
-import { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "../io/diffusers.js";
+import { chooseFiles } from "../io/diffusers-files.js";
+import { diffusersFromFiles, type DiffusersModel } from "../io/diffusers.js";
 import { writeFileAtomic } from "./atomic.js";
 import { readWhole } from "./read-whole.js";
 
@@ -26,25 +27,31 @@ import { readWhole } from "./read-whole.js";
  * ```
  */
 export async function loadDiffusers(directory: string): Promise<DiffusersModel> {
+  const names = (await Promise.all(FOLDERS.map((folder) => namesIn(directory, folder)))).flat();
+  if (!names.some((name) => name.endsWith("config.json")))
+    fail(LOAD, "a folder of diffusers, with a config.json", directory);
   const files: Record<string, Uint8Array> = {};
-  for (const path of DIFFUSERS_FILES) {
-    const better = path.replace(/\.bin$/, ".safetensors");
-    if (better !== path && Object.hasOwn(files, better)) continue;
-    const bytes = await readIfThere(join(directory, path));
-    if (bytes !== undefined) files[path] = bytes;
-  }
-  if (Object.keys(files).length === 0) {
-    fail("loadDiffusers", "a folder of diffusers, with a config.json", directory);
+  const choice = chooseFiles(names);
+  for (let step = choice.next(); step.done !== true;) {
+    const bytes = await readWhole(join(directory, step.value), LOAD);
+    files[step.value] = bytes;
+    step = choice.next(bytes);
   }
   return diffusersFromFiles(files);
 }
 
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+const LOAD = "loadDiffusers";
+/** Where the files of a pipeline, or of a network alone, lie. */
+const FOLDERS = ["", "unet/", "scheduler/"];
+
+/** The files in a part of the folder, by their paths in the folder; none if there is no such part. */
+async function namesIn(directory: string, folder: string): Promise<string[]> {
   try {
-    return await readWhole(path, "loadDiffusers");
+    const entries = await readdir(join(directory, folder), { withFileTypes: true });
+    return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => `${folder}${name}`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
     throw error;
   }
 }

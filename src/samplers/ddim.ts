@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkOptions, isNumber } from "../check.js";
+import { check, checkDenoiser, checkOptions, isNumber } from "../check.js";
 import type { Prediction } from "../prediction.js";
 import { createRng, stackNormals, type Rng } from "../rng.js";
 import { alphaSigma, perSample, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
-import type { Denoiser } from "../types.js";
+import type { Denoiser, Variance } from "../types.js";
 import { checkInput, runSampler, SAMPLER_OPTIONS, type SamplerInput, type SamplerOptions } from "./run.js";
 
 /** Options of {@link sampleDdim}: those of every sampler, and the noise that it adds. */
@@ -51,19 +51,24 @@ export async function sampleDdim(
 export type AncestralOptions = SamplerOptions & {
   /** One seed per image for the added noise. */
   readonly seeds: readonly number[];
+  /**
+   * "small", the posterior's variance, or "large", that of the step up, of which a step to clean data adds none. Default
+   * the denoiser's own, or else "small".
+   */
+  readonly variance?: Variance;
 };
 
 /**
- * Ancestral (DDPM) sampling with the posterior's variance: DDIM with eta = 1.
+ * Ancestral (DDPM) sampling: DDIM with eta = 1, or with the larger variance in its place.
  *
  * @param denoiser the model
  * @param schedule its noise schedule
  * @param zT starting noise [B, H, W, C]; not disposed
- * @param options `steps` or `times`, and `seeds`; `clip`, `labels`, `guidance`, `onStep`, `signal`
+ * @param options `steps` or `times`, and `seeds`; `variance`, `clip`, `labels`, `guidance`, `onStep`, `signal`
  * @returns images [B, H, W, C]; the caller disposes them
  * @throws (rejects) if the options do not fit, if the model's answers or the images are not finite, or with the signal's
  *   reason when aborted
- * @see Ho et al. 2020 (arXiv 2006.11239), Eq. 7; Song et al. 2021 (arXiv 2010.02502), Section 4.1
+ * @see Ho et al. 2020 (arXiv 2006.11239), Eq. 7, Section 3.2 and Algorithm 2; Song et al. 2021 (arXiv 2010.02502), Section 4.1
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -80,7 +85,12 @@ export async function sampleAncestral(
   zT: tf.Tensor4D,
   options: AncestralOptions,
 ): Promise<tf.Tensor4D> {
-  return stochasticDdim({ name: "sampleAncestral", denoiser, schedule, zT }, options, 1);
+  const where = "sampleAncestral";
+  checkOptions<AncestralOptions>(where, options, { ...SAMPLER_OPTIONS, variance: true });
+  checkDenoiser(denoiser, where);
+  const { variance = denoiser.variance ?? "small", ...shared } = options;
+  check(isVariance(variance), where, 'variance "small" or "large"', variance);
+  return stochasticDdim({ name: where, denoiser, schedule, zT }, shared, 1, variance);
 }
 
 /**
@@ -94,16 +104,24 @@ export function ddimStep({ x0, eps }: Prediction, to: AlphaSigma | readonly Alph
   return tf.add(tf.mul(x0, alpha), tf.mul(eps, sigma));
 }
 
-function stochasticDdim(input: SamplerInput, options: SamplerOptions, eta: number): Promise<tf.Tensor4D> {
+const isVariance = (value: unknown) => value === "small" || value === "large";
+
+function stochasticDdim(
+  input: SamplerInput,
+  options: SamplerOptions,
+  eta: number,
+  variance: Variance = "small",
+): Promise<tf.Tensor4D> {
   const { name, schedule } = input;
   checkInput(input, options);
   check(isNumber(eta, 0, 1), name, "eta in [0, 1]", eta);
   const streams = eta > 0 ? noiseStreams(input, options.seeds) : [];
   return runSampler(input, options, (zt, { t, s }, ask) => {
     const prediction = ask(zt, t);
-    const to = alphaSigma(schedule, s);
-    const added = eta * posteriorDeviation(alphaSigma(schedule, t), to);
-    const rest = Math.sqrt(Math.max(0, to.sigma ** 2 - added ** 2));
+    const [from, to] = [alphaSigma(schedule, t), alphaSigma(schedule, s)];
+    const posterior = eta * posteriorDeviation(from, to);
+    const added = variance === "large" && to.sigma > 0 ? forwardDeviation(from, to) : posterior;
+    const rest = Math.sqrt(Math.max(0, to.sigma ** 2 - posterior ** 2));
     const mean = ddimStep(prediction, { alpha: to.alpha, sigma: rest });
     if (added === 0) return { next: mean, x0: prediction.x0 };
     const [, height, width, channels] = zt.shape;
@@ -114,8 +132,12 @@ function stochasticDdim(input: SamplerInput, options: SamplerOptions, eta: numbe
 
 /** Standard deviation of q(zs | zt, x0) (Song et al. 2021, Eq. 16 with eta = 1). */
 function posteriorDeviation(from: AlphaSigma, to: AlphaSigma): number {
-  const kept = ratioOf(from.alpha, to.alpha) ** 2;
-  return ratioOf(to.sigma, from.sigma) * Math.sqrt(Math.max(0, 1 - kept));
+  return ratioOf(to.sigma, from.sigma) * forwardDeviation(from, to);
+}
+
+/** Standard deviation of q(zt | zs), the root of 1 - alphaBar_t / alphaBar_s: beta of a step in the table. */
+function forwardDeviation(from: AlphaSigma, to: AlphaSigma): number {
+  return Math.sqrt(Math.max(0, 1 - ratioOf(from.alpha, to.alpha) ** 2));
 }
 
 function noiseStreams({ name, zT }: SamplerInput, seeds: readonly number[] | undefined): Rng[] {

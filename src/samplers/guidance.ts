@@ -39,5 +39,6 @@ export function withGuidance(denoiser: Denoiser, scale: number): Denoiser {
       return tf.add(unconditional, tf.mul(tf.sub(conditional, unconditional), scale));
     });
   };
-  return Object.assign(guided, { predictionType: denoiser.predictionType });
+  const { predictionType, variance } = denoiser;
+  return Object.assign(guided, { predictionType, ...(variance && { variance }) });
 }

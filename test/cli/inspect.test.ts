@@ -217,9 +217,9 @@ describe("what is none of these is refused", () => {
     ["none", /^inspect: expected a file or folder at \S+none, got ENOENT/],
     [
       "text",
-      /PyTorch file or a folder of diffusers at \S+text, got readTorchCheckpoint: .* that begin with 61 20/,
+      /PyTorch file or a folder of diffusers at \S+text, got readTorchCheckpoint: .*, got text: a text that is no model/,
     ],
-    ["empty", /at \S+empty, got readTorchCheckpoint: .*, got no bytes\.$/],
+    ["empty", /at \S+empty, got readTorchCheckpoint: .*, got an empty file\.$/],
     ["cut", /at \S+cut, got decodeSafetensors: expected \d+ bytes of tensors, got \d+ bytes\.$/],
     [".", /got loadDiffusers: expected a folder of diffusers, with a config\.json/],
   ])("%s", async (name, message) => {

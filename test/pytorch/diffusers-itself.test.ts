@@ -75,6 +75,13 @@ it.skipIf(!there)("folders, timesteps and alphas of diffusers are read as it com
           expect(() => scheduler.times(Number(count)), what).toThrow(/steps that this scheduler can take/);
           continue;
         }
+        const stride = Math.floor(1000 / Number(count));
+        const even = visited.every((timestep, at) => at === 0 || visited[at - 1]! - timestep === stride);
+        if (config._class_name === "DDIMScheduler" && !even) {
+          // A step of it goes one stride down, wherever the next one begins.
+          expect(() => scheduler.times(Number(count)), what).toThrow(/timesteps one stride, \d+, apart/);
+          continue;
+        }
         const found = scheduler.times(Number(count)).slice(0, -1);
         // With trailing spacing, rounding gives some counts (61 of 1000) one timestep too many: -1, which is none.
         const meant = visited.slice(0, Number(count));

@@ -7,9 +7,11 @@ import {
   createRng,
   discreteCosineSchedule,
   disposeParams,
+  encodeSafetensors,
   readTorchCheckpoint,
   resnet,
   tableSchedule,
+  toFloat32,
   unet,
   unetFromTorch,
   useBackend,
@@ -161,7 +163,9 @@ describe("a teacher from elsewhere", () => {
     mkdirSync(at("empty"));
     await expect(fingerprint(at("empty"))).rejects.toThrow("expected a folder of diffusers with");
     writeFileSync(at("text.pt"), "hello, this is text");
-    await expect(readModel(at("text.pt"))).rejects.toThrow("text.pt: decodeSafetensors: expected a header");
+    await expect(readModel(at("text.pt"))).rejects.toThrow(
+      "text.pt: readTorchCheckpoint: expected a file of torch.save",
+    );
   });
 });
 
@@ -190,6 +194,33 @@ describe("a classifier from elsewhere", () => {
       expect(network.config).toMatchObject({ type: name, classes: 10 });
       disposeParams(params);
     }
+  });
+
+  it.each([
+    ["model.pth", ""],
+    ["net.pth", ""],
+    ["net.pth", "#net"],
+    ["net.safetensors", ""],
+  ])("stands under any name, in a file of any kind that inspect reads: %s%s", async (name, where) => {
+    const folder = "test/fixtures/classifiers";
+    const tree = readTorchCheckpoint(readFileSync(`${folder}/net.pth`)) as { net: StateDict };
+    writeFileSync(at("net.safetensors"), encodeSafetensors(tree.net));
+    const path = `${name.endsWith(".pth") ? `${folder}/${name}` : at(name)}${where}`;
+    const { network, params } = await readClassifier(path);
+    expect(network.config).toMatchObject({ type: "resnet", shortcut: "projection" });
+    const kernel = tree.net["fc.weight"] ?? tree.net["linear.weight"]!;
+    const found = await params["fc.weight"]!.transpose().data();
+    expect([...found]).toEqual([...toFloat32(kernel)]);
+    disposeParams(params);
+    const { sha256 } = await fingerprint(path);
+    expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("that is not there is named, as is one of several that is not", async () => {
+    await expect(readClassifier("test/fixtures/classifiers/net.pth#best")).rejects.toThrow(
+      'net.pth#best: stateDictIn: expected a state dict at "best", got "net".',
+    );
+    await expect(fingerprint(`${at("nowhere.pt")}#net`)).rejects.toThrow("got nothing there");
   });
 
   it("is no U-Net", async () => {

@@ -44,7 +44,7 @@ export interface InspectedDiffusers {
   readonly schedule: ScheduleConfig;
   readonly clip: boolean | "x0";
   /** Height and width of the images, if the folder tells. */
-  readonly size?: number;
+  readonly size?: number | readonly [height: number, width: number];
 }
 
 /** What a file or folder was found to be, in plain JSON. */

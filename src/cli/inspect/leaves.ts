@@ -1,5 +1,5 @@
 import { describe } from "../../check.js";
-import type { DType, StoredTensor, TorchValue } from "../../index.js";
+import { UnreadLeaf, type DType, type StoredTensor, type TorchValue } from "../../index.js";
 
 /** A tensor, or a value in words, and where it stands: names and numbers joined by "/". */
 export type Leaf =
@@ -31,7 +31,8 @@ export function isTensor(value: TorchValue): value is StoredTensor {
 
 /** A dict or list that is worth more than one line: not empty, and not a list of numbers and text. */
 export function isBranch(value: TorchValue): value is TorchValue[] | Record<string, TorchValue> {
-  if (!isObject(value) || isTensor(value) || value instanceof Uint8Array) return false;
+  if (!isObject(value) || isTensor(value)) return false;
+  if (value instanceof Uint8Array || value instanceof UnreadLeaf) return false;
   const children: TorchValue[] = Object.values(value);
   return Array.isArray(value) ? children.some(isObject) : children.length > 0;
 }
@@ -42,5 +43,6 @@ function isObject(value: TorchValue): value is object & TorchValue {
 
 function valueText(value: TorchValue): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (value instanceof UnreadLeaf) return `${value.unread}, which is not read`;
   return typeof value === "string" ? JSON.stringify(describe(value)) : describe(value);
 }

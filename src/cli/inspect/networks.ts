@@ -1,4 +1,5 @@
 import { sizeOf } from "../../io/dtypes.js";
+import { stateDictsIn } from "../../io/state-dict-in.js";
 import {
   classifierFromTorch,
   disposeParams,
@@ -8,7 +9,6 @@ import {
   type TorchValue,
 } from "../../index.js";
 import { reason } from "../explain.js";
-import { isBranch, isTensor } from "./leaves.js";
 
 const READERS = { unetFromTorch, classifierFromTorch };
 
@@ -33,7 +33,7 @@ export function networksIn(tree: TorchValue): {
   readonly networks: readonly FoundNetwork[];
   readonly refusals: readonly Refusal[];
 } {
-  const tried = stateDictsIn(tree).map(([name, stateDict]) => ({
+  const tried = stateDictsIn(tree).map(({ name, stateDict }) => ({
     name,
     stateDict,
     ...recognise(name, stateDict),
@@ -47,21 +47,6 @@ export function networksIn(tree: TorchValue): {
 /** The number of weights. */
 export function weightsOf(params: Params): number {
   return Object.values(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-}
-
-/** Every dict that holds nothing but tensors, each once, however often it is referred to. */
-function stateDictsIn(tree: TorchValue): (readonly [name: string, stateDict: StateDict])[] {
-  const found: (readonly [string, StateDict])[] = [];
-  const seen = new Set<object>();
-  const visit = (value: TorchValue, names: readonly string[]) => {
-    if (!isBranch(value) || seen.has(value)) return;
-    seen.add(value);
-    const children = Object.values(value);
-    if (!Array.isArray(value) && children.every(isTensor)) found.push([names.join("/"), value as StateDict]);
-    else for (const [key, child] of Object.entries(value)) visit(child, [...names, key]);
-  };
-  visit(tree, []);
-  return found;
 }
 
 function recognise(

@@ -54,7 +54,7 @@ function diffusersText({
     ["predicts", predictionType],
     ["schedule", settings(schedule)],
     ["clip", clip],
-    ["images", size && `${size}x${size}`],
+    ["images", size && (typeof size === "number" ? [size, size] : size).join("x")],
   ]);
 }
 
