@@ -1,12 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
+import { fail } from "../check.js";
+import type { Cure } from "./engine.js";
 
 // Stock kernels that lose NaN, made to keep it: a training or a picture that went wrong must be seen to have.
 
 type Call = Parameters<tf.KernelFunc>[0];
 type Wrap = (stock: tf.KernelFunc) => tf.KernelFunc;
 
-const tensorOf = (stock: tf.KernelFunc, call: Call): tf.Tensor =>
-  tf.engine().makeTensorFromTensorInfo(stock(call) as tf.TensorInfo);
+/** Some engines give a tensor, others only what one is made of. */
+function tensorOf(stock: tf.KernelFunc, call: Call): tf.Tensor {
+  const result = stock(call) as tf.TensorInfo;
+  return result instanceof tf.Tensor ? result : tf.engine().makeTensorFromTensorInfo(result);
+}
 
 /** For a kernel that computes number by number: NaN where any of its inputs is. */
 export const keepNaN: Wrap = (stock) => (call) =>
@@ -36,3 +41,21 @@ export const nanAs =
       return stock({ ...call, inputs: { ...call.inputs, [input]: replaced } }) as tf.Tensor;
     });
   };
+
+const why = "NaN becomes a number, or is passed over";
+
+/** A cure of a kernel that loses NaN, by what is made of the stock one. */
+export const losesNaN = (kernel: string, wrap: Wrap): Cure => ({
+  kernel,
+  why,
+  build: (stock) => wrap(stock ?? fail("useBackend", `the stock kernel ${kernel}`, "none")),
+});
+
+/** What loses NaN on every engine, wherever it is not replaced by something faster. */
+export const losingNaN: readonly Cure[] = [
+  losesNaN(tf.MaxPool, keepNaNInWindows),
+  losesNaN(tf.MaxPoolGrad, nanAs("input", Infinity)),
+  losesNaN(tf.Sign, keepNaN),
+  losesNaN(tf.ArgMax, nanAs("x", Infinity)),
+  losesNaN(tf.ArgMin, nanAs("x", -Infinity)),
+];

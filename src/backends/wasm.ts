@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { version_wasm } from "@tensorflow/tfjs-backend-wasm";
 import { fail } from "../check.js";
 import { registerEngine, type Cure } from "./engine.js";
-import { keepNaN, keepNaNInWindows, nanAs } from "./nan.js";
+import { keepNaN, keepNaNInWindows, losesNaN, nanAs } from "./nan.js";
 import { fusedOf, prelu } from "./wasm/activation.js";
 import { prepareBinary } from "./wasm/binary.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
@@ -31,7 +31,6 @@ function part(wrap: (stock: tf.KernelFunc) => tf.KernelFunc): Cure["build"] {
   return (stock) => wrap(stock ?? fail("useBackend", "the stock kernel of wasm", "none"));
 }
 
-const losesNaN = "NaN becomes a number, or is passed over";
 const smallFilters =
   "wrong where the filter is smaller than the stride, and with borders that differ; loses NaN";
 const missing = "missing: without it nothing trains";
@@ -74,15 +73,15 @@ const cures: readonly Cure[] = [
   { kernel: tf._FusedMatMul, why: "wrong with a bias and a transpose or a batch", build: whole(fusedMatMul) },
   { kernel: tf.UnsortedSegmentSum, why: "missing: the gradient of gather", build: whole(unsortedSegmentSum) },
   { kernel: tf.MaxPoolGrad, why: "wrong where a window is all negative", build: whole(maxPoolGradient) },
-  { kernel: tf.Maximum, why: losesNaN, build: part(keepNaN) },
-  { kernel: tf.Minimum, why: losesNaN, build: part(keepNaN) },
-  { kernel: tf.ClipByValue, why: losesNaN, build: part(keepNaN) },
-  { kernel: tf.Relu6, why: losesNaN, build: part(keepNaN) },
-  { kernel: tf.Sign, why: losesNaN, build: part(keepNaN) },
-  { kernel: tf.ArgMax, why: losesNaN, build: part(nanAs("x", Infinity)) },
-  { kernel: tf.ArgMin, why: losesNaN, build: part(nanAs("x", -Infinity)) },
-  { kernel: tf.MaxPool, why: losesNaN, build: part(keepNaNInWindows) },
-  { kernel: tf.AvgPool, why: losesNaN, build: part(keepNaNInWindows) },
+  losesNaN(tf.Maximum, keepNaN),
+  losesNaN(tf.Minimum, keepNaN),
+  losesNaN(tf.ClipByValue, keepNaN),
+  losesNaN(tf.Relu6, keepNaN),
+  losesNaN(tf.Sign, keepNaN),
+  losesNaN(tf.ArgMax, nanAs("x", Infinity)),
+  losesNaN(tf.ArgMin, nanAs("x", -Infinity)),
+  losesNaN(tf.MaxPool, keepNaNInWindows),
+  losesNaN(tf.AvgPool, keepNaNInWindows),
   {
     kernel: tf.Prelu,
     why: "wrong with fewer weights than numbers, unless one a channel",
@@ -140,13 +139,13 @@ const direct: readonly Cure[] = [
   { kernel: tf.Add, why: oneThread, build: part(elementwise("add")) },
   { kernel: tf.Sub, why: oneThread, build: part(elementwise("subtract")) },
   { kernel: tf.Multiply, why: oneThread, build: part(elementwise("multiply")) },
-  { kernel: tf.Maximum, why: losesNaN, build: part((stock) => elementwise("maximum")(keepNaN(stock))) },
-  { kernel: tf.Minimum, why: losesNaN, build: part((stock) => elementwise("minimum")(keepNaN(stock))) },
-  { kernel: tf.ClipByValue, why: losesNaN, build: part(clamped()) },
+  losesNaN(tf.Maximum, (stock) => elementwise("maximum")(keepNaN(stock))),
+  losesNaN(tf.Minimum, (stock) => elementwise("minimum")(keepNaN(stock))),
+  losesNaN(tf.ClipByValue, clamped()),
   { kernel: tf.Relu, why: oneThread, build: part(clamped([0, Infinity])) },
-  { kernel: tf.Relu6, why: losesNaN, build: part(clamped([0, 6])) },
-  { kernel: tf.MaxPool, why: losesNaN, build: part(pool("maximum")) },
-  { kernel: tf.AvgPool, why: losesNaN, build: part(pool("mean")) },
+  losesNaN(tf.Relu6, clamped([0, 6])),
+  losesNaN(tf.MaxPool, pool("maximum")),
+  losesNaN(tf.AvgPool, pool("mean")),
   { kernel: tf.DepthwiseConv2dNative, why: smallFilters, build: whole(depthwise) },
   { kernel: tf.DepthwiseConv2dNativeBackpropInput, why: missing, build: whole(depthwiseInputGradient) },
   { kernel: tf.DepthwiseConv2dNativeBackpropFilter, why: missing, build: whole(depthwiseFilterGradient) },
