@@ -7,7 +7,7 @@ import { fusedOf, prelu } from "./wasm/activation.js";
 import { prepareBinary } from "./wasm/binary.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
-import { dilatedConvolution } from "./wasm/dilated.js";
+import { dilatedConvolution, onFittedImage } from "./wasm/dilated.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import { directMaxPoolGradient, directSegmentSum } from "./wasm/direct-scatter.js";
@@ -87,7 +87,14 @@ const cures: readonly Cure[] = [
     why: "wrong with fewer weights than numbers, unless one a channel",
     build: whole(prelu),
   },
+  { kernel: tf.Conv2D, why: smallFilters, build: part(onFittedImage({ depthwise: false })) },
+  {
+    kernel: tf.DepthwiseConv2dNative,
+    why: smallFilters,
+    build: part(onFittedImage({ depthwise: true })),
+  },
   { kernel: tf.FusedConv2D, why: smallFilters, build: whole(fusedConvolution) },
+  { kernel: tf.FusedDepthwiseConv2D, why: smallFilters, build: whole(fusedDepthwise) },
   { kernel: tf.Slice, why: copying, build: part(slice) },
   { kernel: tf.SplitV, why: copying, build: part(split) },
   { kernel: tf.Unpack, why: copying, build: part(unstack) },
@@ -149,7 +156,6 @@ const direct: readonly Cure[] = [
   { kernel: tf.DepthwiseConv2dNative, why: smallFilters, build: whole(depthwise) },
   { kernel: tf.DepthwiseConv2dNativeBackpropInput, why: missing, build: whole(depthwiseInputGradient) },
   { kernel: tf.DepthwiseConv2dNativeBackpropFilter, why: missing, build: whole(depthwiseFilterGradient) },
-  { kernel: tf.FusedDepthwiseConv2D, why: smallFilters, build: whole(fusedDepthwise) },
   { kernel: tf.Sum, why: oneThread, build: part(sums({ mean: false })) },
   { kernel: tf.Mean, why: oneThread, build: part(sums({ mean: true })) },
   ...fused,
