@@ -10,7 +10,7 @@ type Wrap = (stock: tf.KernelFunc) => tf.KernelFunc;
 /** Some engines give a tensor, others only what one is made of. */
 function tensorOf(stock: tf.KernelFunc, call: Call): tf.Tensor {
   const result = stock(call) as tf.TensorInfo;
-  return result instanceof tf.Tensor ? result : tf.engine().makeTensorFromTensorInfo(result);
+  return result instanceof tf.Tensor ? (result as tf.Tensor) : tf.engine().makeTensorFromTensorInfo(result);
 }
 
 /** For a kernel that computes number by number: NaN where any of its inputs is. */

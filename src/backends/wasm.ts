@@ -46,7 +46,7 @@ interface ConvolutionAttributes {
 }
 
 const fusedWith = (convolve: typeof tf.conv2d | typeof tf.depthwiseConv2d) =>
-  fusedOf<ConvolutionAttributes>(({ x, filter }, attrs) => {
+  fusedOf(({ x, filter }, attrs: ConvolutionAttributes) => {
     const { strides, pad, dataFormat, dilations, dimRoundingMode } = attrs;
     const [image, weights] = [x, filter] as [tf.Tensor4D, tf.Tensor4D];
     return convolve(image, weights, strides, pad, dataFormat, dilations, dimRoundingMode);

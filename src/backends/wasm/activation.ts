@@ -12,11 +12,11 @@ type Inputs = Readonly<Record<string, tf.Tensor | null | undefined>>;
 
 /** A fused kernel whose product is `multiply`. */
 export const fusedOf =
-  <A>(multiply: (inputs: Record<string, tf.Tensor>, attrs: A) => tf.Tensor): tf.KernelFunc =>
+  (multiply: (inputs: Record<string, tf.Tensor>, attrs: never) => tf.Tensor): tf.KernelFunc =>
   ({ inputs, attrs }) =>
     tf.tidy(() => {
       const { bias, preluActivationWeights } = inputs as Inputs;
-      const product = multiply(inputs as unknown as Record<string, tf.Tensor>, attrs as A);
+      const product = multiply(inputs as unknown as Record<string, tf.Tensor>, attrs as never);
       const sum = bias === undefined || bias === null ? product : tf.add(product, bias);
       return activate(sum, attrs as unknown as FusedAttributes, preluActivationWeights);
     });

@@ -85,6 +85,6 @@ export interface FusedAttributes extends Transposes {
 }
 
 /** tf.fused.matMul out of its parts: the stock one is wrong with a bias and a transpose or a batch. */
-export const fusedMatMul = fusedOf<Transposes>(({ a, b }, { transposeA, transposeB }) =>
+export const fusedMatMul = fusedOf(({ a, b }, { transposeA, transposeB }: Transposes) =>
   tf.matMul(a!, b!, transposeA, transposeB),
 );

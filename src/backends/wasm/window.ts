@@ -81,21 +81,18 @@ function depthwiseInfo(
 function repeated(x: tf.TensorInfo, filterShape: readonly number[]): tf.Tensor {
   const [batch, height, width, channels] = x.shape as Sizes;
   const times = filterShape[3]!;
-  if (times === 1) return x as tf.Tensor;
-  const apart = tf.reshape(x as tf.Tensor, [batch, height, width, channels, 1]);
+  if (times === 1) return x as unknown as tf.Tensor;
+  const apart = tf.reshape(x as unknown as tf.Tensor, [batch, height, width, channels, 1]);
   return tf.reshape(tf.tile(apart, [1, 1, 1, 1, times]), [batch, height, width, channels * times]);
 }
 
 /** tf.depthwiseConv2d */
 export const depthwise: tf.KernelFunc = kernel(({ x, filter }, backend, attrs) => {
   const info = depthwiseInfo(x!.shape, filter!.shape, attrs);
+  const to = info.outShape;
   return tf.tidy(() => {
-    const all = repeated(x!, filter!.shape);
-    return slide(backend, "weighted", forwards(info), {
-      x: all,
-      filter: filter!,
-      to: info.outShape,
-    }) as tf.Tensor;
+    const ends = { x: repeated(x!, filter!.shape), filter: filter!, to };
+    return slide(backend, "weighted", forwards(info), ends) as unknown as tf.Tensor;
   });
 });
 
