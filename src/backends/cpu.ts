@@ -3,6 +3,7 @@ import { fail } from "../check.js";
 import { filterGradient } from "./cpu/conv2d.js";
 import { nearestNeighborGradient } from "./cpu/resize.js";
 import { registerEngine } from "./engine.js";
+import { losingNaN } from "./nan.js";
 
 // The engine itself comes with @tensorflow/tfjs: nothing to load.
 registerEngine({
@@ -19,5 +20,6 @@ registerEngine({
       why: "wrong for more than one sample, NaN where the image shrinks",
       build: () => nearestNeighborGradient,
     },
+    ...losingNaN,
   ],
 });

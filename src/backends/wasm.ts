@@ -2,13 +2,16 @@ import * as tf from "@tensorflow/tfjs";
 import { version_wasm } from "@tensorflow/tfjs-backend-wasm";
 import { fail } from "../check.js";
 import { registerEngine, type Cure } from "./engine.js";
+import { keepNaN, keepNaNInWindows, losesNaN, nanAs } from "./nan.js";
+import { fusedOf, prelu } from "./wasm/activation.js";
 import { prepareBinary } from "./wasm/binary.js";
 import { filterGradient, inputGradient } from "./wasm/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/direct.js";
+import { dilatedConvolution, onFittedImage } from "./wasm/dilated.js";
 import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
 import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
 import { directMaxPoolGradient, directSegmentSum } from "./wasm/direct-scatter.js";
-import { elementwise } from "./wasm/elementwise.js";
+import { clamped, elementwise } from "./wasm/elementwise.js";
 import { fused } from "./wasm/fused.js";
 import { guardMemory, type WasmBackend } from "./wasm/heap.js";
 import { loadedFor, loadKernels } from "./wasm/module.js";
@@ -18,6 +21,7 @@ import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
 import { cast, identity } from "./wasm/share.js";
 import { sums } from "./wasm/sums.js";
 import { maxPoolGradient, unsortedSegmentSum } from "./wasm/scatter.js";
+import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, pool } from "./wasm/window.js";
 
 /** A cure that needs no stock kernel. */
 const whole = (kernelFunc: tf.KernelFunc) => () => kernelFunc;
@@ -27,12 +31,33 @@ function part(wrap: (stock: tf.KernelFunc) => tf.KernelFunc): Cure["build"] {
   return (stock) => wrap(stock ?? fail("useBackend", "the stock kernel of wasm", "none"));
 }
 
+const smallFilters =
+  "wrong where the filter is smaller than the stride, and with borders that differ; loses NaN";
+const missing = "missing: without it nothing trains";
 const copying = "the stock kernel copies far more than it must";
+
+type Convolution = Parameters<typeof tf.conv2d>;
+interface ConvolutionAttributes {
+  readonly strides: Convolution[2];
+  readonly pad: Convolution[3];
+  readonly dataFormat: "NHWC" | "NCHW";
+  readonly dilations: Convolution[5];
+  readonly dimRoundingMode?: Convolution[6];
+}
+
+const fusedWith = (convolve: typeof tf.conv2d | typeof tf.depthwiseConv2d) =>
+  fusedOf(({ x, filter }, attrs: ConvolutionAttributes) => {
+    const { strides, pad, dataFormat, dilations, dimRoundingMode } = attrs;
+    const [image, weights] = [x, filter] as [tf.Tensor4D, tf.Tensor4D];
+    return convolve(image, weights, strides, pad, dataFormat, dilations, dimRoundingMode);
+  });
+const fusedConvolution = fusedWith(tf.conv2d);
+const fusedDepthwise = fusedWith(tf.depthwiseConv2d);
 
 const cures: readonly Cure[] = [
   {
     kernel: tf.Conv2DBackpropFilter,
-    why: "missing: without it nothing trains",
+    why: missing,
     build: whole(filterGradient),
   },
   {
@@ -48,6 +73,28 @@ const cures: readonly Cure[] = [
   { kernel: tf._FusedMatMul, why: "wrong with a bias and a transpose or a batch", build: whole(fusedMatMul) },
   { kernel: tf.UnsortedSegmentSum, why: "missing: the gradient of gather", build: whole(unsortedSegmentSum) },
   { kernel: tf.MaxPoolGrad, why: "wrong where a window is all negative", build: whole(maxPoolGradient) },
+  losesNaN(tf.Maximum, keepNaN),
+  losesNaN(tf.Minimum, keepNaN),
+  losesNaN(tf.ClipByValue, keepNaN),
+  losesNaN(tf.Relu6, keepNaN),
+  losesNaN(tf.Sign, keepNaN),
+  losesNaN(tf.ArgMax, nanAs("x", Infinity)),
+  losesNaN(tf.ArgMin, nanAs("x", -Infinity)),
+  losesNaN(tf.MaxPool, keepNaNInWindows),
+  losesNaN(tf.AvgPool, keepNaNInWindows),
+  {
+    kernel: tf.Prelu,
+    why: "wrong with fewer weights than numbers, unless one a channel",
+    build: whole(prelu),
+  },
+  { kernel: tf.Conv2D, why: smallFilters, build: part(onFittedImage({ depthwise: false })) },
+  {
+    kernel: tf.DepthwiseConv2dNative,
+    why: smallFilters,
+    build: part(onFittedImage({ depthwise: true })),
+  },
+  { kernel: tf.FusedConv2D, why: smallFilters, build: whole(fusedConvolution) },
+  { kernel: tf.FusedDepthwiseConv2D, why: smallFilters, build: whole(fusedDepthwise) },
   { kernel: tf.Slice, why: copying, build: part(slice) },
   { kernel: tf.SplitV, why: copying, build: part(split) },
   { kernel: tf.Unpack, why: copying, build: part(unstack) },
@@ -63,8 +110,8 @@ const oneThread = "the stock kernel computes in one thread";
 const direct: readonly Cure[] = [
   {
     kernel: tf.Conv2D,
-    why: "two thirds of the speed of this library's own kernel, which does all but dilations",
-    build: part(convolution),
+    why: "two thirds of the speed of this library's own kernel; loses NaN",
+    build: part((stock) => convolution(dilatedConvolution(stock))),
   },
   {
     kernel: tf.Conv2DBackpropInput,
@@ -73,7 +120,7 @@ const direct: readonly Cure[] = [
   },
   {
     kernel: tf.Conv2DBackpropFilter,
-    why: "missing: without it nothing trains",
+    why: missing,
     build: whole(directFilterGradient(filterGradient)),
   },
   {
@@ -99,6 +146,16 @@ const direct: readonly Cure[] = [
   { kernel: tf.Add, why: oneThread, build: part(elementwise("add")) },
   { kernel: tf.Sub, why: oneThread, build: part(elementwise("subtract")) },
   { kernel: tf.Multiply, why: oneThread, build: part(elementwise("multiply")) },
+  losesNaN(tf.Maximum, (stock) => elementwise("maximum")(keepNaN(stock))),
+  losesNaN(tf.Minimum, (stock) => elementwise("minimum")(keepNaN(stock))),
+  losesNaN(tf.ClipByValue, clamped()),
+  { kernel: tf.Relu, why: oneThread, build: part(clamped([0, Infinity])) },
+  losesNaN(tf.Relu6, clamped([0, 6])),
+  losesNaN(tf.MaxPool, pool("maximum")),
+  losesNaN(tf.AvgPool, pool("mean")),
+  { kernel: tf.DepthwiseConv2dNative, why: smallFilters, build: whole(depthwise) },
+  { kernel: tf.DepthwiseConv2dNativeBackpropInput, why: missing, build: whole(depthwiseInputGradient) },
+  { kernel: tf.DepthwiseConv2dNativeBackpropFilter, why: missing, build: whole(depthwiseFilterGradient) },
   { kernel: tf.Sum, why: oneThread, build: part(sums({ mean: false })) },
   { kernel: tf.Mean, why: oneThread, build: part(sums({ mean: true })) },
   ...fused,

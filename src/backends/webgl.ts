@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { check, fail } from "../check.js";
 import { registerEngine } from "./engine.js";
 import { guard } from "./lost.js";
+import { keepNaN, losesNaN, losingNaN } from "./nan.js";
 import { clipByValue, relu } from "./webgl/pointwise.js";
 
 function prepare(): void {
@@ -35,6 +36,8 @@ registerEngine({
   cures: () => [
     { kernel: tf.Relu, why: "NaN at minus infinity", build: () => relu },
     { kernel: tf.ClipByValue, why: "infinity stays as it is", build: () => clipByValue },
+    losesNaN(tf.Elu, keepNaN),
+    ...losingNaN,
   ],
   prepare,
   device() {

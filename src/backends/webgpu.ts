@@ -3,6 +3,7 @@ import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { check, fail } from "../check.js";
 import { registerEngine } from "./engine.js";
 import { guard } from "./lost.js";
+import { keepNaN, losesNaN, losingNaN } from "./nan.js";
 
 const enable =
   "navigator.gpu. A page has it in a secure context (https or localhost), if the browser has WebGPU and it is not " +
@@ -48,6 +49,19 @@ function addN(stock: tf.KernelFunc): tf.KernelFunc {
   };
 }
 
+/** tf.softmax out of its parts, each of which keeps NaN. */
+const softmax: tf.KernelFunc = ({ inputs, attrs }) => {
+  const { dim } = attrs as unknown as tf.SoftmaxAttrs;
+  return tf.tidy(() => {
+    const x = inputs.logits as tf.Tensor;
+    const powers = tf.exp(tf.sub(x, tf.max(x, dim, true)));
+    return tf.div(powers, tf.sum(powers, dim, true));
+  });
+};
+
+/** WGSL lets a shader take NaN for whatever it likes, and these do. */
+const forgetful = [tf.Relu6, tf.Elu, tf.Exp, tf.Log, tf.Sigmoid];
+
 /** The numbers of a tensor without waiting for the device: only those that it has given before. */
 function valuesOnHost(backend: WebGPUBackend, dataId: object): tf.BackendValues {
   const { values } = backend.tensorMap.get(dataId);
@@ -84,6 +98,9 @@ registerEngine({
       why: "zeros for more tensors than one shader may read",
       build: (stock) => addN(stock ?? fail("useBackend", "the stock kernel of webgpu", "none")),
     },
+    ...forgetful.map((kernel) => losesNaN(kernel, keepNaN)),
+    losesNaN(tf.Softmax, () => softmax),
+    ...losingNaN,
   ],
   prepare,
   device() {

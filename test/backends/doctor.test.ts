@@ -77,9 +77,31 @@ describe("wasm", () => {
       ["matMul after a reshape", "wrong", "ok"],
       ["fused.matMul with a bias, b transposed", "wrong", "ok"],
       ["fused.matMul with a bias, of batches", "wrong", "ok"],
+      ["fused.conv2d 1x3, stride 2, with a bias and ReLU", "wrong", "missing"],
+      ["depthwiseConv2d 3x3, stride 1, same", "ok", "missing"],
+      ["depthwiseConv2d 2x2, stride 3, same, two outputs a channel", "ok", "missing"],
+      ["depthwiseConv2d 3x2, stride 2, uneven borders", "ok", "missing"],
+      ["depthwiseConv2d 3x3, strides 1 and 2, same", "ok", "missing"],
+      ["fused.depthwiseConv2d 3x3 with a bias and ReLU", "wrong", "missing"],
+      ["minimum", "wrong", "ok"],
+      ["maximum", "wrong", "ok"],
+      ["prelu", "wrong", "ok"],
+      ["cast to truth values", "wrong", undefined],
+      ["sign", "wrong", undefined],
+      ["relu6", "wrong", "ok"],
+      ["clipByValue", "wrong", "ok"],
+      ["clipByValue of infinity", "wrong", undefined],
+      ["argMax", "wrong", undefined],
+      ["argMin", "wrong", undefined],
       ["gather", "ok", "missing"],
-      ["maxPool of negative numbers", "ok", "wrong"],
+      ["avgPool", "wrong", "ok"],
+      ["avgPool, overlapping", "wrong", "ok"],
+      ["maxPool", "wrong", "ok"],
+      ["maxPool of negative numbers", "wrong", "wrong"],
+      ["batch norm, training", "wrong", "ok"],
+      ["mean over pixels", "wrong", "ok"],
       ["upsampled conv2d 3x3", "ok", "missing"],
+      ["clipping by the global norm", "wrong", undefined],
     ]);
   });
 
@@ -95,6 +117,18 @@ describe("wasm", () => {
     expect(cures.map(({ kernel }) => kernel)).not.toContain("Identity");
     expect(composed).toBe(false);
     expect(find("matMul after a reshape").stock.forward.note).toMatch(/^off by \d/);
+  });
+
+  it("finds where NaN becomes a number", () => {
+    const note = (operation: string) => find(operation).stock.forward.note;
+    expect(note("clipByValue")).toBe("by x: NaN becomes -0.5");
+    expect(note("avgPool")).toBe("by x: NaN becomes -Infinity");
+    expect(note("maximum")).toMatch(/^by b: NaN becomes -?\d/);
+    expect(find("maximum").cures).toContainEqual({
+      kernel: "Maximum",
+      change: "replaced",
+      why: "NaN becomes a number, or is passed over",
+    });
   });
 
   it("finds products slow that need 20 times as long as the fastest", () => {

@@ -22,10 +22,11 @@ export interface Pair {
   readonly cures: readonly KernelChange[];
 }
 
-/** A probe's forward pass, and its gradient by each input. */
+/** A probe's forward pass, without and with NaN in each input, and its gradient by each input. */
 export interface Examined {
   readonly probe: Probe;
   readonly forward: Pair;
+  readonly poisoned: Readonly<Record<string, Pair>>;
   readonly gradients: Readonly<Record<string, Pair>>;
 }
 
@@ -33,7 +34,11 @@ export interface Examined {
 export async function examine(probe: Probe): Promise<Examined> {
   const expected = expectationOf(probe);
   const run: Compute = (inputs) => probe.run(...(inputs as never[]));
-  const forward = await pair(probe, run, expected);
+  const forward = await pair(probe, run, { ...expected, compare: comparison });
+  const poisoned: Record<string, Pair> = {};
+  for (const [name, wanted] of Object.entries(expected.poisoned)) {
+    poisoned[name] = await pair({ inputs: probe.inputs }, run, { ...expected, ...wanted, compare: keepsNaN });
+  }
   const gradients: Record<string, Pair> = {};
   for (const [index, [name, value]] of Object.entries(expected.gradients).entries()) {
     const gradient: Compute = (inputs, dy) => {
@@ -41,14 +46,20 @@ export async function examine(probe: Probe): Promise<Examined> {
       if (grads[0] === undefined) throw new Error("no gradient arrives");
       return grads[0];
     };
-    gradients[name] = await pair(probe, gradient, { ...expected, value });
+    gradients[name] = await pair(probe, gradient, { ...expected, value, compare: comparison });
   }
-  return { probe, forward, gradients };
+  return { probe, forward, poisoned, gradients };
 }
 
-type Wanted = Pick<Expectation, "inputs" | "dy" | "value">;
+interface Wanted extends Pick<Expectation, "inputs" | "dy" | "value"> {
+  /** Disposes the result. */
+  readonly compare: (result: tf.Tensor, value: Values) => Promise<Finding>;
+}
 
-async function pair(probe: Probe, compute: Compute, wanted: Wanted): Promise<Pair> {
+/** What is computed on which inputs. */
+type Trial = Pick<Probe, "inputs" | "larger">;
+
+async function pair(probe: Trial, compute: Compute, wanted: Wanted): Promise<Pair> {
   const cures = new Set<KernelChange>();
   const now = await pass(probe, recording(cures), compute, wanted);
   const stock = cures.size === 0 ? now : await pass(probe, withStockKernels, compute, wanted);
@@ -59,7 +70,7 @@ async function pair(probe: Probe, compute: Compute, wanted: Wanted): Promise<Pai
 type Compute = (inputs: readonly tf.Tensor[], dy?: tf.Tensor) => tf.Tensor;
 
 async function pass(
-  { larger, inputs }: Probe,
+  { larger, inputs }: Trial,
   withKernels: WithKernels,
   compute: Compute,
   wanted: Wanted,
@@ -67,7 +78,7 @@ async function pass(
   try {
     const once = () => compute(wanted.inputs.map(upload), upload(wanted.dy));
     const result = withKernels(() => tf.tidy(once));
-    const finding = await comparison(result, wanted.value);
+    const finding = await wanted.compare(result, wanted.value);
     if (finding.verdict !== "ok" || larger === undefined) return { finding };
     const again = () => clock(compute, withKernels, draw(inputs, larger.shapes));
     return { finding, time: { seconds: await again(), again } };
@@ -89,12 +100,9 @@ const upload = ({ shape, data }: Values) => tf.tensor(Float32Array.from(data), [
 
 const TOLERANCE = 1e-4;
 
-/** Disposes the result. */
 async function comparison(result: tf.Tensor, { shape, data }: Values): Promise<Finding> {
   const [wanted, got] = [shape, result.shape].map((each) => `[${each.join(", ")}]`);
-  const numbers = await result.data().finally(() => {
-    result.dispose();
-  });
+  const numbers = await take(result);
   if (got !== wanted) return { verdict: "wrong", note: `shape ${got!} in place of ${wanted!}` };
   const largest = Math.max(1, ...data.map(Math.abs).filter(Number.isFinite));
   // Infinity is right where it is wanted.
@@ -104,6 +112,21 @@ async function comparison(result: tf.Tensor, { shape, data }: Values): Promise<F
   if (error <= TOLERANCE * largest) return ok;
   const note = Number.isNaN(error) ? "not a number" : `off by ${error.toPrecision(2)}`;
   return { verdict: "wrong", note };
+}
+
+/** Where NaN is wanted, there is NaN: it may be elsewhere, too. */
+async function keepsNaN(result: tf.Tensor, { data }: Values): Promise<Finding> {
+  const numbers = await take(result);
+  const lost = data.findIndex((value, i) => Number.isNaN(value) && !Number.isNaN(numbers[i]!));
+  return lost < 0 ? ok : { verdict: "wrong", note: `NaN becomes ${numbers[lost]!}` };
+}
+
+async function take(result: tf.Tensor): Promise<ArrayLike<number>> {
+  try {
+    return await result.data();
+  } finally {
+    result.dispose();
+  }
 }
 
 function reason(error: unknown): string {

@@ -10,7 +10,11 @@ export interface Expectation {
   readonly dy: Values;
   /** By input, where the operation is differentiated. */
   readonly gradients: Readonly<Record<string, Values>>;
+  /** By input, one of whose numbers is NaN: the value, which is NaN wherever that number matters. */
+  readonly poisoned: Readonly<Record<string, Poisoned>>;
 }
+
+export type Poisoned = Pick<Expectation, "inputs" | "value">;
 
 /** Works out by a probe's reference, in float64, what it ought to give. */
 export function expectationOf(probe: Probe): Expectation {
@@ -23,5 +27,20 @@ export function expectationOf(probe: Probe): Expectation {
     const input = inputs[i]!;
     return [name, { shape: input.shape, data: centralDifferences(evaluate, dy.data, input) }] as const;
   });
-  return { inputs, value, dy, gradients: Object.fromEntries(gradients) };
+  const poisonable = probe.whole === true ? [] : Object.keys(probe.inputs);
+  const poisoned = poisonable.map((name, i) => {
+    const changed = inputs.map((input, k) => (k === i ? poison(input) : input));
+    return [name, { inputs: changed, value: probe.reference(...changed) }] as const;
+  });
+  return {
+    ...{ inputs, value, dy },
+    gradients: Object.fromEntries(gradients),
+    poisoned: Object.fromEntries(poisoned),
+  };
+}
+
+/** NaN in the middle: in a filter, the tap that meets the image everywhere. */
+function poison({ shape, data }: Values): Values {
+  const middle = Math.floor(data.length / 2);
+  return { shape, data: data.map((value, i) => (i === middle ? NaN : value)) };
 }

@@ -6,7 +6,8 @@
  *   yardstick: for products (convolutions, matMul) and their gradients the engine's fastest product of as many
  *   multiplications, for the gradient of anything else its own forward pass or, if that is longer, what the median
  *   operation takes for as many numbers.
- * - `wrong`: further from float64, not a number, or of another shape.
+ * - `wrong`: further from float64, not a number, or of another shape; or a number where one that went in and matters was
+ *   NaN.
  * - `missing`: throws, as the engine has no kernel or TensorFlow.js no gradient for it.
  */
 export type Verdict = "ok" | "slow" | "wrong" | "missing";
@@ -20,6 +21,10 @@ export interface Finding {
 export const ok: Finding = { verdict: "ok" };
 
 const worstFirst: readonly Verdict[] = ["missing", "wrong", "slow", "ok"];
+
+/** The first, unless the second is worse. */
+export const worseOf = (first: Finding, second: Finding): Finding =>
+  worstFirst.indexOf(second.verdict) < worstFirst.indexOf(first.verdict) ? second : first;
 
 /** The worst verdict with all notes, each after the name of what it is about. */
 export function worst(findings: Readonly<Record<string, Finding>>): Finding {

@@ -1,5 +1,5 @@
 import type { Examined, Pair, Pass } from "./examine.js";
-import { worst, type Finding } from "./findings.js";
+import { worseOf, worst, type Finding } from "./findings.js";
 import type { Larger, Probe } from "./probe.js";
 import { sizeOf, sum } from "./values.js";
 
@@ -22,10 +22,10 @@ export interface Yardsticks {
 }
 
 /** Measures once more what might be slow, as what disturbed the first measurement has hopefully passed. */
-export async function timedAgain({ probe, forward, gradients }: Examined): Promise<Examined> {
+export async function timedAgain(examined: Examined): Promise<Examined> {
   const later: Record<string, Pair> = {};
-  for (const [name, pair] of Object.entries(gradients)) later[name] = await pairAgain(pair);
-  return { probe, forward: await pairAgain(forward), gradients: later };
+  for (const [name, pair] of Object.entries(examined.gradients)) later[name] = await pairAgain(pair);
+  return { ...examined, forward: await pairAgain(examined.forward), gradients: later };
 }
 
 async function pairAgain(pair: Pair): Promise<Pair> {
@@ -61,13 +61,16 @@ const numbersOf = ({ shapes }: Larger) => sum(shapes.length, (i) => sizeOf(shape
 
 /** Turns times into verdicts. */
 export function judge(
-  { probe, forward, gradients }: Examined,
+  { probe, forward, poisoned, gradients }: Examined,
   which: "now" | "stock",
   yardsticks: Yardsticks,
 ): Findings {
   const own = forward[which].time?.seconds ?? 0;
   const expected = expectedTime(probe, own, yardsticks);
-  const findings = { forward: timed(forward[which], own, expected) };
+  const lost = Object.entries(poisoned).map(([name, { [which]: pass }]) => [name, pass.finding] as const);
+  const plain = timed(forward[which], own, expected);
+  const sound = plain.verdict === "ok" || plain.verdict === "slow";
+  const findings = { forward: sound ? worseOf(plain, worst(Object.fromEntries(lost))) : plain };
   const byInput = Object.entries(gradients).map(([name, { [which]: pass }]) => {
     const alone = (pass.time?.seconds ?? 0) - own;
     return [name, timed(pass, alone, expected)] as const;

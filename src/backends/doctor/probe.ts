@@ -18,6 +18,8 @@ export interface Probe {
   readonly reference: (...inputs: Values[]) => Values;
   /** Where nothing differentiates the operation. */
   readonly differentiated?: false;
+  /** Where its result cannot be NaN: it is made of whole numbers. */
+  readonly whole?: true;
   /** Where it is an operation of this library, made of the engine's unless the engine has a kernel for it. */
   readonly own?: true;
   /** Larger inputs, on which it is timed. */

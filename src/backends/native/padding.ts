@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Cure } from "../engine.js";
+import { losingNaN } from "../nan.js";
 
 // tfjs-node's convolutions know the paddings "same" and "valid"; its forward one explicit borders too, its gradients
 // not. Other borders are put round the image here, and the convolution of what that gives is a "valid" one.
@@ -65,4 +66,10 @@ export const cures: readonly Cure[] = [
   cure(tf.Conv2D, ofPaddedImage),
   cure(tf.Conv2DBackpropFilter, ofPaddedImage),
   cure(tf.Conv2DBackpropInput, innerGradient),
+  cure(tf.FusedConv2D, ofPaddedImage),
+  cure(tf.DepthwiseConv2dNative, ofPaddedImage),
+  cure(tf.DepthwiseConv2dNativeBackpropFilter, ofPaddedImage),
+  cure(tf.DepthwiseConv2dNativeBackpropInput, innerGradient),
+  cure(tf.FusedDepthwiseConv2D, ofPaddedImage),
+  ...losingNaN,
 ];

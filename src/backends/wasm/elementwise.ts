@@ -4,18 +4,27 @@ import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, type WasmBackend } from "./heap.js";
 import { run } from "./jobs.js";
 
-// tf.add, tf.sub and tf.mul of float32 in all threads, where the shapes are equal or one of them is of one number, or of
-// one a row, or of one row.
+// tf.add, tf.sub, tf.mul, tf.maximum and tf.minimum of float32 in all threads, where the shapes are equal or one of them is
+// of one number, or of one a row, or of one row; and what cuts numbers off, tf.relu for one. NaN stays NaN in all.
 
 /** As in kernels/elementwise.ts. */
-type Operation = "add" | "subtract" | "subtractFrom" | "multiply";
-const codes: Readonly<Record<Operation, number>> = { add: 0, subtract: 1, subtractFrom: 2, multiply: 3 };
+type Operation = "add" | "subtract" | "subtractFrom" | "multiply" | "maximum" | "minimum";
+const codes: Readonly<Record<Operation, number>> = {
+  add: 0,
+  subtract: 1,
+  subtractFrom: 2,
+  multiply: 3,
+  maximum: 4,
+  minimum: 5,
+};
 /** The operation with its operands exchanged. */
 const exchanged: Readonly<Record<Operation, Operation>> = {
   add: "add",
   subtract: "subtractFrom",
   subtractFrom: "subtract",
   multiply: "multiply",
+  maximum: "maximum",
+  minimum: "minimum",
 };
 
 /** Numbers of a unit, where the numbers of both tensors follow each other. */
@@ -43,7 +52,7 @@ function fit(a: readonly number[], b: readonly number[]): Rows | undefined {
   return same(first, a.length) ? { length: count, step: 0, single: false } : undefined;
 }
 
-/** Falls back on the stock kernel for other types and shapes. */
+/** Falls back on the given kernel for other types and shapes. */
 export function elementwise(operation: Operation): (stock: tf.KernelFunc) => tf.KernelFunc {
   return (stock) => (call) => {
     const own = kernel(({ a, b }, backend) => {
@@ -71,4 +80,21 @@ function combine(
   const bytes = [size, length, step].map((numbers) => numbers * FLOAT);
   run(backend, "combine", job, codes[operation], ...places, ...bytes, Number(single));
   return out;
+}
+
+/** What is less or more than the bounds, which are those of the call if none are given, becomes one; other types fall back. */
+export function clamped(bounds?: readonly [number, number]): (stock: tf.KernelFunc) => tf.KernelFunc {
+  return (stock) => (call) => {
+    const own = kernel(({ x }, backend, attrs) => {
+      if (x!.dtype !== "float32") return stock(call);
+      const [low, high] = bounds ?? [attrs.clipValueMin as number, attrs.clipValueMax as number];
+      const out = backend.makeOutput(x!.shape, "float32");
+      const places = [address(backend, x!), address(backend, out)];
+      const size = sizeOf(x!.shape);
+      const job = { units: Math.ceil(size / BLOCK), work: PASS * Math.min(size, BLOCK) };
+      run(backend, "clamp", job, ...places, size * FLOAT, BLOCK * FLOAT, low, high);
+      return out;
+    });
+    return own(call);
+  };
 }

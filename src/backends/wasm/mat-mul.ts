@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fusedOf } from "./activation.js";
 import { address, kernel, sizeOf, withAlias, type WasmBackend } from "./heap.js";
 
 export interface Transposes {
@@ -81,33 +82,9 @@ function productOf(backend: WasmBackend): (...values: unknown[]) => void {
 
 export interface FusedAttributes extends Transposes {
   readonly activation: string;
-  readonly leakyreluAlpha?: number;
 }
 
 /** tf.fused.matMul out of its parts: the stock one is wrong with a bias and a transpose or a batch. */
-export const fusedMatMul: tf.KernelFunc = ({ inputs, attrs }) => {
-  const { a, b, bias, preluActivationWeights } = inputs as Record<string, tf.Tensor | undefined>;
-  const { transposeA, transposeB, activation, leakyreluAlpha } = attrs as unknown as FusedAttributes;
-  return tf.tidy(() => {
-    const product = tf.matMul(a!, b!, transposeA, transposeB);
-    const sum = bias === undefined || bias === null ? product : tf.add(product, bias);
-    switch (activation) {
-      case "linear":
-        return sum;
-      case "relu":
-        return tf.relu(sum);
-      case "relu6":
-        return tf.relu6(sum);
-      case "elu":
-        return tf.elu(sum);
-      case "sigmoid":
-        return tf.sigmoid(sum);
-      case "leakyrelu":
-        return tf.leakyRelu(sum, leakyreluAlpha);
-      case "prelu":
-        return tf.prelu(sum, preluActivationWeights!);
-      default:
-        throw new Error(`tf.fused.matMul: expected a known activation on wasm, got ${activation}.`);
-    }
-  });
-};
+export const fusedMatMul = fusedOf(({ a, b }, { transposeA, transposeB }: Transposes) =>
+  tf.matMul(a!, b!, transposeA, transposeB),
+);

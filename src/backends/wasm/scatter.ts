@@ -66,7 +66,7 @@ export const maxPoolGradient: tf.KernelFunc = kernel(({ dy, input }, backend, at
   return out;
 });
 
-/** Where the first maximum of the window at `first` lies; windows always meet the image. */
+/** Where the first maximum of the window at `first` lies, or its last NaN; windows always meet the image. */
 function maximum(
   values: ArrayLike<number>,
   info: ReturnType<typeof tf.backend_util.computePool2DInfo>,
@@ -79,7 +79,7 @@ function maximum(
   for (let row = Math.max(0, first.row); row < lastRow; row++) {
     for (let column = Math.max(0, first.column); column < lastColumn; column++) {
       const at = origin + (row * info.inWidth + column) * info.inChannels;
-      if (best < 0 || values[at]! > values[best]!) best = at;
+      if (best < 0 || values[at]! > values[best]! || Number.isNaN(values[at])) best = at;
     }
   }
   return best;

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { kernel, type WasmBackend } from "./heap.js";
 
 /** The tensor's data under another shape: nothing ever writes into data that exists, so nobody needs a copy. */
@@ -17,8 +17,15 @@ export function identity(stock: tf.KernelFunc): tf.KernelFunc {
     kernel(({ x }, backend) => (x!.dtype === "string" ? stock(call) : share(backend, x!)))(call);
 }
 
-/** tf.cast, also of each gradient that passes a clone: mostly to the type that it has. */
+/**
+ * tf.cast, also of each gradient that passes a clone: mostly to the type that it has. The stock kernel cuts a number down to
+ * a byte to make a truth value of it.
+ */
 export function cast(stock: tf.KernelFunc): tf.KernelFunc {
   return (call) =>
-    kernel(({ x }, backend, { dtype }) => (x!.dtype === dtype ? share(backend, x!) : stock(call)))(call);
+    kernel(({ x }, backend, { dtype }) => {
+      if (x!.dtype === dtype) return share(backend, x!);
+      const truth = dtype === "bool" && ["float32", "int32"].includes(x!.dtype);
+      return truth ? tf.notEqual(x as tf.Tensor, tf.zerosLike(x as tf.Tensor)) : stock(call);
+    })(call);
 }

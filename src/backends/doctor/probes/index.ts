@@ -1,4 +1,5 @@
 import type { Probe } from "../probe.js";
+import { depthwiseConvolutions } from "./depthwise.js";
 import { images } from "./images.js";
 import { layers } from "./layers.js";
 import { moves } from "./moving.js";
@@ -10,6 +11,7 @@ import { updates } from "./updates.js";
 /** Every operation that the library needs. */
 export const probes: readonly Probe[] = [
   ...products,
+  ...depthwiseConvolutions,
   ...pointwise,
   ...reductions,
   ...moves,

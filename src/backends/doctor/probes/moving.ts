@@ -32,6 +32,7 @@ const gather: Probe = {
 
 const cast: Probe = {
   operation: "cast to integers and back",
+  whole: true,
   inputs: { x: normal(3, 5) },
   run: (x: tf.Tensor) => tf.cast(tf.cast(tf.mul(x, 4), "int32"), "float32"),
   reference: (x) => build(x.shape, (i, j) => Math.trunc(4 * at(x, i, j))),

@@ -73,7 +73,7 @@ const step: Probe = {
   operation: "step",
   inputs: { x: normal(3, 5) },
   run: (x: tf.Tensor) => tf.step(x),
-  reference: (x) => map(x, (value) => Number(value > 0)),
+  reference: (x) => map(x, (value) => (Number.isNaN(value) ? NaN : Number(value > 0))),
   differentiated: false,
 };
 
@@ -88,6 +88,34 @@ const where: Probe = {
   reference: (a, b) => map(a, (value, i) => (i % 3 === 0 ? value : b.data[i]!)),
 };
 
+const elu = (x: number) => (x < 0 ? Math.expm1(x) : x);
+
+/** One weight a row. */
+const prelu: Probe = {
+  operation: "prelu",
+  inputs: { x: normal(3, 5), alpha: normal(3, 1) },
+  run: (x: tf.Tensor, alpha: tf.Tensor) => tf.prelu(x, alpha),
+  reference: (x, alpha) => map(x, (value, i) => (value < 0 ? value * alpha.data[Math.floor(i / 5)]! : value)),
+};
+
+const comparison: Probe = {
+  operation: "greater",
+  inputs: { a: normal(3, 5), b: normal(3, 5) },
+  run: (a: tf.Tensor, b: tf.Tensor) => tf.cast(tf.greater(a, b), "float32"),
+  reference: (a, b) => map(a, (value, i) => Number(value > b.data[i]!)),
+  differentiated: false,
+};
+
+/** NaN is not equal to zero, and a half is not zero either. */
+const truth: Probe = {
+  operation: "cast to truth values",
+  inputs: { x: { shape: [3, 5], of: (value) => (value > 1 ? NaN : value > 0 ? 0 : value / 4) } },
+  run: (x: tf.Tensor) => tf.cast(tf.cast(x, "bool"), "float32"),
+  reference: (x) => map(x, (value) => Number(value !== 0)),
+  differentiated: false,
+  whole: true,
+};
+
 export const pointwise: readonly Probe[] = [
   broadcast("add", (a, b) => tf.add(a, b), (a, b) => a + b), // prettier-ignore
   broadcast("sub", (a, b) => tf.sub(a, b), (a, b) => a - b), // prettier-ignore
@@ -99,6 +127,13 @@ export const pointwise: readonly Probe[] = [
   addN,
   where,
   step,
+  prelu,
+  comparison,
+  truth,
+  { ...unary("sign", (x) => tf.sign(x), Math.sign), differentiated: false },
+  unary("relu6", (x) => tf.relu6(x), (x) => Math.min(relu(x), 6)), // prettier-ignore
+  unary("elu", (x) => tf.elu(x), elu),
+  unary("leakyRelu", (x) => tf.leakyRelu(x, 0.1), (x) => (x < 0 ? 0.1 * x : x)), // prettier-ignore
   unary("neg", (x) => tf.neg(x), (x) => -x), // prettier-ignore
   unary("square", (x) => tf.square(x), (x) => x ** 2), // prettier-ignore
   unary("exp", (x) => tf.exp(x), Math.exp),

@@ -63,10 +63,13 @@ const transposedConvolution: Probe = {
   reference: (x, filter) => {
     const [batch, height, width, channels] = x.shape as Sizes;
     const tap = (i: number, from: number) => i + 1 - 2 * from;
+    const meets = (...taps: number[]) => taps.every((k) => k >= 0 && k < 4);
     return build([batch, 2 * height, 2 * width, filter.shape[2]!], (b, i, j, o) =>
       sum(height, (row) =>
         sum(width, (column) =>
-          sum(channels, (c) => at(x, b, row, column, c) * at(filter, tap(i, row), tap(j, column), o, c)),
+          meets(tap(i, row), tap(j, column))
+            ? sum(channels, (c) => at(x, b, row, column, c) * at(filter, tap(i, row), tap(j, column), o, c))
+            : 0,
         ),
       ),
     );

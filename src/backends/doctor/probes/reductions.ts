@@ -31,6 +31,21 @@ const rowSum = (x: Values, i: number) => {
 /** softmax over the last axis. */
 export const softmax = (x: Values): Values => map(x, (value, i) => Math.exp(value) / rowSum(x, i));
 
+/** Where the extreme of each row is: at NaN, if there is one. */
+const place = (operation: string, run: (x: tf.Tensor) => tf.Tensor, sign: 1 | -1): Probe => ({
+  operation,
+  inputs: { x: { shape: [4, 5], of: (value) => (value > 1 ? NaN : value) } },
+  run: (x: tf.Tensor) => tf.cast(run(x), "float32"),
+  reference: (x) =>
+    build([4], (i) => {
+      const row = [0, 1, 2, 3, 4].map((j) => at(x, i, j));
+      const none = row.findIndex(Number.isNaN);
+      return none < 0 ? row.indexOf(sign * Math.max(...row.map((value) => sign * value))) : none;
+    }),
+  differentiated: false,
+  whole: true,
+});
+
 const matrix = { x: normal(3, 5), large: [256, 256] };
 
 export const reductions: readonly Probe[] = [
@@ -54,6 +69,13 @@ export const reductions: readonly Probe[] = [
     (x) => tf.max(x, -1),
     (x) => build([2, 3], (i, j) => Math.max(...[0, 1, 2, 3].map((k) => at(x, i, j, k)))),
   ),
+  reduction(
+    "min of an axis",
+    (x) => tf.min(x, -1),
+    (x) => build([2, 3], (i, j) => Math.min(...[0, 1, 2, 3].map((k) => at(x, i, j, k)))),
+  ),
+  place("argMax", (x) => tf.argMax(x, 1), 1),
+  place("argMin", (x) => tf.argMin(x, 1), -1),
   reduction(
     "moments",
     (x) => tf.moments(x, [0, 1]).variance,

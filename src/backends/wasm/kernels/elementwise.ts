@@ -1,4 +1,4 @@
-// Sums, differences and products of tensors, number by number. The second one may have fewer numbers: one for each row
+// Sums, differences, products, maxima and minima of tensors, number by number. The second one may have fewer numbers: one for each row
 // of the first, one row for all of them, or a single number.
 
 import { read, write } from "./channels";
@@ -8,12 +8,16 @@ const ADD: i32 = 0;
 const SUBTRACT: i32 = 1;
 const SUBTRACT_FROM: i32 = 2;
 const MULTIPLY: i32 = 3;
+const MAXIMUM: i32 = 4;
+const MINIMUM: i32 = 5;
 
 @inline
 function combineFour(operation: i32, a: v128, b: v128): v128 {
   if (operation == ADD) return f32x4.add(a, b);
   if (operation == SUBTRACT) return f32x4.sub(a, b);
   if (operation == SUBTRACT_FROM) return f32x4.sub(b, a);
+  if (operation == MAXIMUM) return f32x4.max(a, b); // NaN where either is
+  if (operation == MINIMUM) return f32x4.min(a, b);
   return f32x4.mul(a, b);
 }
 
@@ -72,12 +76,40 @@ export function combine(
     if (operation == ADD) combineRows(ADD, first, end, a, b, to, bytes, rowBytes, stepBytes, true);
     else if (operation == SUBTRACT) combineRows(SUBTRACT, first, end, a, b, to, bytes, rowBytes, stepBytes, true);
     else if (operation == SUBTRACT_FROM) combineRows(SUBTRACT_FROM, first, end, a, b, to, bytes, rowBytes, stepBytes, true);
+    else if (operation == MAXIMUM) combineRows(MAXIMUM, first, end, a, b, to, bytes, rowBytes, stepBytes, true);
+    else if (operation == MINIMUM) combineRows(MINIMUM, first, end, a, b, to, bytes, rowBytes, stepBytes, true);
     else combineRows(MULTIPLY, first, end, a, b, to, bytes, rowBytes, stepBytes, true);
   } else {
     if (operation == ADD) combineRows(ADD, first, end, a, b, to, bytes, rowBytes, stepBytes, false);
     else if (operation == SUBTRACT) combineRows(SUBTRACT, first, end, a, b, to, bytes, rowBytes, stepBytes, false);
     else if (operation == SUBTRACT_FROM) combineRows(SUBTRACT_FROM, first, end, a, b, to, bytes, rowBytes, stepBytes, false);
+    else if (operation == MAXIMUM) combineRows(MAXIMUM, first, end, a, b, to, bytes, rowBytes, stepBytes, false);
+    else if (operation == MINIMUM) combineRows(MINIMUM, first, end, a, b, to, bytes, rowBytes, stepBytes, false);
     else combineRows(MULTIPLY, first, end, a, b, to, bytes, rowBytes, stepBytes, false);
+  }
+}
+
+/** x, but no less than `low` and no more than `high`; NaN stays NaN. A unit is `unitBytes` of x, the last perhaps fewer. */
+export function clamp(
+  first: i32,
+  end: i32,
+  room: usize,
+  x: usize,
+  to: usize,
+  bytes: usize,
+  unitBytes: usize,
+  low: f32,
+  high: f32,
+): void {
+  const last = min(<usize>end * unitBytes, bytes);
+  const least = f32x4.splat(low);
+  const most = f32x4.splat(high);
+  let at = <usize>first * unitBytes;
+  for (; at + 16 <= last; at += 16) {
+    write(to + at, f32x4.min(f32x4.max(read(x + at, true), least), most), true);
+  }
+  for (; at < last; at += 4) {
+    write(to + at, f32x4.min(f32x4.max(read(x + at, false), least), most), false);
   }
 }
 

@@ -34,7 +34,7 @@ export function sumSegments(
   }
 }
 
-/** Where the first maximum of a channel lies in a window of an image. */
+/** Where the first maximum of a channel lies in a window of an image: the last NaN, if there is one. */
 @inline
 function maximum(x: usize, top: i32, bottom: i32, left: i32, right: i32, width: i32, stride: usize): usize {
   let best = x + <usize>(top * width + left) * stride;
@@ -43,7 +43,7 @@ function maximum(x: usize, top: i32, bottom: i32, left: i32, right: i32, width: 
     for (let column = left; column < right; column++) {
       const at = x + <usize>(row * width + column) * stride;
       const value = load<f32>(at);
-      if (value > most) {
+      if (value > most || value != value) {
         most = value;
         best = at;
       }
