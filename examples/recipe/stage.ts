@@ -128,6 +128,7 @@ async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<s
     return valueAndGrads(() => stage.terms(rng.fork(step), rows), stage.params);
   });
   const clipped = clipByGlobalNorm(grads, stage.maxNorm);
+  tf.dispose(grads);
   try {
     const values = await readTerms({ ...terms, gradientNorm: clipped.norm }, { step });
     stage.optimizer.apply(stage.params, clipped.grads);
@@ -136,7 +137,7 @@ async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<s
   } catch (error) {
     throw inStage(stage.name, error);
   } finally {
-    tf.dispose([terms, grads, clipped.grads, clipped.norm]);
+    tf.dispose([terms, clipped]);
   }
 }
 

@@ -237,10 +237,10 @@ describe("a number that is not finite", () => {
   /** A stage of plain numbers: the loss is w squared, but at one step. */
   function stageOf(name: string, poison: { step: number; value: number }) {
     let step = -1;
-    const params = { w: tf.tidy(() => tf.variable(tf.tensor1d([1, 2]))) };
+    const { network } = teacherOf(whole);
+    const params = network.init(createRng(0));
     const ema = cloneParams(params);
     const optimizer = sgd({ learningRate: 0.1, momentum: 0.9 });
-    const { network } = teacherOf(whole);
     const made: Stage = {
       ...{ name, title: name, params, optimizer, maxNorm: 1 },
       describe: { network },
@@ -249,7 +249,8 @@ describe("a number that is not finite", () => {
       terms: (_, { from }) => {
         if (from === 0) step++;
         const factor = step === poison.step ? poison.value : 1;
-        return { loss: tf.sum(tf.mul(tf.square(params.w), factor)).asScalar() };
+        const squares = Object.values(params).map((weight) => tf.sum(tf.square(weight)));
+        return { loss: tf.mul(tf.addN(squares), factor).asScalar() };
       },
     };
     const free = () => {
@@ -270,10 +271,11 @@ describe("a number that is not finite", () => {
       );
       const state = await optimizer.state();
       expect(state.step).toBe(3);
-      for (const numbers of [params.w, ema.w!])
+      for (const numbers of [...Object.values(params), ...Object.values(ema)])
         expect((await numbers.data()).every(Number.isFinite)).toBe(true);
       const [moments] = Object.values(state.slots);
-      expect([...(moments!.w!.data as Float32Array)].every(Number.isFinite)).toBe(true);
+      for (const { data } of Object.values(moments!))
+        expect([...(data as Float32Array)].every(Number.isFinite)).toBe(true);
       free();
       const kept = await loadNetworkCheckpoint(checkpointPath(run, "teacher"));
       expect(kept.step).toBe(2);
@@ -283,7 +285,8 @@ describe("a number that is not finite", () => {
       await train(run, again.made); // goes on from step 2
       const through = stageOf("teacher", { step: -2, value });
       await train(await runOf(`through-${value}`), through.made);
-      expect(await again.params.w.data()).toEqual(await through.params.w.data());
+      for (const [key, weight] of Object.entries(again.params))
+        expect(await weight.data()).toEqual(await through.params[key]!.data());
       again.free();
       through.free();
     },
