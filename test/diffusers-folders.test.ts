@@ -214,6 +214,17 @@ describe("refuses, by name,", () => {
   });
 });
 
+it.each([
+  [{ block_out_channels: [2e9], num_class_embeds: 3 }, /no "y_embedding\.weight"|differences|weights/],
+  [{ num_class_embeds: 1e12 }, /no "y_embedding\.weight" \[8, 1000000000000\]|weights/],
+  [{ block_out_channels: [{ toString: 1 }] }, /multiples of the first, got \[\{"toString":1\}\]/],
+  [{ block_out_channels: ["2"] }, /multiples of the first, got \["2"\]/],
+  [{ sample_size: 1e300 }, /a sample_size of at most 268435456 pixels, got 1e\+300/],
+])("what a config alone asks for is refused before it is made: %j", async (changes, message) => {
+  const changed = JSON.stringify({ ...(await config("plain")), ...changes });
+  await expect(loadDiffusers(await folder("plain", { "config.json": changed }))).rejects.toThrow(message);
+});
+
 it("inspect tells a size of two sides", async () => {
   expect(inspectionText(await inspect(join(met, "plain")))).toMatch(/\nimages +4x6$/);
 });

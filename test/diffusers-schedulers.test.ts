@@ -45,6 +45,20 @@ describe("a scheduler's keys:", () => {
     disposeParams(model.params);
   });
 
+  it.each([
+    "_class_name",
+    "prediction_type",
+    "beta_schedule",
+    "timestep_spacing",
+    "variance_type",
+    "clip_sample",
+  ])("an object where %s is a word is named", (key) => {
+    const config = { _class_name: "DDPMScheduler", [key]: { toString: 1 } };
+    expect(() => readScheduler(config).times(2)).toThrow(
+      /^diffusersFromFiles: expected .*, got \{"toString":1\}\.$/,
+    );
+  });
+
   it("keys that change nothing, where they change nothing", () => {
     const same = (name: string, keys: Config) => {
       const [plain, other] = [{}, keys].map((more) => readScheduler({ _class_name: name, ...more }));

@@ -37,6 +37,7 @@ export async function fingerprint(path: string): Promise<RecipeConfig["files"][s
     throw new Error(`${at}: expected a file or a folder of diffusers, got a pipe, a socket or a device.`);
   const hash = createHash("sha256");
   for (const file of folder ? [...weightsOf(at), ...settingsOf(at)] : [at]) {
+    await checkIsFile(file);
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   }
   return { path, sha256: hash.digest("hex") };
@@ -60,6 +61,12 @@ function placeIn(path: string): { readonly at: string; readonly name?: string } 
   const cut = path.lastIndexOf("#");
   if (cut === -1 || existsSync(path)) return { at: path };
   return { at: path.slice(0, cut), name: path.slice(cut + 1) };
+}
+
+/** Reading a pipe would wait for a writer, and a device may have no end. */
+async function checkIsFile(path: string): Promise<void> {
+  if (!(await stat(path)).isFile())
+    throw new Error(`${path}: expected a file, got a folder, a pipe or a device.`);
 }
 
 function weightsOf(folder: string): string[] {
@@ -91,6 +98,7 @@ export async function readModel(path: string, groups = 32): Promise<Imported> {
 async function modelAt(path: string, groups: number): Promise<Imported> {
   const { at } = placeIn(path);
   if ((await stat(at)).isDirectory()) return fromDiffusers(at);
+  await checkIsFile(at);
   const bytes = await readFile(at);
   if (!isOurs(bytes)) return fromAuthors(treeOf(bytes), path, groups);
   const { network, params, ema, schedule, predictionType, steps, clip, imageShape } = decodeCheckpoint(bytes);
@@ -170,7 +178,9 @@ export async function readClassifier(path: string): Promise<ClassifierModel> {
 }
 
 async function classifierAt(path: string): Promise<ClassifierModel> {
-  const bytes = await readFile(placeIn(path).at);
+  const { at } = placeIn(path);
+  await checkIsFile(at);
+  const bytes = await readFile(at);
   if (!isOurs(bytes)) return classifierFromTorch(stateDictOf(treeOf(bytes), "classifier", path));
   const { network, params, ema } = decodeNetworkCheckpoint(bytes);
   if (ema) disposeParams(ema);

@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
-import { printable } from "./printable.js";
+import { printable, printableLines } from "./printable.js";
 
 /** What the command prints of an error: its message in one line, or all of it where the stack was asked for. */
 export function explain(error: unknown, { stack = false }: { readonly stack?: boolean }): string {
-  return stack ? inspect(error) : `error: ${oneLine(error)}`;
+  return stack ? printableLines(inspect(error)) : `error: ${oneLine(error)}`;
 }
 
 /** An error's message as a part of another: in one line, without its full stop. */

@@ -22,8 +22,9 @@ const SCHEDULERS = ["scheduler/scheduler_config.json", "scheduler_config.json"];
 /** Chooses among a folder's files, by their paths in it; it asks for the bytes of every file that it chooses. */
 export function* chooseFiles(names: readonly string[]): Choice<ChosenFiles> {
   const config = first(names, CONFIGS);
+  checkPresent(config, yield config);
   const scheduler = first(names, SCHEDULERS);
-  for (const name of [config, scheduler]) checkPresent(name, yield name);
+  checkPresent(scheduler, yield scheduler);
   const weights = yield* chooseWeights(names, config.slice(0, -"config.json".length));
   return { config, scheduler, ...weights };
 }

@@ -112,10 +112,8 @@ const HARMLESS = [
 
 /** Reads what scheduler_config.json holds; refuses, by name, what is not supported. */
 export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
-  const name = String(config._class_name);
-  const kind = Object.hasOwn(KINDS, name)
-    ? KINDS[name]!
-    : fail(READ, `a scheduler among ${Object.keys(KINDS).join(", ")}`, name);
+  const name = config._class_name;
+  const kind = oneOf(KINDS, name, "a scheduler");
   const values = complete(config, {
     file: FILE,
     defaults: defaultsOf(name, kind),
@@ -132,7 +130,7 @@ export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
   const alphaBars = values.rescale_betas_zero_snr === true ? rescaled(cumulative) : cumulative;
   return {
     schedule: tableSchedule([values.set_alpha_to_one === false ? alphaBars[0]! : 1, ...alphaBars]),
-    predictionType: predictionOf(values.prediction_type),
+    predictionType: oneOf(PREDICTIONS, values.prediction_type, "prediction_type"),
     timesteps,
     clip: values.clip_sample === true ? kind.clip : false,
     variance: varianceOf(values.variance_type),
@@ -140,7 +138,7 @@ export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
   };
 }
 
-function defaultsOf(name: string, { spacing }: Kind): DiffusersConfig {
+function defaultsOf(name: unknown, { spacing }: Kind): DiffusersConfig {
   return {
     num_train_timesteps: 1000,
     beta_start: 0.0001,
@@ -159,19 +157,19 @@ function defaultsOf(name: string, { spacing }: Kind): DiffusersConfig {
 const CLIPPED = { clip_sample: true, clip_sample_range: 1, rescale_betas_zero_snr: false };
 
 function varianceOf(type: unknown): Variance {
-  if (type === undefined) return "small"; // DDIM's, with any eta
-  const known = typeof type === "string" && Object.hasOwn(VARIANCES, type);
-  return known
-    ? VARIANCES[type]!
-    : fail(READ, `variance_type among ${Object.keys(VARIANCES).join(", ")}`, type);
+  return type === undefined ? "small" : oneOf(VARIANCES, type, "variance_type"); // DDIM's is small, with any eta
 }
 
-function predictionOf(type: unknown): PredictionType {
-  const types: Readonly<Record<string, PredictionType>> = { epsilon: "eps", sample: "x0", v_prediction: "v" };
-  const known = Object.hasOwn(types, String(type));
-  return known
-    ? types[String(type)]!
-    : fail(READ, `prediction_type among ${Object.keys(types).join(", ")}`, type);
+const PREDICTIONS: Readonly<Record<string, PredictionType>> = {
+  epsilon: "eps",
+  sample: "x0",
+  v_prediction: "v",
+};
+
+/** What `values` has under a name that a file gives, or an error with the names that it may give. */
+function oneOf<T>(values: Readonly<Record<string, T>>, name: unknown, what: string): T {
+  const known = typeof name === "string" && Object.hasOwn(values, name);
+  return known ? values[name]! : fail(READ, `${what} among ${Object.keys(values).join(", ")}`, name);
 }
 
 function betasOf(values: DiffusersConfig, count: number, { betaSchedules }: Kind): readonly number[] {
@@ -182,7 +180,12 @@ function betasOf(values: DiffusersConfig, count: number, { betaSchedules }: Kind
     check(isList, READ, `trained_betas to be ${count} numbers in [0, 1]`, trained);
     return trained as number[];
   }
-  check(betaSchedules.includes(String(name)), READ, `beta_schedule among ${betaSchedules.join(", ")}`, name);
+  check(
+    (betaSchedules as readonly unknown[]).includes(name),
+    READ,
+    `beta_schedule among ${betaSchedules.join(", ")}`,
+    name,
+  );
   const [from, to] = [values.beta_start, values.beta_end] as [number, number];
   check(from > 0 && from <= to && to < 1, READ, "0 < beta_start <= beta_end < 1", [from, to]);
   switch (name) {

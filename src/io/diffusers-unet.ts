@@ -5,8 +5,8 @@ import { unetPlan, unetSpecs, type UnetStep } from "../models/unet-plan.js";
 import { unet, type Unet } from "../models/unet.js";
 import type { Params } from "../types.js";
 import { complete, READ, type DiffusersConfig } from "./diffusers-config.js";
-import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
-import { paramsFromTorch, sinesThenCosines, toTorch, withColumns } from "./torch-layout.js";
+import { fromFloat32, sizeOf, toFloat32, type StateDict, type StoredTensor } from "./dtypes.js";
+import { checkEntries, paramsFromTorch, sinesThenCosines, toTorch, withColumns } from "./torch-layout.js";
 import { withBareNames } from "./torch-names.js";
 
 // diffusers' UNet2DModel (src/diffusers/models/unets/unet_2d.py) is the authors' U-Net under other names, with more
@@ -56,7 +56,7 @@ export function readUnetConfig(
 
 function readWidths(value: unknown): readonly [number, ...number[]] {
   const isMultiple = (width: unknown, _: number, all: unknown[]) =>
-    Number.isInteger(Number(width) / Number(all[0]));
+    typeof width === "number" && Number.isInteger(width / (all[0] as number));
   const valid = Array.isArray(value) && value.length > 0 && value.every(isMultiple);
   check(valid, READ, "block_out_channels that are multiples of the first", value);
   return value as [number, ...number[]];
@@ -168,20 +168,18 @@ export function readUnetWeights(
     );
     entries[ours] = laidOut(ours, tensor, cosineFirst);
   }
-  if (config.classes !== undefined) {
-    entries["y_embedding.bias"] = fromFloat32(
-      new Float32Array(4 * config.channels),
-      [4 * config.channels],
-      "F32",
-    );
-  }
-  return paramsFromTorch(entries, unetSpecs(config), READ);
+  const specs = unetSpecs(config);
+  const { [BIAS]: bias, ...stored } = specs;
+  checkEntries(entries, stored, READ); // before what a config asks for is made: they lie in a file
+  if (bias !== undefined)
+    entries[BIAS] = fromFloat32(new Float32Array(sizeOf(bias.shape)), bias.shape, "F32");
+  return paramsFromTorch(entries, specs, READ);
 }
 
 /** A UNet2DModel's state dict with the values of our weights; sines come first. */
 export async function writeUnetWeights(config: UnetConfig, params: Params): Promise<StateDict> {
   const entries = weightNames(config).map(async ([ours, theirs]): Promise<[string, StoredTensor]> => {
-    const { [ours]: weight, "y_embedding.bias": bias } = params;
+    const { [ours]: weight, [BIAS]: bias } = params;
     if (ours === LABEL) return [theirs, await embedding(weight!, bias!)];
     const tensor = await toTorch(weight!);
     return [theirs, ours === TIME ? sinesThenCosines(tensor) : withoutField(tensor, ours)];
@@ -191,6 +189,8 @@ export async function writeUnetWeights(config: UnetConfig, params: Params): Prom
 
 const TIME = "time_embedding.timembedding.1.weight";
 const LABEL = "y_embedding.weight";
+/** An embedding has none. */
+const BIAS = "y_embedding.bias";
 
 /** Names of attention's layers before diffusers 0.15. */
 const OLD = /\.(query|key|value|proj_attn)\./;

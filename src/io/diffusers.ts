@@ -1,3 +1,4 @@
+import { MOST } from "../bounds.js";
 import { check } from "../check.js";
 import { denoiser } from "../models/denoiser.js";
 import type { Unet } from "../models/unet.js";
@@ -104,6 +105,7 @@ function sizeOf(value: unknown): DiffusersModel["size"] {
   const sized = sides.length === 2 && sides.every(isSize);
   check(sized, READ, "sample_size to be a size, or a height and a width", value);
   const [height, width] = sides as [number, number];
+  check(height * width <= MOST.pixels, READ, `a sample_size of at most ${MOST.pixels} pixels`, value);
   return height === width ? height : [height, width];
 }
 

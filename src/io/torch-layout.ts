@@ -150,7 +150,7 @@ export function withColumns(tensor: StoredTensor, source: (i: number, half: numb
 const FLOATS: readonly string[] = ["F16", "BF16", "F32", "F64"];
 
 /** Throws, naming up to three of them (a message is cut at 200 characters), if entries are missing, unknown, of another shape, or not real numbers. */
-function checkEntries(stateDict: Readonly<StateDict>, specs: ParamSpecs, where: string): void {
+export function checkEntries(stateDict: Readonly<StateDict>, specs: ParamSpecs, where: string): void {
   const text = (shape: readonly number[]) => `[${shape.join(", ")}]`;
   const names = new Set([...Object.keys(specs), ...Object.keys(stateDict)]);
   const differences = [...names].flatMap((name) => {

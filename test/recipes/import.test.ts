@@ -221,6 +221,11 @@ describe("a classifier from elsewhere", () => {
       'net.pth#best: stateDictIn: expected a state dict at "best", got "net".',
     );
     await expect(fingerprint(`${at("nowhere.pt")}#net`)).rejects.toThrow("got nothing there");
+    for (const read of [readClassifier, readModel, fingerprint]) {
+      await expect(read("/dev/null")).rejects.toThrow(
+        "/dev/null: expected a file, got a folder, a pipe or a device.",
+      );
+    }
   });
 
   it("is no U-Net", async () => {

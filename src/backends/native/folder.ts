@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
+import { check } from "../../check.js";
 
 /** What `cfd-distill install-native` builds: tfjs-node's binding against TensorFlow for CPUs, or with CUDA. */
 export type NativeBuild = "node" | "cuda";
@@ -12,10 +13,27 @@ export const tfjsKey = "cfd-distill.tfjs";
 
 /**
  * Where a build lies: one a user, whatever the project and its package manager, since no install of theirs then
- * removes it. It runs under every Node that has Node-API 8.
+ * removes it. It runs under every Node that has Node-API 8. Throws if a variable names a place that depends on where the
+ * program runs; an empty variable is none.
  */
 export function nativeFolder(build: NativeBuild, env: NodeJS.ProcessEnv = process.env): string {
-  const cache = env.CFD_DISTILL_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "cfd-distill");
   const parts = ["tfjs-node", versions.tfjsNode, "tensorflow", versions.tensorflow];
-  return join(cache, "native", [...parts, process.platform, process.arch, build].join("-"));
+  return join(cacheFolder(env), "native", [...parts, process.platform, process.arch, build].join("-"));
+}
+
+function cacheFolder({
+  CFD_DISTILL_CACHE: own = "",
+  XDG_CACHE_HOME: shared = "",
+}: NodeJS.ProcessEnv): string {
+  if (own !== "") return absolute("CFD_DISTILL_CACHE", own);
+  const caches =
+    shared === ""
+      ? join(absolute("the home folder", homedir()), ".cache")
+      : absolute("XDG_CACHE_HOME", shared);
+  return join(caches, "cfd-distill");
+}
+
+function absolute(name: string, path: string): string {
+  check(isAbsolute(path), "nativeFolder", `${name} to be an absolute path`, path);
+  return path;
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
 import type { BackendName } from "../../index.js";
 import { engineNames } from "../engines.js";
+import { say } from "../printable.js";
 import { ask, type Depth, type EngineResult } from "./child.js";
 import { diagnosisText, engineTable, headline, isBroken, type Machine } from "./text.js";
 
@@ -31,8 +32,8 @@ export function doctorCommand(version: string): Command {
         return;
       }
       // As JSON everything comes at once, in the end.
-      const machine = await examine(engine, version, json ? () => undefined : console.log);
-      if (json) console.log(JSON.stringify(machine, undefined, 2));
+      const machine = await examine(engine, version, json ? () => undefined : say);
+      if (json) say(JSON.stringify(machine, undefined, 2));
     });
 }
 

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { say } from "../printable.js";
 
 export function inspectCommand(): Command {
   return new Command("inspect")
@@ -9,6 +10,6 @@ export function inspectCommand(): Command {
       const { inspect } = await import("./inspect.js"); // alone needs TensorFlow.js
       const { inspectionText } = await import("./text.js");
       const found = await inspect(path);
-      console.log(json ? JSON.stringify(found, undefined, 2) : inspectionText(found));
+      say(json ? JSON.stringify(found, undefined, 2) : inspectionText(found));
     });
 }

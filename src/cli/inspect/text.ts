@@ -8,13 +8,13 @@ import type { InspectedDiffusers, InspectedTensors, Inspection } from "./inspect
 export function inspectionText(found: Inspection): string {
   switch (found.kind) {
     case "checkpoint":
-      return `${found.path}: a checkpoint of cfd-distill, ${number(found.bytes)} bytes\n\n${checkpointText(found)}`;
+      return `${printable(found.path)}: a checkpoint of cfd-distill, ${number(found.bytes)} bytes\n\n${checkpointText(found)}`;
     case "diffusers":
-      return `${found.path}: a folder of diffusers\n\n${diffusersText(found)}`;
+      return `${printable(found.path)}: a folder of diffusers\n\n${diffusersText(found)}`;
     case "safetensors":
-      return `${found.path}: a safetensors file, ${number(found.bytes)} bytes\n\n${tensorsText(found)}`;
+      return `${printable(found.path)}: a safetensors file, ${number(found.bytes)} bytes\n\n${tensorsText(found)}`;
     case "torch":
-      return `${found.path}: a PyTorch file, ${number(found.bytes)} bytes\n\n${tensorsText(found)}`;
+      return `${printable(found.path)}: a PyTorch file, ${number(found.bytes)} bytes\n\n${tensorsText(found)}`;
   }
 }
 

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { say } from "../printable.js";
 import { installNative } from "./install.js";
 
 export function installNativeCommand(): Command {
@@ -13,7 +14,7 @@ export function installNativeCommand(): Command {
         stop.abort();
       };
       process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-      await installNative(cuda ? "cuda" : "node", console.log, stop.signal);
+      await installNative(cuda ? "cuda" : "node", say, stop.signal);
       process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     });
 }

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { engineNames } from "../engines.js";
+import { say } from "../printable.js";
 import { numberList, positive } from "./numbers.js";
 import type { Drawing } from "./plan.js";
 
@@ -20,7 +21,7 @@ export function sampleCommand(): Command {
     .addOption(new Option("--engine <name>", "what computes").choices(engineNames).default("wasm"))
     .action(async (checkpoint: string, options: Omit<Drawing, "checkpoint">) => {
       const { draw } = await import("./draw.js"); // alone needs TensorFlow.js
-      console.log(await draw({ checkpoint, ...options }, showProgress));
+      say(await draw({ checkpoint, ...options }, showProgress));
     });
 }
 

@@ -5,6 +5,7 @@ import { imageGrid, loadGenerator, useBackend, type Generator, type Picture } fr
 import { writeFileAtomic } from "../../node.js";
 import { readWhole } from "../../node/read-whole.js";
 import { reason } from "../explain.js";
+import { printable } from "../printable.js";
 import { checkOutput } from "./output.js";
 import { count, plan, type Drawing, type Plan } from "./plan.js";
 
@@ -26,7 +27,7 @@ export async function draw(drawing: Drawing, onProgress: (text: string) => void)
     await writeFileAtomic(output, encodePng(picture));
     const [height, width] = generator.imageShape;
     const what = `${count(seeds.length, "image")} of ${width}x${height} in ${count(planned.steps, "step")}`;
-    return `${output}: ${what} on ${engine}, ${((1000 * seconds) / seeds.length).toFixed(0)} ms each`;
+    return `${printable(output)}: ${what} on ${engine}, ${((1000 * seconds) / seeds.length).toFixed(0)} ms each`;
   } finally {
     generator.dispose();
   }
