@@ -98,13 +98,13 @@ export async function train(run: Run, stage: Stage): Promise<void> {
 
 /** Refuses to save what has a number that is not finite, so that the last checkpoint is a good one. */
 async function checkWeights({ name, params, ema }: Stage, step: number): Promise<void> {
-  const { grads, norm } = clipByGlobalNorm({ ...params, ...prefixed("ema/", ema?.params) }, Infinity);
+  const measured = clipByGlobalNorm({ ...params, ...prefixed("ema/", ema?.params) }, Infinity);
   try {
-    await readTerms({ weightNorm: norm }, { step });
+    await readTerms({ weightNorm: measured.norm }, { step });
   } catch (error) {
     throw inStage(name, error);
   } finally {
-    tf.dispose([grads, norm]);
+    tf.dispose(measured);
   }
 }
 
@@ -128,6 +128,7 @@ async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<s
     return valueAndGrads(() => stage.terms(rng.fork(step), rows), stage.params);
   });
   const clipped = clipByGlobalNorm(grads, stage.maxNorm);
+  tf.dispose(grads);
   try {
     const values = await readTerms({ ...terms, gradientNorm: clipped.norm }, { step });
     stage.optimizer.apply(stage.params, clipped.grads);
@@ -136,7 +137,7 @@ async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<s
   } catch (error) {
     throw inStage(stage.name, error);
   } finally {
-    tf.dispose([terms, grads, clipped.grads, clipped.norm]);
+    tf.dispose([terms, clipped]);
   }
 }
 
