@@ -38,6 +38,21 @@ describe("defaults", () => {
   });
 });
 
+test("a config makes the same schedule again, whatever was set", () => {
+  const set = [
+    cosineSchedule({ s: 0.2 }),
+    linearSchedule({ betaMin: 0.5, betaMax: 4 }),
+    sigmoidSchedule({ start: -2, end: 5, tau: 0.5 }),
+    discreteCosineSchedule(3, { s: 0.1, maxBeta: 0.5 }),
+    tableSchedule([0.9, 0.5, 0.2]),
+  ];
+  for (const schedule of set) {
+    const again = scheduleFromConfig(schedule.config);
+    expect(again.config).toEqual(schedule.config);
+    for (const t of [0, 0.3, 1]) expect(again.alphaBar(t)).toBe(schedule.alphaBar(t));
+  }
+});
+
 describe("formulas away from their symmetric points", () => {
   test("cosine with an offset", () => {
     const f = (t: number) => Math.cos(((t + 0.2) / 1.2) * (Math.PI / 2)) ** 2;
@@ -132,6 +147,14 @@ describe("bounds from both sides", () => {
       () => discreteCosineSchedule(4, { maxBeta: 0 }),
     ],
     ["maxBeta to be a finite number, got NaN.", () => discreteCosineSchedule(4, { maxBeta: NaN })],
+    [
+      "linearSchedule: expected betaMax to be a finite number, got NaN.",
+      () => linearSchedule({ betaMax: NaN }),
+    ],
+    [
+      "sigmoidSchedule: expected tau to be a finite number, got Infinity.",
+      () => sigmoidSchedule({ tau: Infinity }),
+    ],
     [
       "discreteCosineSchedule: expected steps to be a positive integer, got 1.5.",
       () => discreteCosineSchedule(1.5),
