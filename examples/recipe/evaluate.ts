@@ -11,6 +11,7 @@ import {
 } from "cfd-distill";
 import { accuracy, closeJudge, featuresOf, featuresOfImages, openJudge, type Judge } from "./judge.js";
 import { imageSize, readSamples, readyMethods, shownClasses, type Method } from "./sampling.js";
+import type { Place } from "./place.js";
 import type { Run } from "./stage.js";
 
 /** What was measured of one method. */
@@ -83,6 +84,17 @@ export async function measure(run: Run): Promise<Measurements> {
     extractors.push(await withJudge(run, name, async (judge) => byExtractor(judge, name, material)));
   }
   return { ...own, extractors };
+}
+
+/** Refuses data of which nothing can be measured, before anything is trained. */
+export function checkMeasurable({ config, data }: Place): void {
+  const least = config.extractors?.length ? 4 : 2; // for a variance; for three neighbours of each
+  const { length } = data.test.labels;
+  if (length >= least) return;
+  throw new Error(
+    `evaluate: expected at least ${least} test images to measure with, got ${length}: add pictures, or name the other ` +
+      "stages with --stages.",
+  );
 }
 
 async function gather(run: Run): Promise<Material> {

@@ -8,12 +8,13 @@ import { openDirectory } from "./directory.js";
 import { nameOf, startEngine } from "./engine.js";
 import { freeBytes } from "./disk.js";
 import { checkDisk, planOf } from "./estimate.js";
+import { checkMeasurable } from "./evaluate.js";
 import { imagesHash } from "./images.js";
 import { withLock } from "./lock.js";
 import { checkNeeds, chooseStages, type PlannedStage } from "./plan.js";
 import type { Place } from "./place.js";
 import { duration } from "./progress.js";
-import { shownClasses } from "./sampling.js";
+import { checkStarts } from "./sampling.js";
 import { complain, say } from "./say.js";
 import type { Data } from "./sheet.js";
 import { log, type Run } from "./stage.js";
@@ -48,6 +49,8 @@ async function runStages(task: Task, load: DataLoader, signal: AbortSignal): Pro
   const { choice, engine, stages } = task;
   const started = performance.now();
   const place = placeOf(choice, task.config, await load(task.config, signal));
+  checkStarts(place);
+  if (stages.some(({ name }) => name === "evaluate")) checkMeasurable(place);
   const { out, config, data } = place;
   await checkDisk(place, stages, await freeBytes(out));
   await openDirectory(out, config, choice);
@@ -75,7 +78,7 @@ async function runStages(task: Task, load: DataLoader, signal: AbortSignal): Pro
   say(`Done in ${duration((performance.now() - started) / 1000)}.`);
 }
 
-/** The config notes of which images it is; what it asks of them is looked at before anything is trained. */
+/** The config notes of which images it is. */
 function placeOf({ out }: CliChoice, config: RecipeConfig, data: Data): Place {
   const images = imagesHash(data);
   if (config.images !== undefined && config.images !== images) {
@@ -84,9 +87,7 @@ function placeOf({ out }: CliChoice, config: RecipeConfig, data: Data): Place {
         "take the setting images out of it to use it with these.",
     );
   }
-  const place = { out, config: { ...config, images }, data };
-  shownClasses(place);
-  return place;
+  return { out, config: { ...config, images }, data };
 }
 
 /** What the times in a log are to be read with. */

@@ -100,6 +100,18 @@ export function shownClasses({ config, data }: Place): number[] {
   return spread.flatMap((label) => Array<number>(each).fill(label));
 }
 
+/** Bytes of a method's images, which a file and an array can hold. */
+const MOST_BYTES = 2 ** 31;
+
+/** Refuses samples that could not be drawn, before anything is trained: of classes that are not there, or too many. */
+export function checkStarts(place: Place): void {
+  const most = Math.floor(MOST_BYTES / imageSize(place)) - shownClasses(place).length;
+  if (place.config.measured <= most) return;
+  throw new Error(
+    `measured: expected at most ${most} samples of ${place.data.train.shape.join("x")}, got ${place.config.measured}.`,
+  );
+}
+
 /** Which noise and classes every method starts from: first those of the picture, then those that are measured. */
 export function startsOf(run: Run): { seeds: number[]; labels: number[] } {
   const { train } = run.data;

@@ -98,13 +98,13 @@ export async function train(run: Run, stage: Stage): Promise<void> {
 
 /** Refuses to save what has a number that is not finite, so that the last checkpoint is a good one. */
 async function checkWeights({ name, params, ema }: Stage, step: number): Promise<void> {
-  const { grads, norm } = clipByGlobalNorm({ ...params, ...prefixed("ema/", ema?.params) }, Infinity);
+  const measured = clipByGlobalNorm({ ...params, ...prefixed("ema/", ema?.params) }, Infinity);
   try {
-    await readTerms({ weightNorm: norm }, { step });
+    await readTerms({ weightNorm: measured.norm }, { step });
   } catch (error) {
     throw inStage(name, error);
   } finally {
-    tf.dispose([grads, norm]);
+    tf.dispose(measured);
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LOCK, withLock } from "../../examples/recipe/lock.js";
 
 let home: string;
@@ -93,6 +93,20 @@ describe("withLock", () => {
     leave({ ...(await mine()), id: "twin" });
     await expect(free()).rejects.toThrow("expected no other run in it");
   });
+
+  it.skipIf(process.platform !== "linux")(
+    "is not held by what has ended and waits for its parent",
+    async () => {
+      const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 20"]);
+      const text: unknown = await new Promise((resolve) => parent.stdout.once("data", resolve));
+      const pid = Number(String(text));
+      const stat = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
+      await vi.waitUntil(() => stat()[0] === "Z");
+      leave({ ...(await mine()), id: "zombie", pid, started: stat()[19] });
+      expect(await free()).toBe("done");
+      parent.kill();
+    },
+  );
 
   it.each([
     ["another machine", { host: "elsewhere" }],

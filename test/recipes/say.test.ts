@@ -3,10 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../../examples/recipe/cli.js";
+import type { RecipeConfig } from "../../examples/recipe/config.js";
+import { configure } from "../../examples/recipe/configure.js";
 import { loadEmoji } from "../../examples/recipe/data.js";
+import { checkMeasurable } from "../../examples/recipe/evaluate.js";
+import type { Place } from "../../examples/recipe/place.js";
 import { progress } from "../../examples/recipe/progress.js";
 import { again, main } from "../../examples/recipe/run.js";
+import { checkStarts } from "../../examples/recipe/sampling.js";
 import { harmless, say } from "../../examples/recipe/say.js";
+import { subset } from "../../examples/recipe/sheet.js";
 
 const ESCAPES = "\u001b]0;title\u0007\u009b2J\r\u007f";
 const SHOWN = "\\u001b]0;title\\u0007\\u009b2J\\u000d\\u007f";
@@ -16,6 +22,16 @@ afterEach(() => {
   process.exitCode = undefined;
   for (const name of readdirSync(home)) rmSync(join(home, name), { recursive: true });
 });
+const config = await configure(parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke"]));
+/** A place with some settings, and so many test images. */
+function placeOf(settings: Partial<RecipeConfig>, tests = 10): Place {
+  const { train, test } = loadEmoji();
+  const few = subset(
+    test,
+    Array.from({ length: tests }, (_, i) => i),
+  );
+  return { out: home, config: { ...config, ...settings }, data: { train, test: few } };
+}
 const parse = (...words: string[]) => parseArguments("quickstart", ["node", "quickstart", ...words]);
 /** What a run prints as its error. */
 async function errorOf(...words: string[]): Promise<string> {
@@ -73,6 +89,19 @@ describe("a run that cannot begin", () => {
     expect(
       await errorOf(...smoke, "--set", "measured=1000000", "--set", "halvings.0.name=../../x"),
     ).toContain("halvings.0.name: expected a name of 1 to 64");
+    expect(() => {
+      checkStarts(placeOf({ measured: 1_242_757 }));
+    }).toThrow("measured: expected at most 1242747 samples of 24x24x3, got 1242757.");
+    checkStarts(placeOf({ measured: 1_000_000 }));
+    expect(() => {
+      checkMeasurable(placeOf({}, 1));
+    }).toThrow("evaluate: expected at least 2 test images to measure with, got 1: add pictures,");
+    checkMeasurable(placeOf({}, 2));
+    const extractors = [{ name: "x", file: { path: "x", sha256: hash } }];
+    expect(() => {
+      checkMeasurable(placeOf({ extractors }, 3));
+    }).toThrow("expected at least 4 test images");
+    checkMeasurable(placeOf({ extractors }, 4));
     expect(readdirSync(home)).toEqual([]);
   });
 
