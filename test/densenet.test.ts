@@ -5,6 +5,7 @@ import { densenet, densenetSpecs, type DenseNetOptions } from "../src/models/den
 import { classifierContract, countTrainable } from "./support/classifier-contract.js";
 import { naiveDenseNet, readWeights } from "./support/naive-classifiers.js";
 import { onCpuWithoutLeaks } from "./support/no-leaks.js";
+import { tensorsAlive } from "./support/tensors-alive.js";
 
 onCpuWithoutLeaks();
 
@@ -32,31 +33,16 @@ test("inference holds as few tensors at a time in a deep network as in a shallow
     const network = densenet({ ...small, blocks: [layers] });
     const params = network.init(createRng(0));
     const images = noise([1], [4, 4, 2]);
-    const most = mostTensors(() => {
+    const alive = tensorsAlive(() => {
       const { logits, features } = network.apply(params, images);
       tf.dispose([logits, features]);
     });
     images.dispose();
     disposeParams(params);
-    return most;
+    return Math.max(...alive);
   };
   expect(peak(12)).toBe(peak(3));
 });
-
-/** The most tensors alive at once during `f`, beyond those there before. */
-function mostTensors(f: () => void): number {
-  const start = tf.memory().numTensors;
-  let most = 0;
-  const engine = tf.engine() as unknown as { trackTensor: (...rest: unknown[]) => void };
-  const track = engine.trackTensor.bind(engine);
-  engine.trackTensor = (...rest) => {
-    track(...rest);
-    most = Math.max(most, tf.memory().numTensors - start);
-  };
-  f();
-  engine.trackTensor = track;
-  return most;
-}
 
 test("starts as the authors' code does: variance 2 / fanIn, scales 1", async () => {
   const network = densenet({ growth: 16, blocks: [1], stem: 8, classes: 10 });

@@ -105,6 +105,47 @@ describe("loadGenerator", () => {
     disposeParams(weights);
   });
 
+  it("refuses more steps than it was trained for, labels of no class and what is not there", async () => {
+    const generator = loadGenerator(await encodeCheckpoint({ ...base, params, steps: 1 }));
+    const before = tf.memory().numTensors;
+    const refused = async (options: unknown, message: string) => {
+      await expect(generator.sample(options as never)).rejects.toThrow(message);
+      expect(tf.memory().numTensors).toBe(before);
+    };
+    const seeds = [1];
+    await refused(
+      { seeds, steps: 4 },
+      "Generator.sample: expected steps to be at most the 1 that the model was trained",
+    );
+    await refused({ seeds, steps: 2 }, "Generator.sample: expected steps to be at most the 1");
+    await refused({ seeds, step: 1 }, "Generator.sample: expected option steps, got step.");
+    for (const options of [undefined, null, 1])
+      await refused(options, "Generator.sample: expected an object of options");
+    await refused({}, "noise: expected seeds to be an array of safe integers, got undefined");
+    await refused({ seeds: [1.5] }, "noise: expected every seed to be a safe integer, got 1.5");
+    await refused({ seeds, labels: [0] }, "no labels, as the network is unconditional");
+    await refused({ seeds, guidance: 2 }, "labels together with guidance");
+    for (const shape of [[8, 8], [8, 8, 0], "883", null]) await refused({ seeds, shape }, "noise: expected ");
+    await refused({ seeds, shape: [8, 8, 1] }, "zt to have 3 channels");
+    generator.dispose();
+  });
+
+  it("ends a sampling under way when it is disposed", async () => {
+    const generator = loadGenerator(await encodeCheckpoint({ ...base, params }));
+    const before = tf.memory().numTensors - Object.keys(params).length;
+    const onStep = ({ index }: { readonly index: number }) => {
+      if (index === 0) generator.dispose();
+    };
+    const message = "Generator.sample: expected a generator in use, got one that was disposed.";
+    await expect(generator.sample({ seeds: [1], onStep })).rejects.toThrow(message);
+    expect(tf.memory().numTensors).toBe(before);
+    const again = loadGenerator(await encodeCheckpoint({ ...base, params }));
+    const drawn = again.sample({ seeds: [1] });
+    again.dispose();
+    await expect(drawn).rejects.toThrow(message);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it("refuses what does not fit, without leaking", async () => {
     const generator = loadGenerator(await encodeCheckpoint({ ...base, params }));
     const before = tf.memory().numTensors;

@@ -99,3 +99,66 @@ describe("noise", () => {
     );
   });
 });
+
+describe("random streams", () => {
+  test("integer takes as many values as there are, and no more", () => {
+    const rng = createRng(1);
+    expect(rng.integer(2 ** 32)).toBeLessThan(2 ** 32);
+    for (const below of [2 ** 32 + 1, 2 ** 53, 0, 0.5, "2", 2n, NaN, Infinity]) {
+      expect(() => rng.integer(below as number)).toThrow("Rng.integer: expected below to be");
+    }
+  });
+
+  test("counts are counts", () => {
+    for (const count of [-1, 0.5, NaN, "3", 3n, undefined]) {
+      expect(() => createRng(1).normals(count as number)).toThrow(
+        "Rng.normals: expected count to be a non-negative",
+      );
+      expect(() => createRng(1).permutation(count as number)).toThrow(
+        "Rng.permutation: expected count to be",
+      );
+    }
+    expect([createRng(1).normals(0).length, createRng(1).permutation(0)]).toEqual([0, []]);
+  });
+
+  test.each([
+    [0, 0, 0, 0],
+    [1, 2, 3, 1e300],
+    [1, 2, 3, 2 ** 31],
+    [1, 2, 3, -(2 ** 31) - 1],
+    [1, 2, 3, 0.5],
+    [1, 2, 3],
+    ["1", 2, 3, 4],
+    [NaN, 1, 2, 3],
+  ])("a state is not %o", (...words) => {
+    const good = createRng(1).state();
+    for (const key of ["identity", "position"]) {
+      expect(() => restoreRng({ ...good, [key]: words })).toThrow(
+        "restoreRng: expected a state with 4 integers of 32 bits",
+      );
+    }
+  });
+
+  test("a state is not nothing, and states of any stream are taken", () => {
+    for (const bad of [null, undefined, 1, {}])
+      expect(() => restoreRng(bad as never)).toThrow("restoreRng: expected");
+    for (let seed = -20; seed < 20; seed++) {
+      const rng = createRng(seed * 1e12);
+      rng.normals(seed + 20);
+      expect(restoreRng(JSON.parse(JSON.stringify(rng.state())) as never).uniform()).toBe(rng.uniform());
+    }
+  });
+});
+
+test("a permutation gives all orders equally often", () => {
+  const rng = createRng(3);
+  const [draws, counts] = [12_000, new Map<string, number>()];
+  for (let i = 0; i < draws; i++) {
+    const order = rng.permutation(4).join("");
+    counts.set(order, (counts.get(order) ?? 0) + 1);
+  }
+  expect(counts.size).toBe(24); // Sattolo's cycles are 6 of them
+  const expected = draws / 24;
+  const chiSquare = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
+  expect(chiSquare).toBeLessThan(49.7); // of 23 degrees of freedom, 1 in 1000 lies above
+});
