@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkImages, checkPositiveInteger } from "../check.js";
+import { MOST } from "../bounds.js";
+import { check, checkImages, checkOptions, checkPositiveInteger } from "../check.js";
 
 /** An RGB picture: `data` has width * height * 3 bytes, row by row. What a PNG encoder or a canvas takes. */
 export interface Picture {
@@ -27,7 +28,8 @@ export interface ImageGridOptions {
  * @param images [count, height, width, 1 or 3] in [-1, 1]
  * @param options columns, scale, gap, background
  * @returns the picture, RGB
- * @throws if the images have neither 1 nor 3 channels, or a size is no whole number
+ * @throws if the images have neither 1 nor 3 channels or hold NaN, an option is unknown, a size is no whole number, or the
+ *   picture would exceed 256 MiB
  * @example
  * ```ts
  * import { imageGrid, noise } from "cfd-distill";
@@ -38,6 +40,7 @@ export interface ImageGridOptions {
  * ```
  */
 export async function imageGrid(images: tf.Tensor4D, options: ImageGridOptions): Promise<Picture> {
+  checkOptions("imageGrid", options, { columns: true, scale: true, gap: true, background: true });
   const { columns, scale = 1, gap = 2, background = [255, 255, 255] } = options;
   checkImages(images, "imageGrid", "images");
   const [count, height, width, channels] = images.shape;
@@ -45,14 +48,17 @@ export async function imageGrid(images: tf.Tensor4D, options: ImageGridOptions):
   checkPositiveInteger(columns, "imageGrid", "columns");
   checkPositiveInteger(scale, "imageGrid", "scale");
   check(Number.isInteger(gap) && gap >= 0, "imageGrid", "gap to be a non-negative integer", gap);
-  const values = await images.data();
+  const isColour = background.length === 3 && background.every((byte) => Number.isInteger(byte));
+  check(isColour, "imageGrid", "background to be three bytes", background);
   const stepX = width * scale + gap;
   const stepY = height * scale + gap;
-  const picture = blankPicture(
-    gap + Math.min(columns, count) * stepX,
-    gap + Math.ceil(count / columns) * stepY,
-    background,
-  );
+  const size = [gap + Math.min(columns, count) * stepX, gap + Math.ceil(count / columns) * stepY] as const;
+  const fits = 3 * size[0] * size[1] <= MOST.pixels;
+  check(fits, "imageGrid", `a picture of at most ${MOST.pixels} bytes`, `${size[0]}x${size[1]} pixels`);
+  const values = await images.data();
+  const nan = values.findIndex(Number.isNaN);
+  check(nan < 0, "imageGrid", "images without NaN", `NaN at position ${nan}`);
+  const picture = blankPicture(...size, background);
   for (let i = 0; i < count; i++) {
     const left = gap + (i % columns) * stepX;
     const top = gap + Math.floor(i / columns) * stepY;
@@ -80,7 +86,7 @@ export function blankPicture(
   return { width, height, data };
 }
 
-/** [-1, 1] to 0..255, the inverse of b / 127.5 - 1; NaN becomes 0. */
+/** [-1, 1] to 0..255, the inverse of b / 127.5 - 1. */
 function toByte(value: number): number {
   return Math.round(Math.min(1, Math.max(-1, value)) * 127.5 + 127.5);
 }

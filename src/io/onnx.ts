@@ -1,4 +1,8 @@
-import { check } from "../check.js";
+import { MOST } from "../bounds.js";
+import { check, checkOptions } from "../check.js";
+import { PREDICTION_TYPES } from "../models/denoiser.js";
+import { specsOf } from "../models/network-config.js";
+import { checkParams } from "../models/params.js";
 import type { UnetConfig } from "../models/unet-config.js";
 import type { Unet } from "../models/unet.js";
 import { checkEpsDeterminesX0, type Clip } from "../prediction.js";
@@ -23,7 +27,7 @@ export const ONNX_OPSET = 17;
  * @param network the U-Net
  * @param params its weights; unchanged
  * @returns a promise of the file's bytes
- * @throws (rejects) if the network is not a U-Net or a weight is missing
+ * @throws (rejects) if the network is not a U-Net, the weights are not its own, or the file would exceed 2 GiB
  * @see https://onnx.ai/onnx/operators
  * @example
  * ```ts
@@ -75,7 +79,8 @@ export interface OnnxSampler {
  *
  * @param sampler the model and its steps; unchanged
  * @returns a promise of the file's bytes
- * @throws (rejects) if the network is not a U-Net, a weight is missing, or the sampler cannot be
+ * @throws (rejects) if the network is not a U-Net, the weights are not its own, the sampler cannot be or has an unknown
+ *   key, or the graph would have more than half a million operations or exceed 2 GiB
  * @see Song et al. 2021 (arXiv 2010.02502), Eq. 12; https://onnx.ai/onnx/operators
  * @example
  * ```ts
@@ -89,7 +94,10 @@ export interface OnnxSampler {
  * ```
  */
 export async function samplerToOnnx(sampler: OnnxSampler): Promise<Uint8Array> {
+  checkOptions("samplerToOnnx", sampler, SAMPLER);
   const { network, params, schedule, predictionType, steps, clip = true } = sampler;
+  const known = PREDICTION_TYPES.includes(predictionType);
+  check(known, "samplerToOnnx", `predictionType among ${PREDICTION_TYPES.join(", ")}`, predictionType);
   check(clip === "x0" || typeof clip === "boolean", "samplerToOnnx", 'clip to be true, false or "x0"', clip);
   const times = stepTimes(steps);
   const { graph, config, weight } = await weighted(network, params, "samplerToOnnx");
@@ -118,6 +126,15 @@ export async function samplerToOnnx(sampler: OnnxSampler): Promise<Uint8Array> {
     outputs: [images("images", config)],
   });
 }
+
+const SAMPLER = {
+  network: true,
+  params: true,
+  schedule: true,
+  predictionType: true,
+  steps: true,
+  clip: true,
+} as const;
 
 /** x0 and eps of a network's output, as `predict` makes them. */
 function predictionNodes(
@@ -160,13 +177,16 @@ function clipped(graph: GraphBuilder, x: Value): Value {
 async function weighted(network: Pick<Unet, "config">, params: Params, where: string) {
   const { config } = network;
   check(config?.type === "unet", where, "a U-Net", config);
+  checkParams(params, specsOf(config), where);
+  const bytes = Object.values(params).reduce((sum, { size }) => sum + 4 * size, 0);
+  check(bytes <= MOST.onnxBytes, where, `weights of at most ${MOST.onnxBytes} bytes, ONNX's limit`, bytes);
   const read = Object.entries(params).map(async ([name, variable]) => {
     const tensor = await toTorch(variable);
     const isTime = name === "time_embedding.timembedding.1.weight";
     return [name, isTime ? sinesThenCosines(tensor) : tensor] as const;
   });
   const tensors = new Map(await Promise.all(read));
-  const graph = graphBuilder();
+  const graph = graphBuilder(where);
   const weight = (name: string): Value => {
     const tensor = tensors.get(name);
     check(tensor !== undefined, where, `a weight "${name}"`, "none");

@@ -3,7 +3,8 @@ import { check, checkImages, checkLabels, checkSameShape, checkTimes } from "../
 import type { Classifier, Denoiser, Labels, Params, PredictionType, Times } from "../types.js";
 import type { ApplyOptions, ClassifierNetwork, DenoiserNetwork } from "./network.js";
 
-const PREDICTION_TYPES: readonly PredictionType[] = ["x0", "eps", "v"];
+/** What a network may predict. */
+export const PREDICTION_TYPES: readonly PredictionType[] = ["x0", "eps", "v"];
 
 /**
  * A diffusion network with its weights as a {@link Denoiser}, which samplers, targets and losses take.
