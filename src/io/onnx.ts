@@ -127,6 +127,7 @@ export async function samplerToOnnx(sampler: OnnxSampler): Promise<Uint8Array> {
   });
 }
 
+/** Its own keys, and what a decoded checkpoint has besides, which may be given whole. */
 const SAMPLER = {
   network: true,
   params: true,
@@ -134,6 +135,13 @@ const SAMPLER = {
   predictionType: true,
   steps: true,
   clip: true,
+  ema: true,
+  imageShape: true,
+  optimizer: true,
+  step: true,
+  rng: true,
+  stage: true,
+  extra: true,
 } as const;
 
 /** x0 and eps of a network's output, as `predict` makes them. */
