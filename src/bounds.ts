@@ -23,6 +23,10 @@ export const MOST = {
   levels: 16,
   /** Blocks or layers of a network, all together. */
   blocks: 1000,
+  /** Operations of an ONNX graph, which has the network once a step. */
+  operations: 500_000,
+  /** Bytes of an ONNX file: protobuf's limit. */
+  onnxBytes: 2 ** 31 - 1,
   /** Weights of a network, all together: 8 GiB in float32. */
   weights: 2 ** 31,
 } as const;

@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { runInNewContext } from "node:vm";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -40,9 +41,21 @@ describe("imageSet", () => {
       { images: Float32Array.of(0, 0, 0, 1.01) },
       /imageSet: expected every pixel in \[-1, 1\], got 1.0\d* at position 3/,
     ],
+    ["pixels of a canvas", { images: new Uint8ClampedArray(4) as never }, "got Uint8ClampedArray."],
+    ["text", { labels: "0" as never }, "labels, classes and shape to be lists"],
+    ["an unknown key", { label: [0] } as never, "option labels, got label."],
     ["NaN", { images: Float32Array.of(0, NaN, 0, 0) }, "got NaN at position 1."],
   ])("refuses %s", (_, change, message) => {
     expect(() => imageSet({ ...valid, ...change })).toThrow(message);
+  });
+
+  it("takes pixels of another realm for what they are", () => {
+    const bytes = runInNewContext("Uint8Array.of(0, 64, 128, 255)") as Uint8Array;
+    const { x0 } = imageBatch(imageSet({ ...valid, images: bytes }), [0]);
+    expect(x0.dataSync()[3]).toBe(1);
+    x0.dispose();
+    const wild = runInNewContext("Float32Array.of(0, 0, 0, 7)") as Float32Array;
+    expect(() => imageSet({ ...valid, images: wild })).toThrow("every pixel in [-1, 1], got 7 at position 3");
   });
 
   it("checkImageRange takes the ends of the range and names its caller", () => {
@@ -167,6 +180,12 @@ describe("CIFAR-10 binary files", () => {
       "whole number of 3073-byte records, got 6145 bytes.",
     ],
     ["a file of another format", new Uint8Array(1000), "got 1000 bytes."],
+    [
+      "a page",
+      new TextEncoder().encode("<html><p>404"),
+      "3073-byte records, got an HTML page: <html><p>404.",
+    ],
+    ["a list", [1, 2] as never, "a Uint8Array, got a list of length 2."],
     ["a label above 9", new Uint8Array(RECORD).fill(10), "expected every label in 0..9, got 10 in record 0."],
   ])("refuses %s, naming it", (_, bytes, message) => {
     expect(() => decodeCifar10(bytes, "test_batch.bin")).toThrow("decodeCifar10 (test_batch.bin): expected");

@@ -38,6 +38,16 @@ describe("imageGrid", () => {
   it("refuses bad input and leaks nothing", async () => {
     const images = tf.zeros<tf.Rank.R4>([1, 2, 2, 2]);
     const grey = tf.zeros<tf.Rank.R4>([1, 2, 2, 1]);
+    const broken = tf.tensor4d([0, NaN], [1, 1, 2, 1]);
+    await expect(imageGrid(broken, { columns: 1 })).rejects.toThrow(
+      "imageGrid: expected images without NaN, got NaN at position 1.",
+    );
+    broken.dispose();
+    await expect(imageGrid(grey, { columns: 1, scale: 1e5 })).rejects.toThrow(
+      "imageGrid: expected a picture of at most 268435456 bytes, got 200004x200004 pixels.",
+    );
+    await expect(imageGrid(grey, { columns: 1, background: [1, 2] as never })).rejects.toThrow("three bytes");
+    await expect(imageGrid(grey, { column: 1 } as never)).rejects.toThrow("option columns, got column");
     const before = tf.memory().numTensors;
     await expect(imageGrid(images, { columns: 1 })).rejects.toThrow(
       "imageGrid: expected 1 or 3 channels, got 2.",

@@ -29,6 +29,10 @@ describe("writeFileAtomic", () => {
     const path = join(folder, "a.bin");
     await writeFileAtomic(path, bytes(10, 1));
     await writeFileAtomic(path, bytes(5, 2));
+    await writeFileAtomic(path, bytes(5, 2).buffer);
+    await expect(writeFileAtomic(path, new Float32Array(1e5) as never)).rejects.toThrow(
+      "writeFileAtomic: expected a Uint8Array, got a Float32Array, whose elements are no bytes.",
+    );
     expect(new Uint8Array(await readFile(path))).toEqual(bytes(5, 2));
     expect(await readdir(folder)).toEqual(["a.bin"]);
   });

@@ -15,6 +15,7 @@ import {
   type Clip,
   type PredictionType,
 } from "../src/index.js";
+import { graphBuilder } from "../src/io/onnx-graph.js";
 import { livelyParams } from "./support/lively.js";
 import { onWasmWithoutLeaks } from "./support/no-leaks.js";
 
@@ -109,7 +110,24 @@ describe("toOnnx", () => {
   it("refuses other networks and missing weights", async () => {
     const network = unet(SMALL);
     const { "head.bias": bias, ...rest } = network.init(createRng(0));
-    await expect(toOnnx(network, rest)).rejects.toThrow('toOnnx: expected a weight "head.bias", got none');
+    await expect(toOnnx(network, rest)).rejects.toThrow(
+      "toOnnx: expected a parameter head.bias [8], got none of that name",
+    );
+    const model = { network, params: { ...rest, "head.bias": bias! }, schedule: discreteCosineSchedule(8) };
+    const sampler = { ...model, predictionType: "x0", steps: 1 } as const;
+    const refused = (change: object, message: string) =>
+      expect(samplerToOnnx({ ...sampler, ...change })).rejects.toThrow(message);
+    await refused({ guidance: 2 }, "samplerToOnnx: expected only the options network, params, ");
+    await refused({ predictionType: "constructor" }, "predictionType among x0, eps, v, got constructor");
+    await refused({ steps: 1e9 }, "stepTimes: expected at most 1000000 steps, got 1000000000");
+    const wide = { ...rest, "head.bias": rest["head.weight"] };
+    await refused(
+      { params: wide },
+      "samplerToOnnx: expected head.bias to have shape [8], got a tensor of shape",
+    );
+    const graph = graphBuilder("here");
+    for (let i = 0; i < 500_000; i++) graph.add("Identity", []);
+    expect(() => graph.add("Identity", [])).toThrow("here: expected a graph of at most 500000 operations");
     const other = resnet({ blocks: [1], width: 2, classes: 2 });
     await expect(toOnnx(other as never, rest)).rejects.toThrow("toOnnx: expected a U-Net");
     bias!.dispose();

@@ -107,6 +107,9 @@ describe("formulas", () => {
     expect(() => cosineSchedule({ s: -1 })).toThrow("cosineSchedule: expected s >= 0, got -1");
     expect(() => linearSchedule({ betaMin: 3, betaMax: 1 })).toThrow("linearSchedule: expected 0 <= betaMin");
     expect(() => sigmoidSchedule({ tau: 0 })).toThrow("sigmoidSchedule: expected start < end and tau > 0");
+    expect(() => sigmoidSchedule({ start: -1e308, end: 1e308 })).toThrow(
+      "sigmoidSchedule: expected options that give an alphaBar at every time, got ",
+    );
     expect(() => sigmoidSchedule({ taau: 1 } as object)).toThrow(
       "sigmoidSchedule: expected option tau, got taau",
     );

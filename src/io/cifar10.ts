@@ -1,4 +1,5 @@
-import { check } from "../check.js";
+import { check, fail } from "../check.js";
+import { bytesOf, fileBytes } from "./bytes.js";
 import { imageSet, type ImageSet } from "./image-set.js";
 
 const SIDE = 32;
@@ -24,7 +25,7 @@ export const cifar10Classes = [
  * Reads one file of CIFAR-10's binary version (`data_batch_1.bin` ... `test_batch.bin`): records of 3073 bytes,
  * a label and three colour planes. Source: https://www.cs.toronto.edu/~kriz/cifar.html, "binary version".
  *
- * @param bytes the content of the file
+ * @param source the content of the file: a Uint8Array or an ArrayBuffer
  * @param name what to call it in error messages
  * @returns 32x32 RGB byte images, NHWC, with labels 0..9
  * @throws if the file is empty, is no whole number of records, or a label is above 9
@@ -37,15 +38,13 @@ export const cifar10Classes = [
  * console.log(set.classes[set.labels[0]!]); // frog
  * ```
  */
-export function decodeCifar10(bytes: Uint8Array, name = "file"): ImageSet {
+export function decodeCifar10(source: Uint8Array | ArrayBufferLike, name = "file"): ImageSet {
   const where = `decodeCifar10 (${name})`;
+  const bytes = bytesOf(where, source);
   check(bytes.length > 0, where, `records of ${RECORD} bytes`, "an empty file");
-  check(
-    bytes.length % RECORD === 0,
-    where,
-    `a whole number of ${RECORD}-byte records`,
-    `${bytes.length} bytes`,
-  );
+  const whole = `a whole number of ${RECORD}-byte records`;
+  // Only here may a page be told from pixels, which can look like anything.
+  if (bytes.length % RECORD !== 0) fail(where, whole, `${fileBytes(where, whole, bytes).length} bytes`);
   const count = bytes.length / RECORD;
   const images = new Uint8Array(count * 3 * PIXELS);
   const labels: number[] = [];

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { MOST } from "../bounds.js";
 import { check, checkImages, checkOptions, checkPositiveInteger, fail } from "../check.js";
 
 /** An RGB picture: `data` has width * height * 3 bytes, row by row. What a PNG encoder or a canvas takes. */
@@ -27,8 +28,8 @@ export interface ImageGridOptions {
  * @param images [count, height, width, 1 or 3] in [-1, 1]
  * @param options columns, scale, gap, background
  * @returns the picture, RGB
- * @throws (rejects) if the images have neither 1 nor 3 channels, a value is not finite, a size is no whole number, or the
- *   background is no colour
+ * @throws (rejects) if the images have neither 1 nor 3 channels, a value is not finite, a size is no whole number, the
+ *   background is no colour, an option is unknown, or the picture would exceed 256 MiB
  * @example
  * ```ts
  * import { imageGrid, noise } from "cfd-distill";
@@ -48,15 +49,14 @@ export async function imageGrid(images: tf.Tensor4D, options: ImageGridOptions):
   checkPositiveInteger(scale, "imageGrid", "scale");
   check(Number.isInteger(gap) && gap >= 0, "imageGrid", "gap to be a non-negative integer", gap);
   checkColour(background);
-  const values = await images.data();
-  checkFinite(values, images.shape);
   const stepX = width * scale + gap;
   const stepY = height * scale + gap;
-  const picture = blankPicture(
-    gap + Math.min(columns, count) * stepX,
-    gap + Math.ceil(count / columns) * stepY,
-    background,
-  );
+  const size = [gap + Math.min(columns, count) * stepX, gap + Math.ceil(count / columns) * stepY] as const;
+  const fits = 3 * size[0] * size[1] <= MOST.pixels;
+  check(fits, "imageGrid", `a picture of at most ${MOST.pixels} bytes`, `${size[0]}x${size[1]} pixels`);
+  const values = await images.data();
+  checkFinite(values, images.shape);
+  const picture = blankPicture(...size, background);
   for (let i = 0; i < count; i++) {
     const left = gap + (i % columns) * stepX;
     const top = gap + Math.floor(i / columns) * stepY;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkPositiveInteger, fail } from "../check.js";
+import { check, checkOptions, checkPositiveInteger, fail } from "../check.js";
 import type { Rng } from "../rng.js";
+import { builtInOf } from "./bytes.js";
 
 /** Labelled images of one size, held in memory outside the engine. */
 export interface ImageSet {
@@ -44,7 +45,7 @@ export function checkImageRange(values: Float32Array, where: string): void {
  * @param set `images` NHWC, bytes (0..255) or float32 in [-1, 1]; `labels`, indices into `classes`; `shape`,
  *   [height, width, channels]
  * @returns the same data
- * @throws if there is no image, sizes do not multiply out, a label names no class, or a pixel is outside [-1, 1]
+ * @throws if the pixels are in another array, a key is unknown, there is no image, sizes do not multiply out, a label names no class, or a pixel is outside [-1, 1]
  * @example
  * ```ts
  * import { imageSet } from "cfd-distill";
@@ -57,7 +58,13 @@ export function checkImageRange(values: Float32Array, where: string): void {
  * ```
  */
 export function imageSet(set: ImageSet): ImageSet {
+  checkOptions("imageSet", set, { images: true, labels: true, classes: true, shape: true });
   const { images, labels, classes, shape } = set;
+  const kind = builtInOf(images);
+  const known = kind === "Uint8Array" || kind === "Float32Array";
+  check(known, "imageSet", "images in a Uint8Array or a Float32Array", kind);
+  const lists = [labels, classes, shape].every((list) => builtInOf(list) === "Array");
+  check(lists, "imageSet", "labels, classes and shape to be lists", { labels, classes, shape });
   check(shape.length === 3, "imageSet", "shape to be [height, width, channels]", shape);
   for (const size of shape) checkPositiveInteger(size, "imageSet", "every size in shape");
   check(labels.length > 0, "imageSet", "at least one image", "none");
@@ -70,7 +77,7 @@ export function imageSet(set: ImageSet): ImageSet {
   );
   const bad = labels.find((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
   check(bad === undefined, "imageSet", `every label in 0..${classes.length - 1}`, bad);
-  if (images instanceof Float32Array) checkImageRange(images, "imageSet");
+  if (kind === "Float32Array") checkImageRange(images as Float32Array, "imageSet");
   return set;
 }
 
@@ -102,7 +109,7 @@ export function imageBatch(set: ImageSet, indices: readonly number[]): ImageBatc
  * @param options `batch`: how many; `flip` (default false): mirror each image left-right with probability 1/2;
  *   `crop` (default 0): shift each image by up to so many pixels either way, mid-grey filling the rim
  * @returns { x0: [batch, height, width, channels] in [-1, 1], labels }; the caller disposes `x0`
- * @throws if `batch` is no positive integer or `crop` no non-negative one
+ * @throws if an option is unknown, `batch` is no positive integer or `crop` no non-negative one
  * @example
  * ```ts
  * import { createRng, drawBatch, imageSet } from "cfd-distill";
@@ -116,6 +123,7 @@ export function drawBatch(
   rng: Rng,
   options: { readonly batch: number; readonly flip?: boolean; readonly crop?: number },
 ): ImageBatch {
+  checkOptions("drawBatch", options, { batch: true, flip: true, crop: true });
   const { batch, flip = false, crop = 0 } = options;
   checkPositiveInteger(batch, "drawBatch", "batch");
   check(Number.isInteger(crop) && crop >= 0, "drawBatch", "crop to be a non-negative integer", crop);
@@ -148,7 +156,7 @@ function gather(set: ImageSet, where: string, indices: readonly number[], change
 function copyImage(set: ImageSet, index: number, target: Float32Array, change: Change): void {
   const [height, width, channels] = set.shape;
   const start = index * target.length;
-  const bytes = set.images instanceof Uint8Array;
+  const bytes = builtInOf(set.images) === "Uint8Array";
   for (let y = 0; y < height; y++) {
     const fromY = y + change.top;
     if (fromY < 0 || fromY >= height) continue;

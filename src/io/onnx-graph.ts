@@ -1,3 +1,5 @@
+import { MOST } from "../bounds.js";
+import { check } from "../check.js";
 import type { Attribute, Initializer, Node } from "./onnx-proto.js";
 
 /** Values of a graph in the making, by their names. */
@@ -18,7 +20,7 @@ export interface GraphBuilder {
   constant(name: string, shape: readonly number[], data: Float32Array | BigInt64Array): Value;
 }
 
-export function graphBuilder(): GraphBuilder {
+export function graphBuilder(where: string): GraphBuilder {
   const nodes: Node[] = [];
   const initializers = new Map<string, Initializer>();
   return {
@@ -27,6 +29,8 @@ export function graphBuilder(): GraphBuilder {
       return [...initializers.values()];
     },
     add(op, inputs, attributes = {}, output = `${op}_${nodes.length}`) {
+      const { operations } = MOST;
+      check(nodes.length < operations, where, `a graph of at most ${operations} operations`, "more");
       nodes.push({ op, inputs, output, attributes });
       return output;
     },

@@ -1,4 +1,7 @@
+import { MOST } from "../bounds.js";
 import { check, checkNamed, checkOptions, checkPredictionType } from "../check.js";
+import { specsOf } from "../models/network-config.js";
+import { checkParams } from "../models/params.js";
 import type { UnetConfig } from "../models/unet-config.js";
 import type { Unet } from "../models/unet.js";
 import { checkClip, checkEpsDeterminesX0, checkNoisy, type Clip } from "../prediction.js";
@@ -23,7 +26,8 @@ export const ONNX_OPSET = 17;
  * @param network the U-Net
  * @param params its weights; unchanged
  * @returns a promise of the file's bytes
- * @throws (rejects) if the network is not a U-Net, or a weight is missing or not finite
+ * @throws (rejects) if the network is not a U-Net, the weights are not its own or not finite, or the file would exceed
+ *   2 GiB
  * @see https://onnx.ai/onnx/operators
  * @example
  * ```ts
@@ -92,8 +96,8 @@ const SAMPLER = {
  *
  * @param sampler the model and its steps, or a whole checkpoint, of which it writes `params`; unchanged
  * @returns a promise of the file's bytes
- * @throws (rejects) if the network is not a U-Net, a weight is missing or not finite, an option is unknown, or the
- *   sampler cannot be
+ * @throws (rejects) if the network is not a U-Net, the weights are not its own or not finite, the sampler cannot be or has
+ *   an unknown key, or the graph would have more than half a million operations or exceed 2 GiB
  * @see Song et al. 2021 (arXiv 2010.02502), Eq. 12; https://onnx.ai/onnx/operators
  * @example
  * ```ts
@@ -185,13 +189,16 @@ async function weighted(network: Pick<Unet, "config">, params: Params, where: st
   const config = network?.config;
   check(config?.type === "unet", where, "a U-Net", config);
   checkNamed(params, where, "params, weights by name");
+  checkParams(params, specsOf(config), where);
+  const bytes = Object.values(params).reduce((sum, { size }) => sum + 4 * size, 0);
+  check(bytes <= MOST.onnxBytes, where, `weights of at most ${MOST.onnxBytes} bytes, ONNX's limit`, bytes);
   const read = Object.entries(params).map(async ([name, variable]) => {
     const tensor = await toTorch(variable);
     const isTime = name === "time_embedding.timembedding.1.weight";
     return [name, isTime ? sinesThenCosines(tensor) : tensor] as const;
   });
   const tensors = new Map(await Promise.all(read));
-  const graph = graphBuilder();
+  const graph = graphBuilder(where);
   const weight = (name: string): Value => {
     const tensor = tensors.get(name);
     check(tensor !== undefined, where, `a weight "${name}"`, "none");

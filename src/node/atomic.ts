@@ -1,6 +1,7 @@
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fail } from "../check.js";
+import { bytesOf } from "../io/bytes.js";
 
 let written = 0;
 
@@ -11,7 +12,7 @@ let written = 0;
  * {@link removeTemporaries}.
  *
  * @param path where to write; the folder must exist
- * @param bytes the whole content
+ * @param content the whole content: a Uint8Array or an ArrayBuffer
  * @throws (rejects) if it cannot be written; then `path` is as it was and no temporary file is left
  * @example
  * ```ts
@@ -25,7 +26,8 @@ let written = 0;
  * await rm(folder, { recursive: true });
  * ```
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeFileAtomic(path: string, content: Uint8Array | ArrayBufferLike): Promise<void> {
+  const bytes = bytesOf("writeFileAtomic", content);
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${written++}.tmp`);
   try {

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail } from "../check.js";
+import { bytesOf, contentOf } from "../io/bytes.js";
 import { encodeCheckpoint, type Checkpoint, type EncodeOptions } from "../training/checkpoint.js";
 import { writeFileAtomic } from "./atomic.js";
 
@@ -53,10 +54,11 @@ export async function saveModel(
   options: EncodeOptions = {},
 ): Promise<void> {
   const where = "saveModel";
+  checkOptions(where, card, { name: true, description: true, license: true, numbers: true, samples: true });
   for (const key of ["name", "description", "license"] as const) {
     check(typeof card[key] === "string" && card[key].trim() !== "", where, `a ${key} in the card`, card[key]);
   }
-  const { samples } = card;
+  const samples = card.samples && bytesOf(where, card.samples);
   const { imageShape } = checkpoint;
   check(
     imageShape !== undefined,
@@ -64,7 +66,7 @@ export async function saveModel(
     "an imageShape in the checkpoint, which loadGenerator asks for",
     imageShape,
   );
-  if (samples !== undefined && !isPng(samples)) fail(where, "samples to be the bytes of a PNG", "others");
+  if (samples && !isPng(samples)) fail(where, "samples to be the bytes of a PNG", contentOf(samples));
   const readme = readmeOf(checkpoint, card);
   const weights = await encodeCheckpoint(checkpoint, options);
   await mkdir(directory, { recursive: true });

@@ -23,6 +23,9 @@ const MAX_LOG_SNR = 20;
 export function continuousSchedule(config: ScheduleConfig, formula: (t: number) => number): NoiseSchedule {
   const least = 1 / (1 + Math.exp(MAX_LOG_SNR));
   const most = 1 / (1 + Math.exp(-MAX_LOG_SNR));
+  // Options that are numbers may still be too large or too close to one another to compute with.
+  const known = [0, 0.5, 1].every((t) => !Number.isNaN(formula(t)));
+  check(known, `${config.type}Schedule`, "options that give an alphaBar at every time", config);
   return {
     config,
     alphaBar: (t) => Math.min(most, Math.max(least, formula(checkedTime(t)))),

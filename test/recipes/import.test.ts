@@ -164,7 +164,7 @@ describe("a teacher from elsewhere", () => {
     await expect(fingerprint(at("empty"))).rejects.toThrow("expected a folder of diffusers with");
     writeFileSync(at("text.pt"), "hello, this is text");
     await expect(readModel(at("text.pt"))).rejects.toThrow(
-      "text.pt: readTorchCheckpoint: expected a file of torch.save",
+      "text.pt: decodeSafetensors: expected a safetensors file",
     );
   });
 });
