@@ -44,6 +44,8 @@ export interface Engine {
   readonly build?: () => KernelBuild | undefined;
   /** Runs before the engine starts: sets its flags, and throws what to install or enable where it cannot run here. */
   readonly prepare?: (options: BackendOptions) => void | Promise<void>;
+  /** Runs the start itself, which may do more than it ought to. */
+  readonly around?: <T>(start: () => Promise<T>) => Promise<T>;
   /** Asked once the engine has started: what computes, in words. Throws where that is not what was asked for. */
   readonly device?: () => string | Promise<string>;
   /** Runs at each {@link useBackend} when the engine has started: brings as many threads as can be had. */

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, fail } from "../check.js";
+import { check, checkOptions, fail } from "../check.js";
 import "./cpu.js";
 import {
   findEngine,
@@ -13,6 +13,7 @@ import {
   type KernelChange,
 } from "./engine.js";
 import { forgetIfLost } from "./lost.js";
+import { inTurn, type IsOver } from "./turns.js";
 
 export type { BackendName, BackendOptions, KernelBuild, KernelChange } from "./engine.js";
 
@@ -80,10 +81,14 @@ const started = new WeakSet();
  * `blob:` in worker-src and connect-src; elsewhere one thread runs, and the report says why. The threads sleep when
  * there is nothing to compute, and end with the program, with `tf.removeBackend` and when another engine is chosen.
  *
+ * Calls wait for each other: each resolves when its engine is the one that computes. One that takes longer than a minute while
+ * another waits is given up.
+ *
  * @param options `threads`, `strict`: how many threads compute on `wasm`; `wasmPaths`: where a page finds the `.wasm` files
  * @returns what runs now and on what, in how many threads, which of its kernels were added or replaced, and which build of
  *   this library's own
- * @throws if the engine is unknown, not installed, cannot run here or does not start; what ran before runs on
+ * @throws if the engine is unknown, not installed, cannot run here or does not start, is removed or exchanged while it is made
+ *   ready, or an option is unknown; what ran before runs on
  * @example
  * ```ts
  * import { useBackend } from "cfd-distill";
@@ -91,26 +96,51 @@ const started = new WeakSet();
  * console.log(report.name, report.kernels.length);
  * ```
  */
-export async function useBackend(name: BackendName, options: BackendOptions = {}): Promise<BackendReport> {
+export function useBackend(name: BackendName, options: BackendOptions = {}): Promise<BackendReport> {
+  const late = () =>
+    lateBecause(name, "another call of useBackend, which waited for this one, took its place");
+  return inTurn((isOver) => choose(name, options, isOver), late);
+}
+
+async function choose(name: BackendName, options: BackendOptions, isOver: IsOver): Promise<BackendReport> {
   check(names.includes(name), "useBackend", `one of ${names.join(", ")}`, name);
+  checkOptions("useBackend", options, { wasmPaths: true, threads: true, strict: true });
   const engine = findEngine(name) ?? (await load(name));
   const before = tf.getBackend() as string | undefined;
   const former = runningEngine();
+  const putBack = () => (isOver() ? undefined : restore(before, engine));
   forgetIfLost(tfjsNameOf(engine));
   await engine.prepare?.(options);
-  await start(engine, before);
+  if (isOver()) throw lateBecause(name, "it was given up");
   try {
+    await start(engine);
+    const backend = tf.backend();
     const kernels = await installCures(engine);
+    checkRunning(engine, backend);
     await engine.startThreads?.(options);
+    checkRunning(engine, backend);
     const report = await describeEngine(engine, kernels);
     if (former !== engine) await former?.rest?.();
-    if (!started.has(tf.backend())) engine.started?.();
-    started.add(tf.backend());
+    checkRunning(engine, backend);
+    if (!started.has(backend)) engine.started?.();
+    started.add(backend);
     return report;
   } catch (error) {
-    await restore(before, engine);
+    await putBack();
     throw error;
   }
+}
+
+const lateBecause = (name: string, reason: string) =>
+  new Error(`useBackend: expected ${name} to start, got nothing in time: ${reason}.`);
+
+/** Throws where the engine was removed, or another one was set, while this one was made ready. */
+function checkRunning(engine: Engine, backend: object): void {
+  const tfjsName = tfjsNameOf(engine);
+  const registered = tf.engine().registry[tfjsName];
+  const got = tf.getBackend() === tfjsName ? "an engine that was removed meanwhile" : tf.getBackend();
+  const runs = registered === backend && tf.getBackend() === tfjsName;
+  check(runs, "useBackend", `${engine.name} to run once it has started`, got || "none");
 }
 
 /** What an engine that has started is, and on what it computes; throws where that is not what was asked for. */
@@ -156,8 +186,8 @@ async function load(name: BackendName): Promise<Engine> {
   );
 }
 
-/** tf.setBackend, which on failure only warns and leaves no engine running: here it throws and puts the old one back. */
-async function start(engine: Engine, before: string | undefined): Promise<void> {
+/** tf.setBackend, which on failure only warns and leaves no engine running: here it throws. */
+async function start(engine: Engine): Promise<void> {
   const { name } = engine;
   const tfjsName = tfjsNameOf(engine);
   const copies = "is there a second copy of @tensorflow/tfjs-core in this process?";
@@ -168,10 +198,10 @@ async function start(engine: Engine, before: string | undefined): Promise<void> 
   }
   factories.set(tfjsName, factory);
   if (!(tfjsName in registryFactory)) tf.registerBackend(tfjsName, factory.factory, factory.priority);
-  const started = await tf.setBackend(tfjsName);
+  const set = () => tf.setBackend(tfjsName);
+  const started = await (engine.around ?? ((run) => run()))(set);
   const running = tf.getBackend();
   if (started && running === tfjsName) return;
-  await restore(before, engine);
   const hint = hints[name] ?? "";
   fail(
     "useBackend",

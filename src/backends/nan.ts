@@ -48,7 +48,7 @@ const why = "NaN becomes a number, or is passed over";
 export const losesNaN = (kernel: string, wrap: Wrap): Cure => ({
   kernel,
   why,
-  build: (stock) => wrap(stock ?? fail("useBackend", `the stock kernel ${kernel}`, "none")),
+  build: (stock) => wrap(stock ?? (() => fail(kernel, "the engine's own kernel", "none"))),
 });
 
 /** What loses NaN on every engine, wherever it is not replaced by something faster. */

@@ -14,6 +14,7 @@ import { directMaxPoolGradient, directSegmentSum } from "./wasm/direct-scatter.j
 import { clamped, elementwise } from "./wasm/elementwise.js";
 import { fused } from "./wasm/fused.js";
 import { guardMemory, type WasmBackend } from "./wasm/heap.js";
+import { withoutListeners } from "./wasm/listeners.js";
 import { loadedFor, loadKernels } from "./wasm/module.js";
 import { checkThreads, endTeam, endWith, reportTeam, startTeam } from "./wasm/team.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
@@ -180,6 +181,7 @@ registerEngine({
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     await prepareBinary(options.wasmPaths);
   },
+  around: withoutListeners,
   startThreads: (options) => {
     endWith(running());
     return startTeam(running(), options);

@@ -74,6 +74,15 @@ export const examples: Shape[] = [
   { batch: 5, height: 17, width: 18, inputs: 20, outputs: 36, size: 3, stride: 1, pad: [2, 0, 0, 1] },
   { batch: 2, height: 16, width: 19, inputs: 28, outputs: 16, size: 3, stride: 1, pad: [0, 3, 3, 1] },
   { batch: 1, height: 33, width: 40, inputs: 16, outputs: 16, size: 3, stride: 1, pad: 1 },
+  // On either side of what tiles are for: four of them, half full; 16 channels, and a multiple of four.
+  { batch: 1, height: 8, width: 8, inputs: 16, outputs: 16, size: 3, stride: 1, pad: "same" },
+  { batch: 1, height: 4, width: 12, inputs: 16, outputs: 16, size: 3, stride: 1, pad: "same" },
+  { batch: 1, height: 4, width: 13, inputs: 16, outputs: 16, size: 3, stride: 1, pad: [0, 2, 2, 0] },
+  { batch: 2, height: 5, width: 6, inputs: 16, outputs: 16, size: 3, stride: 1, pad: [1, 1, 2, 0] },
+  { batch: 2, height: 5, width: 7, inputs: 16, outputs: 16, size: 3, stride: 1, pad: [2, 0, 0, 2] },
+  { batch: 1, height: 9, width: 9, inputs: 15, outputs: 16, size: 3, stride: 1, pad: [0, 2, 1, 1] },
+  { batch: 1, height: 9, width: 9, inputs: 16, outputs: 18, size: 3, stride: 1, pad: [2, 0, 1, 1] },
+  { batch: 1, height: 9, width: 9, inputs: 20, outputs: 16, size: 3, stride: 1, pad: [0, 1, 2, 0] },
   // Tiles, but no channels for them.
   { batch: 2, height: 9, width: 9, inputs: 18, outputs: 17, size: 3, stride: 1, pad: "same" },
   { batch: 1, height: 16, width: 16, inputs: 12, outputs: 16, size: 3, stride: 1, pad: [1, 0, 2, 1] },

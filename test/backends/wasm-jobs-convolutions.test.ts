@@ -45,6 +45,34 @@ describe.each(await runnableBuilds())("the jobs, divided, %s SIMD", (build) => {
     await expectSame(() => evaluateCase(each, inputs, dy));
   });
 
+  it("of pools, depthwise convolutions with their gradients, and what cuts numbers off", async () => {
+    await useWasm(build);
+    const rng = createRng(29);
+    const normals = (...shape: [number, number, number, number]) =>
+      tf.tensor4d(rng.normals(tf.util.sizeFromShape(shape)), shape);
+    const [x, w] = [normals(3, 9, 8, 7), normals(3, 2, 7, 2)];
+    const long = tf.tensor(rng.normals(10_001));
+    const depthwise = (a: tf.Tensor, b: tf.Tensor) =>
+      tf.depthwiseConv2d(a as tf.Tensor4D, b as tf.Tensor4D, 2, "same");
+    await expectSame(async () => {
+      const results = tf.tidy(() => {
+        const y = depthwise(x, w);
+        const pools = [tf.maxPool(x, 3, 2, "same"), tf.avgPool(x, 2, 1, "valid")];
+        const cut = [
+          tf.relu(long),
+          tf.clipByValue(long, -1, 0.5),
+          tf.maximum(long, 0.1),
+          tf.minimum(x, y.min()),
+        ];
+        return [y, ...tf.grads(depthwise)([x, w], tf.cos(y)), ...pools, ...cut];
+      });
+      const data = await Promise.all(results.map(async (result) => (await result.data()).slice()));
+      tf.dispose(results);
+      return data as Float32Array[];
+    });
+    tf.dispose([x, w, long]);
+  });
+
   it.each(products)(
     "of a product of [%j] and [%j], transposed %j and %j",
     async (left, right, transposeA, transposeB) => {

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { fail } from "../../check.js";
 import { curedKernels, runningEngine, tfjsNameOf } from "../engine.js";
 import { describeEngine, type BackendReport } from "../index.js";
+import { inTurn } from "../turns.js";
 import { diagnose, type OperationReport } from "./diagnose.js";
 import { probes } from "./probes/index.js";
 
@@ -20,7 +21,8 @@ export interface Diagnosis {
  * with naive float64 arithmetic and gradients with its central differences, once on the engine's own kernels and once
  * with this library's cures.
  *
- * It takes some seconds (on cpu half a minute) and changes nothing: engine, kernels and memory are afterwards what they were. A broken
+ * It waits for calls of {@link useBackend} that were made before, and those made later wait for it. It takes some seconds (on
+ * cpu half a minute) and changes nothing: engine, kernels and memory are afterwards what they were. A broken
  * operation is a verdict, not an error.
  *
  * @returns the engine and, for each operation, two verdicts (`ok`, `slow`, `wrong` or `missing`) with their reasons, and
@@ -35,7 +37,11 @@ export interface Diagnosis {
  * console.log(engine.name, conv2d?.stock.gradient, conv2d?.now.gradient); // missing by the filter; ok
  * ```
  */
-export async function backendReport(): Promise<Diagnosis> {
+export function backendReport(): Promise<Diagnosis> {
+  return inTurn(examineEngine); // an engine that changed meanwhile would be half of two
+}
+
+async function examineEngine(): Promise<Diagnosis> {
   const engine =
     runningEngine() ?? fail("backendReport", "an engine that useBackend has started", tf.getBackend());
   const kernels = curedKernels(tfjsNameOf(engine)).map(({ change }) => change);

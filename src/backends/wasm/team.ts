@@ -4,6 +4,7 @@ import { whyNotShared } from "./binary.js";
 import { physicalCores } from "./cores.js";
 import type { WasmBackend } from "./heap.js";
 import { setThreads, threadsOf } from "./jobs.js";
+import { keepingListeners } from "./listeners.js";
 import { loadedFor } from "./module.js";
 import { startThreads } from "./threads.js";
 
@@ -45,7 +46,9 @@ async function bring(backend: WasmBackend, count: number): Promise<string | unde
   const limit = loaded === undefined ? "this library's kernels do not run here" : whyNotShared();
   if (limit !== undefined) return limit;
   try {
-    setThreads(backend, await startThreads({ count, ...loaded! }));
+    const team = await startThreads({ count, ...loaded! });
+    setThreads(backend, team);
+    if (removed.has(backend)) await endTeam(backend); // meanwhile, and nobody else would end them
     return undefined;
   } catch (error) {
     return `a worker could not be started: ${(error as Error).message}`;
@@ -72,6 +75,7 @@ export async function endTeam(backend: WasmBackend): Promise<void> {
 }
 
 const watched = new WeakSet<WasmBackend>();
+const removed = new WeakSet<WasmBackend>();
 
 /** Ends the threads when TensorFlow.js removes the engine. */
 export function endWith(backend: WasmBackend): void {
@@ -79,7 +83,8 @@ export function endWith(backend: WasmBackend): void {
   watched.add(backend);
   const stock = backend.dispose.bind(backend);
   backend.dispose = () => {
+    removed.add(backend);
     void endTeam(backend);
-    stock();
+    keepingListeners(stock);
   };
 }
