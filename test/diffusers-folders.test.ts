@@ -130,7 +130,7 @@ describe("refuses, by name,", () => {
 
   it.each([
     ["a page", "<!DOCTYPE html><html>404</html>", /got an HTML page: <!DOCTYPE html>/],
-    ["nothing", "", /got an empty file/],
+    ["nothing", "", /got 0 bytes: an empty file/],
     ["a message", '{"error":"gone"}', /got JSON text: \{"error":"gone"\}/],
     ["text", "Entry not found", /got text: Entry not found/],
   ])("%s in place of weights or configs", async (_, content, message) => {
@@ -186,7 +186,7 @@ describe("refuses, by name,", () => {
     await expect(index('{"weight_map":["a"]}')).rejects.toThrow('weight_map of names and files, got ["a"]');
     const twice = `{"weight_map":{"a":"${SHARDS[0]!}","a":"${SHARDS[1]!}"}}`;
     await expect(index(twice)).rejects.toThrow(
-      "every name in diffusion_pytorch_model.safetensors.index.json only once",
+      "every name only once in diffusion_pytorch_model.safetensors.index.json",
     );
   });
 

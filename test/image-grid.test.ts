@@ -40,7 +40,7 @@ describe("imageGrid", () => {
     const grey = tf.zeros<tf.Rank.R4>([1, 2, 2, 1]);
     const broken = tf.tensor4d([0, NaN], [1, 1, 2, 1]);
     await expect(imageGrid(broken, { columns: 1 })).rejects.toThrow(
-      "imageGrid: expected images without NaN, got NaN at position 1.",
+      "imageGrid: expected every value to be finite, got NaN in image 0.",
     );
     broken.dispose();
     await expect(imageGrid(grey, { columns: 1, scale: 1e5 })).rejects.toThrow(

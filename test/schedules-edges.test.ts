@@ -186,7 +186,7 @@ describe("bounds from both sides", () => {
       expect(from(config)).toThrow("scheduleFromConfig: expected a schedule's config, got ");
     }
     expect(from({ type: "table", alphaBars: "1, 0" })).toThrow(
-      "scheduleFromConfig: expected alphaBars to be an array, got 1, 0.",
+      "scheduleFromConfig: expected alphaBars to be an array of numbers, got 1, 0.",
     );
     expect(from({ type: "cubic" })).toThrow(
       "scheduleFromConfig: expected type cosine, linear, sigmoid, discreteCosine or table, got cubic.",

@@ -164,7 +164,7 @@ describe("refuses", () => {
     ],
     ["an opcode that makes objects", withPickle([0x80, 2, 0x69]), /opcode 0x69 at byte 2/],
     ["other files", Uint8Array.of(1, 2, 3), /a file of torch.save.*bytes that begin with 01 02 03/],
-    ["nothing", new Uint8Array(), /got an empty file/],
+    ["nothing", new Uint8Array(), /got 0 bytes: an empty file/],
     [
       "another zip",
       zipSync({ "a.txt": Uint8Array.of(1) }, { level: 0 }),

@@ -5,7 +5,7 @@ import { didYouMean, inSteps } from "./names.js";
 
 /** What settings have wrong together, in words; undefined if they fit. */
 export function contradiction(config: RecipeConfig): string | undefined {
-  for (const rule of [pictures, chain, files, labels, extractors, microBatches, sizes, networks, layers]) {
+  for (const rule of [pictures, chain, files, labels, extractors, microBatches, networks, layers]) {
     const problem = rule(config);
     if (problem !== undefined) return problem;
   }
@@ -76,34 +76,6 @@ function microBatches({ base, classifier, halvings }: RecipeConfig): string | un
   const uneven = stages.find(({ batch, microBatches: parts }) => batch % parts !== 0);
   if (!uneven) return undefined;
   return `${uneven.name}: a batch of ${uneven.batch} cannot be cut into ${uneven.microBatches} micro-batches`;
-}
-
-/** What no engine here could hold: 4 GB of weights. */
-const MOST_WEIGHTS = 1e9;
-
-/** About how many weights the networks have, told without making them. */
-function sizes({
-  unet: { channels, multipliers, blocks },
-  classifier: { network },
-}: RecipeConfig): string | undefined {
-  const sum = (parts: readonly number[]) => parts.reduce((before, part) => before + part, 0);
-  const convolution = (width: number) => 9 * width ** 2;
-  const ofUnet = sum(multipliers.map((by) => 4 * blocks * convolution(by * channels)));
-  let ofClassifier = 0;
-  if (network.type === "resnet") {
-    ofClassifier = sum(network.blocks.map((count, i) => 2 * count * convolution(network.width * 2 ** i)));
-  } else if ("growth" in network) {
-    const { growth, stem } = network;
-    const count = sum(network.blocks);
-    ofClassifier = count * (4 * growth * (stem + (count * growth) / 2) + 4 * convolution(growth));
-  }
-  const largest = Object.entries({ unet: ofUnet, "classifier.network": ofClassifier }).find(
-    ([, weights]) => weights > MOST_WEIGHTS,
-  );
-  return (
-    largest &&
-    `${largest[0]}: expected at most ${MOST_WEIGHTS} weights, got about ${largest[1].toPrecision(2)}`
-  );
 }
 
 /** Networks know themselves which sizes fit together. */

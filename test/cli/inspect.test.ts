@@ -219,7 +219,7 @@ describe("what is none of these is refused", () => {
       "text",
       /PyTorch file or a folder of diffusers at \S+text, got readTorchCheckpoint: .*, got text: a text that is no model/,
     ],
-    ["empty", /at \S+empty, got readTorchCheckpoint: .*, got an empty file\.$/],
+    ["empty", /at \S+empty, got readTorchCheckpoint: .*, got 0 bytes: an empty file\.$/],
     ["cut", /at \S+cut, got decodeSafetensors: expected \d+ bytes of tensors, got \d+ bytes\.$/],
     [".", /got loadDiffusers: expected a folder of diffusers, with a config\.json/],
   ])("%s", async (name, message) => {
