@@ -152,7 +152,8 @@ describe("wasm", () => {
   });
 
   it("tells own operations with a kernel from composed ones", () => {
-    expect(find("group norm")).toMatchObject({ composed: false, stock: { gradient: { verdict: "ok" } } });
+    const verdict: unknown = expect.stringMatching(/^(ok|slow)$/); // of other programs' time as well
+    expect(find("group norm")).toMatchObject({ composed: false, stock: { gradient: { verdict } } });
     const { composed, cures } = find("SiLU");
     expect(composed).toBe(true);
     expect(cures.map(({ kernel }) => kernel)).toEqual(["Multiply", "Sub", "Add"]);

@@ -23,6 +23,7 @@ const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, impo
 const CONFORMANCE = "test/conformance/**/*.test.ts";
 const IN_PAGES = "test/browser/**/*.test.ts";
 const PAGES = "test/pages/**/*.test.ts";
+const ALONE = "test/**/*.alone.test.ts";
 const IN_PYTORCH = "test/pytorch/**/*.test.ts"; // `npm run pytorch:test`
 
 /** How tests find the library by the names that its users import. */
@@ -46,14 +47,24 @@ function provide(engine: BackendName, size: Size) {
   return { engine, size: process.env.CONFORMANCE === "full" ? ("full" as const) : size, report };
 }
 
+const NOT_UNIT = [CONFORMANCE, IN_PAGES, PAGES, IN_PYTORCH];
+
+/** Files share processes: to load TensorFlow.js takes longer than most of them. */
 export const unit: TestProjectInlineConfiguration = {
   ...shared,
   test: {
     ...inForks,
+    isolate: false,
     name: "unit",
     include: ["test/**/*.test.ts"],
-    exclude: [CONFORMANCE, IN_PAGES, PAGES, IN_PYTORCH],
+    exclude: [ALONE, ...NOT_UNIT],
   },
+};
+
+/** What takes a process of its own: modules that are replaced, engines that are to start for the first time. */
+export const alone: TestProjectInlineConfiguration = {
+  ...shared,
+  test: { ...inForks, name: "alone", include: [ALONE], exclude: NOT_UNIT },
 };
 
 /** Node opens pages in a Chromium of its own, which it serves with any headers. */
@@ -69,6 +80,7 @@ function inNode(engine: BackendName, size: Size, options: NodeOptions = {}): Tes
     ...inForks,
     ...patient,
     ...options,
+    isolate: false, // one engine, which each file starts: TensorFlow.js need not be loaded for each of them
     name: engine,
     include: [CONFORMANCE],
     provide: provide(engine, size),
@@ -165,7 +177,7 @@ export function findProjects(): { projects: TestProjectInlineConfiguration[]; sk
     { names: inPages, needs: findChromium(), project: inChromium },
     { names: ["pages"], needs: findChromium(), project: pages },
   ];
-  const projects = [unit, inNode("cpu", "reduced"), inNode("wasm", "full")];
+  const projects = [unit, alone, inNode("cpu", "reduced"), inNode("wasm", "full")];
   const skipped: Skipped[] = [];
   for (const { names, needs, project } of candidates) {
     if ("at" in needs) projects.push(project(needs.at));
