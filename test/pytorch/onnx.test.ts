@@ -30,12 +30,13 @@ async function computeHere(student: Student, zT: tf.Tensor4D, times: number[], l
 
 it.each(STUDENTS)("the graphs of %s are valid and run in native onnxruntime", async (name, open) => {
   const student = await open();
-  const { network, params, size } = student;
+  const { size, ...model } = student;
+  const { network, params } = model;
   const zT = noise([1, 2], [size, size, network.config.imageChannels]);
   const [times, labels] = [[0.25, 0.75], network.config.classes === undefined ? undefined : [1, -1]];
   await inFolder(async (path) => {
     await writeFile(path("network.onnx"), await toOnnx(network, params));
-    await writeFile(path("sampler.onnx"), await samplerToOnnx(student));
+    await writeFile(path("sampler.onnx"), await samplerToOnnx(model));
     const image = await channelsFirst(zT);
     await writeTensors(path("given.safetensors"), {
       zt: image,
