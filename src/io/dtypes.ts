@@ -63,6 +63,17 @@ export function isStoredTensor(value: unknown): value is StoredTensor {
   return sized && typed && data?.length === sizeOf(shape as number[]);
 }
 
+/** A list of sizes. */
+export function isSizes(value: unknown): value is number[] {
+  const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
+  return Array.isArray(value) && value.every(isSize);
+}
+
+/** A list of sizes whose product is still an exact integer. */
+export function isShape(value: unknown): value is number[] {
+  return isSizes(value) && Number.isSafeInteger(sizeOf(value));
+}
+
 /** The number of elements of a tensor of this shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

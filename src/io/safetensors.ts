@@ -1,7 +1,15 @@
 import { MOST } from "../bounds.js";
 import { check } from "../check.js";
 import { builtInOf, fileBytes } from "./bytes.js";
-import { DTYPE_ARRAYS, sizeOf, type DType, type StateDict, type StoredTensor } from "./dtypes.js";
+import {
+  DTYPE_ARRAYS,
+  isShape,
+  isSizes,
+  sizeOf,
+  type DType,
+  type StateDict,
+  type StoredTensor,
+} from "./dtypes.js";
 import { decodeUtf8, parseJson, scanJson } from "./json.js";
 
 // The format: https://github.com/huggingface/safetensors#format. An 8-byte little-endian header length, the header in
@@ -227,14 +235,4 @@ function toBytes(text: string): Uint8Array {
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isSizes(value: unknown): value is number[] {
-  const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
-  return Array.isArray(value) && value.every(isSize);
-}
-
-/** A list of sizes whose product is still an exact integer. */
-function isShape(value: unknown): value is number[] {
-  return isSizes(value) && Number.isSafeInteger(sizeOf(value));
 }
