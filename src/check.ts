@@ -1,9 +1,13 @@
 import type { Tensor, Tensor4D } from "@tensorflow/tfjs";
 import { distance } from "fastest-levenshtein";
 
+/** How much of what was expected is shown: a name in it may come from a file, and be as long as that. */
+const WANTED = 1000;
+
 /** Throws the library's one form of error: who complains, what it expected, what it got. */
 export function fail(where: string, expected: string, got: unknown): never {
-  throw new Error(`${where}: expected ${expected}, got ${describe(got)}.`);
+  const wanted = expected.length > WANTED ? `${expected.slice(0, WANTED)}…` : expected;
+  throw new Error(`${where}: expected ${wanted}, got ${describe(got)}.`);
 }
 
 /** Throws by way of {@link fail} unless `condition` holds. */

@@ -185,9 +185,9 @@ export function decodeNetworkCheckpoint(source: Uint8Array | ArrayBufferLike): D
  * ```
  */
 export function assignParams(params: Params, from: Params): void {
-  checkSameEntries(params, from, "assignParams", "the weights of this network");
   checkWeights(params, "assignParams", "params");
   checkWeights(from, "assignParams", "from");
+  checkSameEntries(params, from, "assignParams", "the weights of this network");
   tf.tidy(() => {
     for (const [name, weight] of Object.entries(params)) weight.assign(from[name]!.clone());
   });
