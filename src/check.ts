@@ -1,9 +1,13 @@
 import type { Tensor, Tensor4D } from "@tensorflow/tfjs";
 import { distance } from "fastest-levenshtein";
 
+/** How much of what was expected is shown: a name in it may come from a file, and be as long as that. */
+const WANTED = 1000;
+
 /** Throws the library's one form of error: who complains, what it expected, what it got. */
 export function fail(where: string, expected: string, got: unknown): never {
-  throw new Error(`${where}: expected ${expected}, got ${describe(got)}.`);
+  const wanted = expected.length > WANTED ? `${expected.slice(0, WANTED)}…` : expected;
+  throw new Error(`${where}: expected ${wanted}, got ${describe(got)}.`);
 }
 
 /** Throws by way of {@link fail} unless `condition` holds. */
@@ -43,19 +47,27 @@ export function nearest(names: readonly string[], got: string): string | undefin
 
 /** `value` as an error message shows it: short, and never an exception of its own. */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return value.length > 200 ? `${value.slice(0, 200)}…` : value;
+  if (typeof value === "string") return value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value;
   if (isTensor(value)) return `a tensor of shape [${value.shape.join(", ")}]`;
   if (typeof value === "number" || typeof value === "bigint" || value === undefined) return String(value);
   if (typeof value === "function") return "a function";
   if (ArrayBuffer.isView(value)) return `a ${Object.prototype.toString.call(value).slice(8, -1)}`;
   try {
-    const text = JSON.stringify(value, (_, inner: unknown) =>
-      typeof inner === "bigint" ? String(inner) : inner,
-    );
-    return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+    const text = JSON.stringify(value, (_, inner: unknown) => shortened(inner));
+    return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
   } catch {
     return "a value that JSON cannot show"; // a cycle, or nested too deeply
   }
+}
+
+/** How many characters of a value an error message shows. */
+const SHOWN = 200;
+
+/** A part of a value for JSON, without what would be cut off: a state dict in a message may have millions of numbers. */
+function shortened(inner: unknown): unknown {
+  if (typeof inner === "bigint") return String(inner);
+  if (ArrayBuffer.isView(inner)) return describe(inner);
+  return Array.isArray(inner) && inner.length > SHOWN ? inner.slice(0, SHOWN) : inner;
 }
 
 /** Array.isArray without its cast to any[]. */

@@ -17,6 +17,9 @@ test("whatever it got is shown shortly, and showing it never fails", () => {
   expect(show(NaN)).toBe("NaN");
   expect(show("x".repeat(1000))).toHaveLength(201);
   expect(show(Array(1000).fill(1))).toHaveLength(201);
+  expect(show({ data: new Float32Array(3), list: Array(1000).fill(1) })).toMatch(
+    /^{"data":"a Float32Array","list":\[1,1/,
+  );
   expect(show(() => 1)).toBe("a function");
   expect(show(cycle)).toBe("a value that JSON cannot show");
   tensor.dispose();

@@ -237,12 +237,36 @@ describe("checkpoints", () => {
       [{ extra: nested(100) }, "at most 100 levels of brackets in extra, got 101"],
       [{ extra: nested(1e5) }, "extra to be plain JSON, got what JSON cannot hold (Maximum call stack"],
       [{ extra: { loss: NaN } }, "extra to be plain JSON, got NaN"],
+      [{ extra: { seen: new Map([[1, 2]]) } }, "extra to be plain JSON, got {}"],
+      [{ extra: { losses: Float32Array.of(1) } }, "extra to be plain JSON, got a Float32Array"],
+      [{ extra: new Date(0) }, 'extra to be plain JSON, got "1970-01-01T00:00:00.000Z"'],
+      [{ extra: [undefined] }, "extra to be plain JSON, got undefined"],
+      [{ params: null }, "params, weights by name, got null"],
+      [{ params: { w: 1 } }, '"w" of params to be a tensor, got 1'],
+      [{ ema: null }, "ema, weights by name, got null"],
+      [{ network: null }, "network to be one, with its config, got null"],
+      [{ schedule: null }, "schedule to be a noise schedule, got null"],
+      [{ schedule: { ...schedule, config: undefined } }, "a schedule's config, got undefined"],
+      [
+        { schedule: { ...schedule, config: { type: "table" } } },
+        "alphaBars to be an array of numbers, got undefined",
+      ],
+      [
+        { optimizer: Promise.resolve(saved.optimizer) },
+        "the optimiser's state, as state() gives it, got undefined",
+      ],
+      [
+        { optimizer: { ...saved.optimizer, type: "lion" } },
+        "optimizer to be an optimiser's type, step and slots",
+      ],
       [{ rng: { identity: [1] } }, "rng to be a random state"],
       [{ step: -1 }, "step to be an integer >= 0"],
     ];
     for (const [part, message] of cases) {
       await expect(encodeCheckpoint({ ...saved, ...part }), message).rejects.toThrow(
-        message.startsWith("a type among") ? message : `encodeCheckpoint: expected ${message}`,
+        /^a(lphaBars| type among| schedule's)/.test(message)
+          ? message
+          : `encodeCheckpoint: expected ${message}`,
       );
     }
     await expect(encodeCheckpoint(saved, { dtypes: "F16" } as never)).rejects.toThrow(
@@ -250,6 +274,15 @@ describe("checkpoints", () => {
     );
     await expect(encodeCheckpoint(saved, { dtype: "F64" as "F32" })).rejects.toThrow(
       "dtype F32 or F16, got F64",
+    );
+    await expect(encodeCheckpoint(saved, { allowNonFinite: "no" as never })).rejects.toThrow(
+      "encodeCheckpoint: expected allowNonFinite to be true or false, got no.",
+    );
+    const wide = { ...saved, params: { ...saved.params, w: tf.ones([1], "int32") as never } };
+    await expect(encodeCheckpoint(wide)).rejects.toThrow('"w" of params to be of type float32, got int32');
+    saved.params["head.bias"]!.dispose();
+    await expect(encodeCheckpoint(saved)).rejects.toThrow(
+      'expected "head.bias" of params to be a tensor in use, got one that was disposed.',
     );
     tf.disposeVariables();
   });
@@ -285,7 +318,19 @@ describe("checkpoints", () => {
       [edit(bytes, {}, (t) => Reflect.deleteProperty(t, `optimizer/expAvg/${name}`)), `no "${name}"`],
       [
         edit(bytes, {}, (t) => (t["optimizer/__proto__/x"] = t[`params/${name}`]!)),
-        "the optimiser's __proto__",
+        "tensors of the slots that the optimiser's metadata list, got optimizer/__proto__/x",
+      ],
+      [
+        edit(bytes, { optimizer: undefined }),
+        "tensors of the slots that the optimiser's metadata list, got optimizer/expAvg/",
+      ],
+      [
+        edit(bytes, { optimizer: '{"type":"adam","step":2,"slots":["expAvg"]}' }),
+        "tensors of the slots that the optimiser's metadata list, got optimizer/expAvgSq/",
+      ],
+      [
+        edit(bytes, { optimizer: '{"type":"lion","step":2,"slots":["expAvg","expAvgSq"]}' }),
+        "optimizer to be an optimiser's type, step and slots",
       ],
       [bytes.subarray(0, 7), "at least 8 bytes"],
       [bytes.subarray(0, bytes.length - 1), "bytes of tensors"],
@@ -299,6 +344,8 @@ describe("checkpoints", () => {
   it("of weights that are another network's than the config says are refused", async () => {
     const saved = await midway();
     const bytes = await encodeCheckpoint(saved);
+    const classifier = resnet({ blocks: [1], width: 2, classes: 2 });
+    const theirs = await encodeCheckpoint({ network: classifier, params: classifier.init(createRng(0)) });
     const before = tf.memory().numTensors;
     const config = (change: object) => ({ network: JSON.stringify({ ...network.config, ...change }) });
     const cases: [Uint8Array, string][] = [
@@ -319,10 +366,17 @@ describe("checkpoints", () => {
       expect(() => decodeCheckpoint(data), message).toThrow("decodeCheckpoint: expected ");
       expect(() => decodeCheckpoint(data), message).toThrow(message);
     }
-    const judge = JSON.stringify(resnet({ blocks: [1], width: 2, classes: 2 }).config);
-    expect(() => decodeNetworkCheckpoint(edit(bytes, { network: judge }))).toThrow(
+    expect(() =>
+      decodeNetworkCheckpoint(edit(bytes, { network: JSON.stringify(classifier.config) })),
+    ).toThrow(
       'decodeNetworkCheckpoint: expected params with the entries of the network, got no "conv1.weight"',
     );
+    const all = JSON.parse(safetensorsMetadata(theirs).statistics!) as string[];
+    for (const statistics of [[], all.slice(1)]) {
+      expect(() => decodeNetworkCheckpoint(edit(theirs, { statistics: JSON.stringify(statistics) }))).toThrow(
+        "decodeNetworkCheckpoint: expected every running mean and variance among statistics, got bn1.running_mean.",
+      );
+    }
     expect(tf.memory().numTensors).toBe(before);
     tf.disposeVariables();
   });
@@ -434,6 +488,13 @@ describe("assignParams", () => {
       'assignParams: expected the weights of this network, got no "b" [2], "c" [3] which does not belong there.',
     );
     expect([...(await params.a.data())]).toEqual([3]);
+    params.b.dispose();
+    const before = tf.memory().numTensors;
+    expect(() => {
+      assignParams(params, same);
+    }).toThrow('assignParams: expected "b" of params to be a tensor in use, got one that was disposed.');
+    expect([...(await params.a.data())]).toEqual([3]);
+    expect(tf.memory().numTensors).toBe(before);
     tf.disposeVariables();
   });
 });

@@ -1,6 +1,6 @@
 // Folders of diffusers as they are met. Fixtures: one network, saved by diffusers' own names in the ways of met/: plain,
 // with EMAModel's keys, in two files, in half precision, and as a checkout without Git LFS has it.
-import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,13 @@ import { loadDiffusers } from "cfd-distill/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inspect } from "../src/cli/inspect/inspect.js";
 import { inspectionText } from "../src/cli/inspect/text.js";
-import { decodeSafetensors, disposeParams, encodeSafetensors, type StateDict } from "../src/index.js";
+import {
+  decodeSafetensors,
+  diffusersFromFiles,
+  disposeParams,
+  encodeSafetensors,
+  type StateDict,
+} from "../src/index.js";
 import { onCpuWithoutLeaks } from "./support/no-leaks.js";
 
 onCpuWithoutLeaks();
@@ -88,6 +94,7 @@ describe("the same network comes from", () => {
     const pointer = await bytesOf("lfs_pointer", WEIGHTS);
     await expectAsPlain(await folder("sharded", { [WEIGHTS]: pointer }));
     await expectAsPlain(await folder("fp16_variant", { [WEIGHTS]: await bytesOf("plain", WEIGHTS) }));
+    await expectAsPlain(await folder("fp16_variant", { [WEIGHTS]: pointer }), 0.01);
     const both = await folder("plain", { [INDEX]: await bytesOf("sharded", INDEX) });
     for (const shard of SHARDS) await writeFile(join(both, shard), pointer);
     await expectAsPlain(both);
@@ -188,6 +195,36 @@ describe("refuses, by name,", () => {
     await expect(index(twice)).rejects.toThrow(
       "every name only once in diffusion_pytorch_model.safetensors.index.json",
     );
+  });
+
+  it("a page as an index, a broken link, and what is no path", async () => {
+    await expect(loadDiffusers(await folder("sharded", { [INDEX]: "<html><p>404" }))).rejects.toThrow(
+      `diffusersFromFiles: expected ${INDEX} in JSON, got an HTML page: <html><p>404.`,
+    );
+    const broken = await folder("plain", { [WEIGHTS]: null });
+    await symlink("nowhere", join(broken, WEIGHTS));
+    await expect(loadDiffusers(broken)).rejects.toThrow(
+      `loadDiffusers: expected a file at ${join(broken, WEIGHTS)}, got ENOENT: no such file`,
+    );
+    await expect(loadDiffusers(null as never)).rejects.toThrow("expected the path of a folder, got null.");
+    await expect(loadDiffusers("\0")).rejects.toThrow("loadDiffusers: expected a folder at \0, got ");
+  });
+
+  it("what has no bytes where a file should be, while memory of any kind will do", async () => {
+    const names = ["config.json", "scheduler_config.json", WEIGHTS];
+    const files = Object.fromEntries(
+      await Promise.all(
+        names.map(async (name) => [name, new Uint8Array(await bytesOf("plain", name))] as const),
+      ),
+    );
+    const read = (change: object) => () => diffusersFromFiles({ ...files, ...change });
+    disposeParams(read({ "config.json": files["config.json"]!.buffer })().params);
+    const message = (name: string, got: string) =>
+      `diffusersFromFiles (${name}): expected a Uint8Array, got ${got}`;
+    expect(read({ [WEIGHTS]: new Response("") })).toThrow(message(WEIGHTS, "a Response: give await"));
+    expect(read({ "config.json": "{}" })).toThrow(message("config.json", "{}"));
+    expect(read({ "config.json": undefined })).toThrow(message("config.json", "undefined"));
+    expect(() => diffusersFromFiles(null as never)).toThrow("files by their paths in the folder, got null.");
   });
 
   it("several variants, of which none is the plain one", async () => {

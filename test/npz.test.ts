@@ -31,6 +31,13 @@ const FROM_NUMPY: StateDict = {
   integers: { dtype: "I64", shape: [2, 1], data: BigInt64Array.of(-(2n ** 62n), 7n) },
 };
 
+/** A .npy file by hand, with these bytes behind any header. */
+function withBytes(header: string, bytes: Uint8Array): Uint8Array {
+  const file = npy(header, bytes.length);
+  file.set(bytes, file.length - bytes.length);
+  return file;
+}
+
 /** A .npy file by hand: any header before any bytes. */
 function npy(header: string, bytes = 8, version = [1, 0]): Uint8Array {
   const text = new TextEncoder().encode(header);
@@ -226,12 +233,30 @@ describe("decodeNpz and encodeNpz", () => {
     );
     const wrong = { dtype: "F64", shape: [1], data: new Float32Array(1) } as never;
     expect(() => encodeNpz({ wrong })).toThrow(
-      'encodeNpz: expected "wrong" to hold a Float64Array, got object',
+      'encodeNpz: expected "wrong" to hold a Float64Array, got Float32Array',
     );
     expect(() => encodeNpz({ short: doubles([2], 1) })).toThrow(
       'encodeNpz: expected 2 elements in "short", got 1',
     );
   });
+});
+
+it("what is no array of numbers, and no list of names, is named", () => {
+  const write = (array: unknown) => () => encodeNpz({ array } as never);
+  const written = 'encodeNpz: expected "array" to be { dtype, shape, data }, got ';
+  expect(write(undefined)).toThrow(`${written}undefined.`);
+  expect(write([1])).toThrow(`${written}[1].`);
+  const shaped = (shape: unknown) => write({ ...doubles([1], 1), shape });
+  for (const shape of [undefined, ["1"], [-1, -1], [0.5, 2], 1]) {
+    expect(shaped(shape)).toThrow('encodeNpz: expected the shape of "array" to be a list of sizes, got ');
+  }
+  expect(() => encodeNpz(null as never)).toThrow("encodeNpz: expected arrays by name, got null.");
+  const bytes = encodeNpz({ mu: doubles([1], 1) });
+  for (const names of ["mu", { mu: true }, [1], null]) {
+    expect(() => decodeNpz(bytes, { names } as never)).toThrow(
+      "decodeNpz: expected names to be a list of names",
+    );
+  }
 });
 
 describe("statisticsToNpz and statisticsFromNpz", () => {
@@ -244,6 +269,37 @@ describe("statisticsToNpz and statisticsFromNpz", () => {
     const read = statisticsFromNpz(encodeNpz({ mu: single, sigma }), { count: 12 });
     expect(read).toEqual(given);
     expect(frechetDistance(read, given)).toBeLessThan(1e-14);
+  });
+
+  it("read every type for the numbers that it holds, half precision too", () => {
+    const npyOf = (descr: string, shape: string, bytes: Uint8Array) =>
+      withBytes(`{'descr': '${descr}', 'fortran_order': False, 'shape': ${shape}, }`, bytes);
+    // 1, 2; 2, 1, 1, 3; 12, by the bits of IEEE 754 binary16
+    const halves = {
+      "mu.npy": npyOf("<f2", "(2,)", new Uint8Array(Uint16Array.of(0x3c00, 0x4000).buffer)),
+      "sigma.npy": npyOf(">f2", "(2, 2)", Uint8Array.of(0x40, 0, 0x3c, 0, 0x3c, 0, 0x42, 0)),
+      "count.npy": npyOf("<f2", "()", Uint8Array.of(0, 0x4a)),
+    };
+    expect(statisticsFromNpz(zipSync(halves))).toEqual(given);
+    const bytes = {
+      "mu.npy": npyOf("|u1", "(2,)", Uint8Array.of(1, 2)),
+      "count.npy": npyOf("|i1", "()", Uint8Array.of(12)),
+    };
+    expect(statisticsFromNpz(zipSync({ ...halves, ...bytes }))).toEqual(given);
+  });
+
+  it("are written only as what can be read", () => {
+    const write = (change: object) => () => statisticsToNpz({ ...given, ...change });
+    const message = "statisticsToNpz: expected ";
+    for (const count of [1, 1.5, NaN, "12"])
+      expect(write({ count })).toThrow(`${message}a count of at least 2`);
+    expect(write({ mean: Float64Array.of(1, NaN) })).toThrow(`${message}finite numbers in mean, got NaN.`);
+    expect(write({ mean: [1, 2] })).toThrow(`${message}mean in a Float64Array, got Array.`);
+    expect(write({ mean: Float64Array.of(1) })).toThrow(`${message}a covariance of 1 x 1, got 4.`);
+    expect(() => statisticsToNpz(null as never)).toThrow(`${message}an object of options, got null.`);
+    expect(() => statisticsFromNpz(encodeNpz({ mu, sigma }), { count: "12" } as never)).toThrow(
+      'in options.count, got ["12"].',
+    );
   });
 
   it("refuses files without both, other shapes, and no count or two", () => {

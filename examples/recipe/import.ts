@@ -125,7 +125,7 @@ function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
   if (typeof T !== "number" || !Number.isInteger(T) || T < 1 || timeScale % T !== 0) {
     disposeParams(params);
     throw new Error(
-      `${path}: expected T, a number of steps that divides ${timeScale}, got ${JSON.stringify(T)}.`,
+      `${path}: expected T, a number of steps that divides ${timeScale}, got ${typeof T === "object" ? "other data" : String(T)}.`,
     );
   }
   return { network, params, schedule: discreteCosineSchedule(timeScale), predictionType: "x0", steps: T };

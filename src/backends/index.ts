@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkOptions, fail } from "../check.js";
+import { check, checkOptions, describe, fail } from "../check.js";
 import "./cpu.js";
 import {
   findEngine,
@@ -132,7 +132,7 @@ async function choose(name: BackendName, options: BackendOptions, isOver: IsOver
 }
 
 const lateBecause = (name: string, reason: string) =>
-  new Error(`useBackend: expected ${name} to start, got nothing in time: ${reason}.`);
+  new Error(`useBackend: expected ${describe(name)} to start, got nothing in time: ${reason}.`);
 
 /** Throws where the engine was removed, or another one was set, while this one was made ready. */
 function checkRunning(engine: Engine, backend: object): void {

@@ -39,6 +39,7 @@ export const cifar10Classes = [
  * ```
  */
 export function decodeCifar10(source: Uint8Array | ArrayBufferLike, name = "file"): ImageSet {
+  check(typeof name === "string", "decodeCifar10", "name to be text", name);
   const where = `decodeCifar10 (${name})`;
   const bytes = bytesOf(where, source);
   check(bytes.length > 0, where, `records of ${RECORD} bytes`, "an empty file");

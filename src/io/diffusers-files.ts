@@ -67,7 +67,7 @@ function* chooseWeights(
 /** Names of weights: a variant (fp16, say) stands before the ending, of an index as diffusers writes it now or did. */
 const WEIGHTS = /^diffusion_pytorch_model(?:\.(\w+))?\.(safetensors|bin)(?:\.index(?:\.(\w+))?\.json)?$/;
 
-/** The folder's weights, best first: those without a variant, or of the only one; safetensors; in one file. */
+/** The folder's weights, best first: those without a variant, then of the only one; safetensors; in one file. */
 function candidatesIn(names: readonly string[], folder: string): string[] {
   const found = names.flatMap((path) => {
     const [, before, ending, after] = WEIGHTS.exec(path.slice(folder.length)) ?? [];
@@ -75,13 +75,13 @@ function candidatesIn(names: readonly string[], folder: string): string[] {
     const order = (ending === "bin" ? 2 : 0) + (path.endsWith(".json") ? 1 : 0);
     return [{ path, variant: before ?? after ?? "", order }];
   });
-  const variants = [...new Set(found.map(({ variant }) => variant))].sort();
-  const [chosen] = variants; // no variant, "", comes first
-  const some = variants.length <= 1 || chosen === "";
+  const variants = [...new Set(found.map(({ variant }) => variant))].sort(); // no variant, "", comes first
+  const others = variants.filter((variant) => variant !== "");
+  const some = others.length <= 1 || variants[0] === "";
   check(some, READ, "weights without a variant, or of only one: leave out the others", variants);
   return found
-    .filter(({ variant }) => variant === chosen)
-    .sort((a, b) => a.order - b.order)
+    .filter(({ variant }) => variant === "" || others.length === 1)
+    .sort((a, b) => variants.indexOf(a.variant) - variants.indexOf(b.variant) || a.order - b.order)
     .map(({ path }) => path);
 }
 

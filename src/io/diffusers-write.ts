@@ -1,5 +1,5 @@
 import { MOST } from "../bounds.js";
-import { check, checkPositiveInteger } from "../check.js";
+import { check, checkNamed, checkPositiveInteger } from "../check.js";
 import type { UnetConfig } from "../models/unet-config.js";
 import { unetSpecs } from "../models/unet-plan.js";
 import type { Unet } from "../models/unet.js";
@@ -49,8 +49,9 @@ export interface DiffusersInput {
  * ```
  */
 export async function encodeDiffusers(input: DiffusersInput): Promise<Record<string, Uint8Array>> {
+  checkNamed(input, WRITE, "a network with what it was trained for");
   const { network, params, size } = input;
-  check(network.config.type === "unet", WRITE, "a U-Net", network.config);
+  check(network?.config?.type === "unet", WRITE, "a U-Net", network?.config);
   checkReadable(network.config, size);
   checkTensors(params, unetSpecs(network.config), WRITE);
   const scheduler = writeScheduler(input);
@@ -92,7 +93,7 @@ const PREDICTIONS = { eps: "epsilon", x0: "sample", v: "v_prediction" } as const
 /** Timestep i, from 0, is position i of the network, at the time where it sees that. */
 function writeScheduler({ network, schedule, predictionType, steps }: DiffusersInput): object {
   const { timeScale, timeOffset } = network.config;
-  const known = Object.hasOwn(PREDICTIONS, predictionType);
+  const known = typeof predictionType === "string" && Object.hasOwn(PREDICTIONS, predictionType);
   check(known, WRITE, `a predictionType among ${Object.keys(PREDICTIONS).join(", ")}`, predictionType);
   checkPositiveInteger(timeScale, WRITE, "timeScale");
   check(timeOffset === 0 || timeOffset === -1, WRITE, "a timeOffset of 0 or -1", timeOffset);

@@ -1,11 +1,11 @@
 import { MOST } from "../bounds.js";
-import { check } from "../check.js";
+import { check, checkNamed } from "../check.js";
 import { denoiser } from "../models/denoiser.js";
 import type { Unet } from "../models/unet.js";
 import type { Clip } from "../prediction.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Params } from "../types.js";
-import { textIn } from "./bytes.js";
+import { bytesOf, textIn } from "./bytes.js";
 import { parseConfig, READ } from "./diffusers-config.js";
 import { chooseFiles, type Choice, type ChosenFiles } from "./diffusers-files.js";
 import { readScheduler } from "./diffusers-scheduler.js";
@@ -76,13 +76,17 @@ export const DIFFUSERS_FILES: readonly string[] = [
  * ```
  */
 export function diffusersFromFiles(files: Readonly<Record<string, Uint8Array>>): DiffusersModel {
-  const chosen = answered(chooseFiles(Object.keys(files)), (name) => files[name]!);
-  const unetConfig = parseConfig(files[chosen.config]!, chosen.config);
-  const schedulerConfig = parseConfig(files[chosen.scheduler]!, chosen.scheduler);
+  checkNamed(files, READ, "files by their paths in the folder");
+  const read: Record<string, Uint8Array> = {};
+  const chosen = answered(chooseFiles(Object.keys(files)), (name) => {
+    return (read[name] = bytesOf(`${READ} (${name})`, files[name]));
+  });
+  const unetConfig = parseConfig(read[chosen.config]!, chosen.config);
+  const schedulerConfig = parseConfig(read[chosen.scheduler]!, chosen.scheduler);
   const { predictionType, timesteps, variance, ...scheduler } = readScheduler(schedulerConfig);
   const { network, cosineFirst } = readUnetConfig(unetConfig, timesteps);
   const size = sizeOf(unetConfig.sample_size);
-  const params = readUnetWeights(network.config, readWeights(files, chosen), cosineFirst);
+  const params = readUnetWeights(network.config, readWeights(read, chosen), cosineFirst);
   return {
     denoiser: Object.assign(denoiser(network, params, predictionType), { variance }),
     ...scheduler,

@@ -53,14 +53,30 @@ export type StoredTensor = {
 /** Named tensors on the host: what a PyTorch `state_dict()` is once decoded. */
 export type StateDict = Record<string, StoredTensor>;
 
+/** Whether a value names one of the types. */
+export function isDType(value: unknown): value is DType {
+  return typeof value === "string" && Object.hasOwn(DTYPE_ARRAYS, value);
+}
+
 /** Whether a value is a tensor whose data are what its type and shape say: a dict of a file may look like one. */
 export function isStoredTensor(value: unknown): value is StoredTensor {
   if (typeof value !== "object" || value === null) return false;
   const { dtype, shape, data } = value as Partial<StoredTensor>;
-  if (typeof dtype !== "string" || !Object.hasOwn(DTYPE_ARRAYS, dtype) || !Array.isArray(shape)) return false;
+  if (!isDType(dtype) || !Array.isArray(shape)) return false;
   const sized = shape.every(Number.isSafeInteger);
   const typed = builtInOf(data) === DTYPE_ARRAYS[dtype].name;
   return sized && typed && data?.length === sizeOf(shape as number[]);
+}
+
+/** A list of sizes. */
+export function isSizes(value: unknown): value is number[] {
+  const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
+  return Array.isArray(value) && value.every(isSize);
+}
+
+/** A list of sizes whose product is still an exact integer. */
+export function isShape(value: unknown): value is number[] {
+  return isSizes(value) && Number.isSafeInteger(sizeOf(value));
 }
 
 /** The number of elements of a tensor of this shape. */
@@ -83,7 +99,11 @@ export function sizeOf(shape: readonly number[]): number {
  * ```
  */
 export function toFloat32(tensor: StoredTensor): Float32Array {
-  switch (tensor.dtype) {
+  if (isDType(tensor?.dtype)) {
+    const [array, kind] = [DTYPE_ARRAYS[tensor.dtype].name, builtInOf(tensor.data)];
+    if (kind !== array) fail("toFloat32", `${tensor.dtype} in a ${array}`, kind);
+  }
+  switch (tensor?.dtype) {
     case "F16":
       return lookUpHalves(tensor.data);
     case "BF16":
@@ -126,6 +146,9 @@ export function fromFloat32(
   shape: readonly number[],
   dtype: "F32" | "F16" | "BF16",
 ): StoredTensor {
+  const kind = builtInOf(values);
+  if (kind !== "Float32Array") fail("fromFloat32", "values in a Float32Array", kind);
+  if (!isShape(shape)) fail("fromFloat32", "shape to be a list of sizes", shape);
   if (sizeOf(shape) !== values.length) {
     fail("fromFloat32", `${sizeOf(shape)} values for shape [${shape.join(", ")}]`, values.length);
   }

@@ -35,6 +35,8 @@ export interface ImageBatch {
  * ```
  */
 export function checkImageRange(values: Float32Array, where: string): void {
+  const kind = builtInOf(values);
+  check(kind === "Float32Array", where, "pixels in a Float32Array", kind);
   const at = values.findIndex((value) => !(value >= -1 && value <= 1));
   if (at >= 0) fail(where, "every pixel in [-1, 1]", `${values[at]} at position ${at}`);
 }
@@ -127,6 +129,9 @@ export function drawBatch(
   const { batch, flip = false, crop = 0 } = options;
   checkPositiveInteger(batch, "drawBatch", "batch");
   check(Number.isInteger(crop) && crop >= 0, "drawBatch", "crop to be a non-negative integer", crop);
+  check(typeof flip === "boolean", "drawBatch", "flip to be true or false", flip);
+  checkSet(set, "drawBatch");
+  check(typeof rng?.integer === "function", "drawBatch", "rng to be a random stream", rng);
   const shift = () => (crop === 0 ? 0 : rng.integer(2 * crop + 1) - crop);
   const indices = Array.from({ length: batch }, () => rng.integer(set.labels.length));
   return gather(set, "drawBatch", indices, () => ({
@@ -136,9 +141,16 @@ export function drawBatch(
   }));
 }
 
+function checkSet(set: ImageSet, where: string): void {
+  const lists = [set?.labels, set?.shape].every((list) => builtInOf(list) === "Array");
+  check(lists, where, "an image set, as imageSet returns it", set);
+}
+
 type Change = { readonly flip: boolean; readonly top: number; readonly left: number };
 
 function gather(set: ImageSet, where: string, indices: readonly number[], change: () => Change): ImageBatch {
+  checkSet(set, where);
+  check(builtInOf(indices) === "Array", where, "a list of indices", indices);
   check(indices.length > 0, where, "at least one image", "none");
   const count = set.labels.length;
   const bad = indices.find((index) => !(Number.isInteger(index) && index >= 0 && index < count));

@@ -1,5 +1,6 @@
 import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
+import { contentOf, textIn } from "./bytes.js";
 
 /** How large a JSON text may be. */
 export interface JsonLimits {
@@ -9,7 +10,10 @@ export interface JsonLimits {
 
 /** What the bytes of a JSON text say; a byte-order mark is passed over. */
 export function parseJsonBytes(bytes: Uint8Array, where: string, what: string, limits?: JsonLimits): unknown {
-  return parseJson(decodeUtf8(bytes, where, what).replace(/^\ufeff/u, ""), where, what, limits);
+  const text = decodeUtf8(bytes, where, what).replace(/^\ufeff/u, "");
+  const isText = /^(JSON )?text/.test(textIn(bytes) ?? ""); // and no page of a server, say
+  check(isText, where, `${what} in JSON`, contentOf(bytes));
+  return parseJson(text, where, what, limits);
 }
 
 /** The text of UTF-8, with its byte-order mark if it has one. */

@@ -1,7 +1,7 @@
 import { MOST } from "../bounds.js";
-import { check, fail } from "../check.js";
+import { check, checkNamed, fail } from "../check.js";
 import { builtInOf, contentOf } from "./bytes.js";
-import { DTYPE_ARRAYS, sizeOf, type DType, type DTypeArrays, type StoredTensor } from "./dtypes.js";
+import { DTYPE_ARRAYS, isShape, sizeOf, type DType, type DTypeArrays, type StoredTensor } from "./dtypes.js";
 import { gather } from "./torch-storages.js";
 
 // NumPy's .npy: a magic number, a version, a header that is the text of a Python dictionary, the elements
@@ -71,11 +71,14 @@ function rowMajor<A extends DTypeArrays[DType]>(data: A, shape: readonly number[
 }
 
 /** Writes one array, byte for byte as `numpy.save` does. */
-export function encodeNpy({ dtype, shape, data }: StoredTensor, name: string, where: string): Uint8Array {
+export function encodeNpy(stored: StoredTensor, name: string, where: string): Uint8Array {
+  checkNamed(stored, where, `"${name}" to be { dtype, shape, data }`);
+  const { dtype, shape, data } = stored;
   const entry = Object.entries(WRITTEN).find(([, ours]) => ours === dtype);
   if (entry === undefined) fail(where, `"${name}" to be of type ${Object.values(WRITTEN).join(", ")}`, dtype);
   const array = DTYPE_ARRAYS[dtype].name;
-  check(builtInOf(data) === array, where, `"${name}" to hold a ${array}`, typeof data);
+  check(builtInOf(data) === array, where, `"${name}" to hold a ${array}`, builtInOf(data));
+  check(isShape(shape), where, `the shape of "${name}" to be a list of sizes`, shape);
   check(data.length === sizeOf(shape), where, `${sizeOf(shape)} elements in "${name}"`, data.length);
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const text = `{'descr': '${entry[0]}', 'fortran_order': False, 'shape': ${tuple}, }`;

@@ -1,7 +1,7 @@
 import { zipSync } from "fflate";
 import { MOST } from "../bounds.js";
-import { check, checkOptions } from "../check.js";
-import { contentOf, fileBytes } from "./bytes.js";
+import { check, checkNamed, checkOptions, quoted } from "../check.js";
+import { builtInOf, contentOf, fileBytes } from "./bytes.js";
 import type { StateDict, StoredTensor } from "./dtypes.js";
 import { decodeNpy, encodeNpy } from "./npy.js";
 import { readZip } from "./zip.js";
@@ -35,6 +35,9 @@ export interface DecodeNpzOptions {
  */
 export function decodeNpz(source: Uint8Array | ArrayBufferLike, options: DecodeNpzOptions = {}): StateDict {
   checkOptions(DECODE, options, { names: true });
+  const { names } = options;
+  const areNames = names === undefined || (builtInOf(names) === "Array" && names.every(isText));
+  check(areNames, DECODE, "names to be a list of names", quoted(names));
   const bytes = fileBytes(DECODE, WHOLE, source);
   const members = readZip(bytes, DECODE, {
     whole: WHOLE,
@@ -44,7 +47,7 @@ export function decodeNpz(source: Uint8Array | ArrayBufferLike, options: DecodeN
   let total = 0;
   for (const [file, member] of members) {
     const name = file.replace(/\.npy$/u, "");
-    if (options.names && !options.names.includes(name)) continue;
+    if (names && !names.includes(name)) continue;
     check(file.endsWith(".npy"), DECODE, "a zip of .npy files", file);
     total += member.size;
     check(total <= MOST.zipBytes, DECODE, `arrays of at most ${MOST.zipBytes} bytes`, total);
@@ -52,6 +55,8 @@ export function decodeNpz(source: Uint8Array | ArrayBufferLike, options: DecodeN
   }
   return arrays;
 }
+
+const isText = (value: unknown) => typeof value === "string";
 
 /**
  * Writes a .npz file for `numpy.load`: not compressed, each array byte for byte as `numpy.save` writes it.
@@ -68,6 +73,7 @@ export function decodeNpz(source: Uint8Array | ArrayBufferLike, options: DecodeN
  * ```
  */
 export function encodeNpz(arrays: Readonly<Record<string, StoredTensor>>): Uint8Array {
+  checkNamed(arrays, "encodeNpz", "arrays by name");
   const files = Object.entries(arrays).map(([name, array]) => [
     `${name}.npy`,
     encodeNpy(array, name, "encodeNpz"),

@@ -1,7 +1,16 @@
 import { MOST } from "../bounds.js";
-import { check } from "../check.js";
+import { check, checkNamed } from "../check.js";
 import { builtInOf, fileBytes } from "./bytes.js";
-import { DTYPE_ARRAYS, sizeOf, type DType, type StateDict, type StoredTensor } from "./dtypes.js";
+import {
+  DTYPE_ARRAYS,
+  isDType,
+  isShape,
+  isSizes,
+  sizeOf,
+  type DType,
+  type StateDict,
+  type StoredTensor,
+} from "./dtypes.js";
 import { decodeUtf8, parseJson, scanJson } from "./json.js";
 
 // The format: https://github.com/huggingface/safetensors#format. An 8-byte little-endian header length, the header in
@@ -98,6 +107,8 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, StoredTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  checkNamed(tensors, ENCODE, "tensors by name");
+  checkNamed(metadata, ENCODE, "metadata, texts by name");
   const order = sortTensors(tensors);
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set("__metadata__", sortMetadata(metadata));
@@ -140,17 +151,21 @@ function readHeader(source: unknown) {
 function readEntry(name: string, value: unknown): Entry {
   check(isObject(value), DECODE, `tensor "${name}" to be described by an object`, value);
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-  const known = typeof dtype === "string" && Object.hasOwn(DTYPE_ARRAYS, dtype);
-  check(known, DECODE, `the dtype of "${name}" among ${Object.keys(DTYPE_ARRAYS).join(", ")}`, dtype);
+  check(
+    isDType(dtype),
+    DECODE,
+    `the dtype of "${name}" among ${Object.keys(DTYPE_ARRAYS).join(", ")}`,
+    dtype,
+  );
   check(isShape(shape), DECODE, `the shape of "${name}" to be a list of sizes`, shape);
   check(shape.length <= MOST.axes, DECODE, `at most ${MOST.axes} axes of "${name}"`, shape.length);
   const isRange = isSizes(offsets) && offsets.length === 2;
   check(isRange, DECODE, `data_offsets of "${name}" to be [begin, end]`, offsets);
   const [begin, end] = offsets as [number, number];
-  const expected = sizeOf(shape) * DTYPE_ARRAYS[dtype as DType].BYTES_PER_ELEMENT;
+  const expected = sizeOf(shape) * DTYPE_ARRAYS[dtype].BYTES_PER_ELEMENT;
   const what = `${expected} bytes for "${name}", ${dtype} [${shape.join(", ")}]`;
   check(end - begin === expected, DECODE, what, `data_offsets [${begin}, ${end}]`);
-  return { name, dtype: dtype as DType, shape, begin, end };
+  return { name, dtype: dtype, shape, begin, end };
 }
 
 /** Tensors must cover the bytes after the header exactly: no gap, no overlap, nothing left. */
@@ -187,7 +202,7 @@ function sortTensors(tensors: Readonly<Record<string, StoredTensor>>): [string, 
 function checkStored(name: string, tensor: StoredTensor): void {
   check(name !== "__metadata__", ENCODE, 'names other than "__metadata__"', name);
   check(!/\p{Surrogate}/u.test(name), ENCODE, "names that are well-formed text", name);
-  const known = isObject(tensor) && Object.hasOwn(DTYPE_ARRAYS, tensor.dtype);
+  const known = isObject(tensor) && isDType(tensor.dtype);
   check(known, ENCODE, `"${name}" to have a dtype among ${Object.keys(DTYPE_ARRAYS).join(", ")}`, tensor);
   const { dtype, shape, data } = tensor;
   const array = DTYPE_ARRAYS[dtype].name;
@@ -227,14 +242,4 @@ function toBytes(text: string): Uint8Array {
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isSizes(value: unknown): value is number[] {
-  const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
-  return Array.isArray(value) && value.every(isSize);
-}
-
-/** A list of sizes whose product is still an exact integer. */
-function isShape(value: unknown): value is number[] {
-  return isSizes(value) && Number.isSafeInteger(sizeOf(value));
 }

@@ -5,6 +5,8 @@ import { bareName } from "./torch-names.js";
 import { UnreadLeaf } from "./torch-unread.js";
 
 const WHERE = "stateDictIn";
+/** As many as a file's tree has. */
+const MAX_DEPTH = 100;
 
 /** What a state dict may be of: what `unetFromTorch` reads, or what `classifierFromTorch` reads. */
 export type StateDictKind = "unet" | "classifier";
@@ -44,7 +46,10 @@ export function stateDictIn(
   options: { readonly name?: string } = {},
 ): StateDict {
   checkOptions(WHERE, options, { name: true });
-  check(Object.hasOwn(MARKS, kind), WHERE, `a kind among ${Object.keys(MARKS).join(", ")}`, kind);
+  const known = typeof kind === "string" && Object.hasOwn(MARKS, kind);
+  check(known, WHERE, `a kind among ${Object.keys(MARKS).join(", ")}`, kind);
+  const isName = options.name === undefined || typeof options.name === "string";
+  check(isName, WHERE, "the name of a state dict to be text", options.name);
   const all = stateDictsIn(tree);
   const names = (some: readonly NamedStateDict[]) =>
     some.map(({ name }) => (name === "" ? "the whole" : `"${name}"`)).join(", ");
@@ -73,6 +78,7 @@ export function stateDictsIn(tree: TorchValue): NamedStateDict[] {
     const isBranch = typeof value === "object" && value !== null && !isLeaf(value);
     if (!isBranch || seen.has(value)) return;
     seen.add(value);
+    check(names.length <= MAX_DEPTH, WHERE, `at most ${MAX_DEPTH} levels of lists and dicts`, "more");
     const children: TorchValue[] = Object.values(value);
     const isStateDict = !Array.isArray(value) && children.some(isStoredTensor) && children.every(isWeight);
     if (isStateDict) found.push({ name: names.join("/"), stateDict: value as StateDict });

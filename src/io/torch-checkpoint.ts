@@ -78,11 +78,23 @@ function plain(value: PickleValue, tensorOf: (window: Window) => StoredTensor, b
     if (node instanceof Map) return objectOf(node, convert, nameOf);
     if (Array.isArray(node)) return node.map(convert);
     if ("opaque" in node && node.opaque === "a tensor") return tensorOf(node as Window);
-    const name = globalName(node);
-    if (name === undefined) return new UnreadLeaf(kindOf(node));
-    return isValue(name) ? name : fail(READ, IMPORTED, name);
+    return valueName(node) ?? new UnreadLeaf(kindOf(node));
   };
   return convert(value);
+}
+
+/** The name of a global that a checkpoint may hold, such as an element type; undefined for what is none. */
+function valueName(value: PickleValue): string | undefined {
+  const name = globalName(value);
+  return name === undefined || isValue(name) ? name : fail(READ, IMPORTED, name);
+}
+
+/** Bytes as Python shows them. */
+function textOfBytes(bytes: Uint8Array): string {
+  const characters = Array.from(bytes, (byte) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`,
+  );
+  return `b'${characters.join("")}'`;
 }
 
 function objectOf(
@@ -94,27 +106,28 @@ function objectOf(
   for (const [key, value] of dict) {
     const name = typeof key === "string" ? key : nameOf(key);
     if (name === undefined) return new UnreadLeaf(`a dict with ${kindOf(key)} as a key`);
-    if (Object.hasOwn(object, name)) return new UnreadLeaf(`a dict with two keys that read ${name}`);
-    object[name] = convert(value);
+    const twice = Object.hasOwn(object, name);
+    object[name] = twice ? new UnreadLeaf(`two values, of keys that both read ${name}`) : convert(value);
   }
   return object;
 }
 
 /**
- * Turns keys that are not text into text, a tuple as Python shows it; undefined where that says nothing. Tuples take at
- * most `budget` characters together, as many may refer to one.
+ * Turns keys that are not text into text, bytes and a tuple as Python shows them; undefined where that says nothing. These
+ * take at most `budget` characters together, as many may refer to one.
  */
 function keyNamer(budget: number): (key: PickleValue) => string | undefined {
   let left = budget;
-  const part = (value: PickleValue): string | undefined => {
-    const text = typeof value === "string" ? `'${value}'` : keyText(value);
+  const spent = (text: string | undefined): string | undefined => {
     left -= text?.length ?? 0;
-    check(left >= 0, READ, `tuples as keys of at most ${budget} characters together`, "more");
+    check(left >= 0, READ, `bytes and tuples as keys of at most ${budget} characters together`, "more");
     return text;
   };
+  const part = (value: PickleValue) => spent(typeof value === "string" ? `'${value}'` : keyText(value));
   const keyText = (key: PickleValue): string | undefined => {
     if (key === null) return "None";
-    if (!Array.isArray(key)) return typeof key === "object" ? undefined : String(key);
+    if (key instanceof Uint8Array) return spent(textOfBytes(key));
+    if (!Array.isArray(key)) return typeof key === "object" ? valueName(key) : String(key);
     const texts: string[] = [];
     for (const member of key) {
       const text = part(member);

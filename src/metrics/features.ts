@@ -48,8 +48,9 @@ export async function gatherFeatures(features: FeatureTensors): Promise<Features
 
 /** The batches on the host, one at a time and checked: rank 2, one width, finite. */
 export async function* readBatches(features: FeatureTensors, where: string): AsyncGenerator<Features> {
-  const isList = typeof features === "object" && features !== null;
-  check(isList, where, "feature tensors [count, width]", features);
+  const isList =
+    isTensor(features) || Symbol.iterator in Object(features) || Symbol.asyncIterator in Object(features);
+  check(isList && typeof features === "object", where, "feature tensors [count, width]", features);
   let first: number | undefined;
   for await (const batch of isTensor(features) ? [features] : features) {
     const valid = isTensor(batch) && batch.rank === 2 && batch.size > 0;

@@ -1,5 +1,6 @@
-import { check, checkOptions, fail } from "../check.js";
-import type { StoredTensor } from "../io/dtypes.js";
+import { check, checkOptions, fail, quoted } from "../check.js";
+import { builtInOf } from "../io/bytes.js";
+import { toFloat32, type StoredTensor } from "../io/dtypes.js";
 import { decodeNpz, encodeNpz } from "../io/npz.js";
 import type { FeatureStatistics } from "./statistics.js";
 
@@ -10,7 +11,7 @@ const FROM = "statisticsFromNpz";
  *
  * @param statistics mean, covariance and count
  * @returns the file's bytes
- * @throws if the covariance does not fit the mean
+ * @throws if the covariance does not fit the mean, values are not finite, or the count is no integer of at least 2
  * @example
  * ```ts
  * import { statisticsFromNpz, statisticsToNpz } from "cfd-distill";
@@ -18,8 +19,20 @@ const FROM = "statisticsFromNpz";
  * console.log(statisticsFromNpz(bytes)); // the same again
  * ```
  */
-export function statisticsToNpz({ mean, covariance, count }: FeatureStatistics): Uint8Array {
+export function statisticsToNpz(statistics: FeatureStatistics): Uint8Array {
+  const where = "statisticsToNpz";
+  checkOptions(where, statistics, { mean: true, covariance: true, count: true });
+  const { mean, covariance, count } = statistics;
+  const isCount = Number.isSafeInteger(count) && count >= 2;
+  check(isCount, where, "a count of at least 2", quoted(count));
+  for (const [name, values] of Object.entries({ mean, covariance })) {
+    const kind = builtInOf(values);
+    check(kind === "Float64Array", where, `${name} in a Float64Array`, kind);
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    check(bad < 0, where, `finite numbers in ${name}`, values[bad]);
+  }
   const width = mean.length;
+  check(covariance.length === width ** 2, where, `a covariance of ${width} x ${width}`, covariance.length);
   return encodeNpz({
     mu: { dtype: "F64", shape: [width], data: mean },
     sigma: { dtype: "F64", shape: [width, width], data: covariance },
@@ -58,15 +71,22 @@ export function statisticsFromNpz(
   return { mean, covariance, count: countOf(count, options.count) };
 }
 
-function numbersOf({ data }: StoredTensor, name: string): Float64Array {
-  const values = Float64Array.from(data as ArrayLike<number | bigint>, Number);
+function numbersOf(stored: StoredTensor, name: string): Float64Array {
+  const values = valuesOf(stored);
   const bad = values.find((value) => !Number.isFinite(value));
   check(bad === undefined, FROM, `finite numbers in "${name}"`, bad);
   return values;
 }
 
+/** The numbers themselves, which 16 bits of a float are not. */
+function valuesOf(stored: StoredTensor): Float64Array {
+  const { dtype, data } = stored;
+  const isHalf = dtype === "F16" || dtype === "BF16";
+  return Float64Array.from((isHalf ? toFloat32(stored) : data) as ArrayLike<number | bigint>, Number);
+}
+
 function countOf(stored: StoredTensor | undefined, given: number | undefined): number {
-  const counts = [...(stored?.data.slice(0, 2) ?? []), ...(given === undefined ? [] : [given])].map(Number);
+  const counts = [...(stored ? valuesOf(stored).slice(0, 2) : []), ...(given === undefined ? [] : [given])];
   const [count = 0] = counts;
   const valid = counts.length === 1 && Number.isSafeInteger(count) && count >= 2;
   check(valid, FROM, 'one count of at least 2, in an entry "count" or else in options.count', counts);

@@ -25,6 +25,7 @@ const FILES = {
  * ```
  */
 export async function readCifar10(directory: string, split: "train" | "test"): Promise<ImageSet> {
+  check(typeof directory === "string", "readCifar10", "the path of a folder", directory);
   check(split === "train" || split === "test", "readCifar10", '"train" or "test"', split);
   const folders = [directory, join(directory, "cifar-10-batches-bin")];
   const parts: ImageSet[] = [];

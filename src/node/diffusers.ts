@@ -1,6 +1,6 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fail } from "../check.js";
+import { check, fail } from "../check.js";
 import { encodeDiffusers, type DiffusersInput } from "../io/diffusers-write.js";
 import { chooseFiles } from "../io/diffusers-files.js";
 import { diffusersFromFiles, type DiffusersModel } from "../io/diffusers.js";
@@ -27,17 +27,29 @@ import { readWhole } from "./read-whole.js";
  * ```
  */
 export async function loadDiffusers(directory: string): Promise<DiffusersModel> {
+  check(typeof directory === "string", LOAD, "the path of a folder", directory);
   const names = (await Promise.all(FOLDERS.map((folder) => namesIn(directory, folder)))).flat();
   if (!names.some((name) => name.endsWith("config.json")))
     fail(LOAD, "a folder of diffusers, with a config.json", directory);
   const files: Record<string, Uint8Array> = {};
   const choice = chooseFiles(names);
   for (let step = choice.next(); step.done !== true;) {
-    const bytes = await readWhole(join(directory, step.value), LOAD);
+    const bytes = await fileIn(directory, step.value);
     files[step.value] = bytes;
     step = choice.next(bytes);
   }
   return diffusersFromFiles(files);
+}
+
+/** A file's bytes. The system's own errors (a broken link, no permission) are said in our words. */
+async function fileIn(directory: string, name: string): Promise<Uint8Array> {
+  const path = join(directory, name);
+  try {
+    return await readWhole(path, LOAD);
+  } catch (error) {
+    if ("code" in (error as NodeJS.ErrnoException)) fail(LOAD, `a file at ${path}`, (error as Error).message);
+    throw error;
+  }
 }
 
 const LOAD = "loadDiffusers";
@@ -52,7 +64,7 @@ async function namesIn(directory: string, folder: string): Promise<string[]> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw error;
+    return fail(LOAD, `a folder at ${directory}`, (error as Error).message);
   }
 }
 

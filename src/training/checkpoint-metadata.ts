@@ -92,9 +92,8 @@ function toJson(value: unknown, key: string, where: string): string {
   const expected = `${key} to be plain JSON`;
   let text: string | undefined;
   try {
-    text = JSON.stringify(value, (_, inner: unknown) => {
-      const kept = typeof inner === "number" ? Number.isFinite(inner) : !UNKEPT.includes(typeof inner);
-      return kept ? inner : fail(where, expected, inner);
+    text = JSON.stringify(value, function (this: Record<string, unknown>, at: string, inner: unknown) {
+      return isKept(this, at) ? inner : fail(where, expected, this[at]);
     });
   } catch (error) {
     const cause = error as Error;
@@ -106,11 +105,26 @@ function toJson(value: unknown, key: string, where: string): string {
   return text;
 }
 
-const UNKEPT = ["bigint", "function", "symbol"];
+/** Whether what `holder` has under a key comes back from JSON as it is; a member of an object may be undefined, as if it were absent. */
+function isKept(holder: Readonly<Record<string, unknown>>, at: string): boolean {
+  const value = holder[at];
+  if (typeof value === "number") return Number.isFinite(value);
+  if (value === undefined) return !Array.isArray(holder);
+  if (typeof value === "object" && value !== null) return isPlain(value);
+  return typeof value === "string" || typeof value === "boolean" || value === null;
+}
+
+/** Whether JSON gives all of an object: neither a map, an array of bytes nor what writes itself otherwise. Of any realm. */
+function isPlain(value: object): boolean {
+  if ("toJSON" in value) return false;
+  if (Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
 
 function isOptimizer(value: unknown): boolean {
-  const { step, slots } = (value ?? {}) as Partial<Record<keyof OptimizerMetadata, unknown>>;
-  return hasType(value) && isCount(step) && isNames(slots);
+  const { type, step, slots } = (value ?? {}) as Partial<Record<keyof OptimizerMetadata, unknown>>;
+  return (type === "adam" || type === "sgd") && isCount(step) && isNames(slots);
 }
 
 function isRngState(value: unknown): boolean {

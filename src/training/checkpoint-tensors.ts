@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, fail } from "../check.js";
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "../io/dtypes.js";
+import { isRunningStatistic } from "../models/batch-norm.js";
 import { networkFromConfig, specsOf } from "../models/network-config.js";
 import { checkImageShape } from "../models/unet-config.js";
 import type { Params } from "../types.js";
@@ -32,7 +33,8 @@ export function splitTensors(tensors: StateDict, metadata: Metadata, where: stri
   for (const [key, tensor] of Object.entries(tensors)) {
     const [, part, slot = "", name = ""] = /^(params|ema|optimizer\/([^/]*))\/(.*)$/s.exec(key) ?? [];
     check(part !== undefined, where, "tensors in params/, ema/ or optimizer/SLOT/", key);
-    const group = part === "params" ? params : part === "ema" ? ema : (slots[slot] ??= record());
+    const group = part === "params" ? params : part === "ema" ? ema : slots[slot];
+    if (group === undefined) fail(where, "tensors of the slots that the optimiser's metadata list", key);
     group[name] = tensor;
   }
   const optimizer = metadata.optimizer && { ...metadata.optimizer, slots };
@@ -59,6 +61,8 @@ export function checkTogether(
   }
   const unknown = statistics.find((name) => !Object.hasOwn(params, name));
   check(unknown === undefined, where, "statistics among params", unknown);
+  const trained = Object.keys(params).find((name) => isRunningStatistic(name) && !statistics.includes(name));
+  check(trained === undefined, where, "every running mean and variance among statistics", trained);
   if (ema) checkSameEntries(params, ema, where, "ema with the entries of params");
   const frozen = new Set(statistics);
   const trainable = Object.fromEntries(Object.entries(params).filter(([name]) => !frozen.has(name)));

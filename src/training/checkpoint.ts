@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkOptions } from "../check.js";
+import { check, checkNamed, checkOptions } from "../check.js";
 import { bytesOf } from "../io/bytes.js";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../io/safetensors.js";
 import { networkFromConfig } from "../models/network-config.js";
@@ -9,7 +9,7 @@ import type { Unet } from "../models/unet.js";
 import type { Clip } from "../prediction.js";
 import type { RngState } from "../rng.js";
 import { scheduleFromConfig } from "../schedules/from-config.js";
-import type { NoiseSchedule } from "../schedules/schedule.js";
+import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Params, PredictionType } from "../types.js";
 import { decodeMetadata, encodeMetadata, type Metadata } from "./checkpoint-metadata.js";
 import {
@@ -21,7 +21,7 @@ import {
   toParams,
 } from "./checkpoint-tensors.js";
 import type { OptimizerState } from "./optimizer.js";
-import { checkSameEntries, readTensors } from "./params.js";
+import { checkSameEntries, checkWeights, readTensors } from "./params.js";
 
 /** The weights of any network and what a run needs to go on with them as if it had never stopped. */
 export interface NetworkCheckpoint {
@@ -100,6 +100,7 @@ export async function encodeCheckpoint(
   checkOptions(where, options, { dtype: true, allowNonFinite: true });
   const { params, ema, optimizer } = checkpoint;
   const { dtype = "F32", allowNonFinite = false } = options;
+  check(typeof allowNonFinite === "boolean", where, "allowNonFinite to be true or false", allowNonFinite);
   const metadata = metadataOf(checkpoint, where);
   const texts = encodeMetadata(metadata, where);
   const [weights, averages] = await Promise.all([readTensors(params), ema && readTensors(ema)]);
@@ -172,7 +173,7 @@ export function decodeNetworkCheckpoint(source: Uint8Array | ArrayBufferLike): D
  *
  * @param params the weights to overwrite
  * @param from the weights to load, e.g. a checkpoint's `ema`; they are not changed
- * @throws if the two do not have the same names and shapes; the error says which differ
+ * @throws if the two do not have the same names and shapes; the error says which differ; or if a weight was disposed
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -184,6 +185,8 @@ export function decodeNetworkCheckpoint(source: Uint8Array | ArrayBufferLike): D
  * ```
  */
 export function assignParams(params: Params, from: Params): void {
+  checkWeights(params, "assignParams", "params");
+  checkWeights(from, "assignParams", "from");
   checkSameEntries(params, from, "assignParams", "the weights of this network");
   tf.tidy(() => {
     for (const [name, weight] of Object.entries(params)) weight.assign(from[name]!.clone());
@@ -207,7 +210,11 @@ const PARTS = {
 } as const;
 
 function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: string): Metadata {
-  const { network, params, optimizer, step, rng, stage, extra } = checkpoint;
+  const { network, params, ema, optimizer, step, rng, stage, extra } = checkpoint;
+  checkNamed(network, where, "network to be one, with its config");
+  checkWeights(params, where, "params");
+  if (ema !== undefined) checkWeights(ema, where, "ema");
+  if (optimizer) checkNamed(optimizer.slots, where, "the optimiser's state, as state() gives it");
   const statistics = Object.keys(params).filter((name) => !params[name]!.trainable);
   const common = { network: network.config, statistics, step, rng, stage, extra };
   const kept = optimizer && { ...optimizer, slots: Object.keys(optimizer.slots) };
@@ -216,9 +223,17 @@ function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: 
   const given = [...sampling, clip, imageShape].filter((part) => part !== undefined);
   if (given.length === 0) return { ...common, optimizer: kept };
   checkSampling(sampling, where);
+  checkSchedule(schedule!, where);
   return {
     ...common,
-    ...{ schedule: schedule?.config, predictionType, steps, clip: clip ?? true, imageShape, optimizer: kept },
+    ...{
+      schedule: scheduleFromConfig(schedule!.config).config,
+      predictionType,
+      steps,
+      clip: clip ?? true,
+      imageShape,
+      optimizer: kept,
+    },
   };
 }
 

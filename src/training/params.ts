@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { checkNamed, fail } from "../check.js";
+import { check, checkFloats, checkNamed, fail, isTensor } from "../check.js";
 import type { StateDict } from "../io/dtypes.js";
 import type { Params } from "../types.js";
 
@@ -10,6 +10,15 @@ export async function readTensors(tensors: Readonly<Record<string, tf.Tensor>>):
     return [name, { dtype: "F32", shape: [...tensor.shape], data }] as const;
   });
   return Object.fromEntries(await Promise.all(read));
+}
+
+/** Throws unless `weights` are tensors by name, of numbers in float32, none of them disposed. */
+export function checkWeights(weights: unknown, where: string, name: string): void {
+  checkNamed(weights, where, `${name}, weights by name`);
+  for (const [key, weight] of Object.entries(weights as object) as [string, unknown][]) {
+    check(isTensor(weight), where, `"${key}" of ${name} to be a tensor`, weight);
+    checkFloats(weight, where, `"${key}" of ${name}`);
+  }
 }
 
 interface Shaped {
