@@ -237,6 +237,14 @@ describe("checkpoints", () => {
       [{ extra: nested(100) }, "at most 100 levels of brackets in extra, got 101"],
       [{ extra: nested(1e5) }, "extra to be plain JSON, got what JSON cannot hold (Maximum call stack"],
       [{ extra: { loss: NaN } }, "extra to be plain JSON, got NaN"],
+      [{ extra: new Map([["a", 1]]) }, "extra to be plain JSON, got {}"],
+      [{ extra: { at: new Date(0) } }, 'extra to be plain JSON, got "1970'],
+      [{ extra: [undefined] }, "extra to be plain JSON, got undefined"],
+      [{ schedule: NaN }, "schedule to be a noise schedule, got NaN"],
+      [{ network: null }, "network to be a network, got null"],
+      [{ params: null }, "params, weights by name, got null"],
+      [{ params: { w: null } }, "w to be a variable, got null"],
+      [{ ema: { w: 1 } }, "w to be a variable, got 1"],
       [{ rng: { identity: [1] } }, "rng to be a random state"],
       [{ step: -1 }, "step to be an integer >= 0"],
     ];
@@ -245,6 +253,8 @@ describe("checkpoints", () => {
         message.startsWith("a type among") ? message : `encodeCheckpoint: expected ${message}`,
       );
     }
+    const schedule = { alphaBar: () => 0.5 } as never; // which nobody could make again
+    await expect(encodeCheckpoint({ ...saved, schedule })).rejects.toThrow("scheduleFromConfig: expected ");
     await expect(encodeCheckpoint(saved, { dtypes: "F16" } as never)).rejects.toThrow(
       "encodeCheckpoint: expected option dtype, got dtypes",
     );

@@ -432,6 +432,23 @@ describe("numbers of training", () => {
     expect(await complaint(() => sampleDdim(grey, schedule, zt, { steps: 1, onStep: 1 as never }))).toMatch(
       "onStep to be",
     );
+    expect(
+      await complaint(() => denoisingLoss({ ...batch(), denoiser: grey, weighting: null as never })),
+    ).toMatch("expected an object of options, got null");
+    // Positions on a grid of so many steps are no longer whole numbers of their own.
+    expect(
+      await complaint(() => progressiveTarget(grey, schedule, zt, [0.5, 1], { studentSteps: 1e300 })),
+    ).toBe("progressiveTarget: expected at most 1000000 studentSteps, got 1e+300.");
+    // A list, a Map or a promise has no keys, and would be taken for no options at all.
+    for (const none of [[], new Map([["clip", true]]), Promise.resolve({}), new Date(0)]) {
+      expect(await complaint(() => predict(grey, schedule, zt, [0.5, 1], none as never))).toMatch(
+        "predict: expected an object of options, got ",
+      );
+    }
+    const copied = structuredClone(Object.assign({}, zt)) as never; // a tensor from another thread, without its methods
+    expect(await complaint(() => sampleDdim(grey, schedule, copied, { steps: 1 }))).toMatch(
+      "sampleDdim: expected zT to be a tensor [batch, height, width, channels], got {",
+    );
     const train = true as never;
     expect(() => denoiser(network, params, "x0", { train })).toThrow(
       "expected an object of options, got true",

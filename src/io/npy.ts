@@ -1,5 +1,5 @@
 import { MOST } from "../bounds.js";
-import { check, fail } from "../check.js";
+import { check, checkNamed, fail } from "../check.js";
 import { builtInOf, contentOf } from "./bytes.js";
 import { DTYPE_ARRAYS, sizeOf, type DType, type DTypeArrays, type StoredTensor } from "./dtypes.js";
 import { gather } from "./torch-storages.js";
@@ -71,11 +71,13 @@ function rowMajor<A extends DTypeArrays[DType]>(data: A, shape: readonly number[
 }
 
 /** Writes one array, byte for byte as `numpy.save` does. */
-export function encodeNpy({ dtype, shape, data }: StoredTensor, name: string, where: string): Uint8Array {
+export function encodeNpy(array: StoredTensor, name: string, where: string): Uint8Array {
+  checkNamed(array, where, `"${name}" to be an array with dtype, shape and data`);
+  const { dtype, shape, data } = array;
   const entry = Object.entries(WRITTEN).find(([, ours]) => ours === dtype);
   if (entry === undefined) fail(where, `"${name}" to be of type ${Object.values(WRITTEN).join(", ")}`, dtype);
-  const array = DTYPE_ARRAYS[dtype].name;
-  check(builtInOf(data) === array, where, `"${name}" to hold a ${array}`, typeof data);
+  const kind = DTYPE_ARRAYS[dtype].name;
+  check(builtInOf(data) === kind, where, `"${name}" to hold a ${kind}`, typeof data);
   check(data.length === sizeOf(shape), where, `${sizeOf(shape)} elements in "${name}"`, data.length);
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const text = `{'descr': '${entry[0]}', 'fortran_order': False, 'shape': ${tuple}, }`;

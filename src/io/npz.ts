@@ -1,6 +1,6 @@
 import { zipSync } from "fflate";
 import { MOST } from "../bounds.js";
-import { check, checkOptions } from "../check.js";
+import { check, checkNamed, checkOptions } from "../check.js";
 import { contentOf, fileBytes } from "./bytes.js";
 import type { StateDict, StoredTensor } from "./dtypes.js";
 import { decodeNpy, encodeNpy } from "./npy.js";
@@ -68,6 +68,7 @@ export function decodeNpz(source: Uint8Array | ArrayBufferLike, options: DecodeN
  * ```
  */
 export function encodeNpz(arrays: Readonly<Record<string, StoredTensor>>): Uint8Array {
+  checkNamed(arrays, "encodeNpz", "arrays by name");
   const files = Object.entries(arrays).map(([name, array]) => [
     `${name}.npy`,
     encodeNpy(array, name, "encodeNpz"),

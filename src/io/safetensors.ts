@@ -1,5 +1,5 @@
 import { MOST } from "../bounds.js";
-import { check } from "../check.js";
+import { check, checkNamed } from "../check.js";
 import { builtInOf, fileBytes } from "./bytes.js";
 import { DTYPE_ARRAYS, sizeOf, type DType, type StateDict, type StoredTensor } from "./dtypes.js";
 import { decodeUtf8, parseJson, scanJson } from "./json.js";
@@ -98,6 +98,8 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, StoredTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  checkNamed(tensors, ENCODE, "tensors by name");
+  checkNamed(metadata, ENCODE, "metadata, texts by name");
   const order = sortTensors(tensors);
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set("__metadata__", sortMetadata(metadata));

@@ -1,5 +1,6 @@
 import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
+import { builtInOf } from "../io/bytes.js";
 import { parseJson, scanJson } from "../io/json.js";
 import { IMAGE_SHAPE, isImageShape } from "../models/unet-config.js";
 import type { Clip } from "../prediction.js";
@@ -92,9 +93,9 @@ function toJson(value: unknown, key: string, where: string): string {
   const expected = `${key} to be plain JSON`;
   let text: string | undefined;
   try {
-    text = JSON.stringify(value, (_, inner: unknown) => {
-      const kept = typeof inner === "number" ? Number.isFinite(inner) : !UNKEPT.includes(typeof inner);
-      return kept ? inner : fail(where, expected, inner);
+    text = JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, name, inner: unknown) {
+      if (isKept(inner) && isKept(this[name]) && !(inner === undefined && isList(this))) return inner;
+      return fail(where, expected, this[name]);
     });
   } catch (error) {
     const cause = error as Error;
@@ -107,6 +108,13 @@ function toJson(value: unknown, key: string, where: string): string {
 }
 
 const UNKEPT = ["bigint", "function", "symbol"];
+/** Of a Map or a Set JSON keeps nothing, of a Date a text. */
+const PLAIN = ["Object", "Array", "Null"];
+
+function isKept(value: unknown): boolean {
+  if (typeof value === "object") return PLAIN.includes(builtInOf(value));
+  return typeof value === "number" ? Number.isFinite(value) : !UNKEPT.includes(typeof value);
+}
 
 function isOptimizer(value: unknown): boolean {
   const { step, slots } = (value ?? {}) as Partial<Record<keyof OptimizerMetadata, unknown>>;

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkOptions } from "../check.js";
+import { check, checkOptions, checkTensors, checkVariables } from "../check.js";
 import { bytesOf } from "../io/bytes.js";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../io/safetensors.js";
 import { networkFromConfig } from "../models/network-config.js";
@@ -9,7 +9,7 @@ import type { Unet } from "../models/unet.js";
 import type { Clip } from "../prediction.js";
 import type { RngState } from "../rng.js";
 import { scheduleFromConfig } from "../schedules/from-config.js";
-import type { NoiseSchedule } from "../schedules/schedule.js";
+import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Params, PredictionType } from "../types.js";
 import { decodeMetadata, encodeMetadata, type Metadata } from "./checkpoint-metadata.js";
 import {
@@ -98,7 +98,13 @@ export async function encodeCheckpoint(
   const where = "encodeCheckpoint";
   checkOptions(where, checkpoint as Partial<Checkpoint>, PARTS);
   checkOptions(where, options, { dtype: true, allowNonFinite: true });
-  const { params, ema, optimizer } = checkpoint;
+  const { network, params, ema, optimizer } = checkpoint;
+  const config: unknown = (network as NetworkCheckpoint["network"] | undefined | null)?.config;
+  check(typeof config === "object" && config !== null, where, "network to be a network", network);
+  for (const weights of ema === undefined ? [params] : [params, ema]) {
+    checkVariables(weights, where);
+    checkTensors(weights, where);
+  }
   const { dtype = "F32", allowNonFinite = false } = options;
   const metadata = metadataOf(checkpoint, where);
   const texts = encodeMetadata(metadata, where);
@@ -185,6 +191,8 @@ export function decodeNetworkCheckpoint(source: Uint8Array | ArrayBufferLike): D
  */
 export function assignParams(params: Params, from: Params): void {
   checkSameEntries(params, from, "assignParams", "the weights of this network");
+  checkVariables(params, "assignParams");
+  for (const weights of [params, from]) checkTensors(weights, "assignParams");
   tf.tidy(() => {
     for (const [name, weight] of Object.entries(params)) weight.assign(from[name]!.clone());
   });
@@ -216,6 +224,8 @@ function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: 
   const given = [...sampling, clip, imageShape].filter((part) => part !== undefined);
   if (given.length === 0) return { ...common, optimizer: kept };
   checkSampling(sampling, where);
+  checkSchedule(schedule!, where);
+  scheduleFromConfig(schedule!.config); // throws where nobody could make it again
   return {
     ...common,
     ...{ schedule: schedule?.config, predictionType, steps, clip: clip ?? true, imageShape, optimizer: kept },
