@@ -308,6 +308,13 @@ describe("clipByGlobalNorm", () => {
     tf.dispose(given);
   });
 
+  it("adds 1e-6 to the norm, as torch does", async () => {
+    const given = { a: tf.tensor1d([1e-6]) };
+    const { grads: clipped, norm } = clipByGlobalNorm(given, 1e-6); // 1e-6 / (1e-6 + 1e-6) of it is left
+    expect(Math.abs((await clipped.a.data())[0]! - 5e-7)).toBeLessThan(1e-12);
+    tf.dispose([given, clipped, norm]);
+  });
+
   it("leaves short gradients as they are, and zeros at zero", async () => {
     const given = grads();
     for (const maxNorm of [6, Infinity]) {
