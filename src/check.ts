@@ -1,5 +1,6 @@
-import type { Tensor, Tensor4D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor4D, Variable } from "@tensorflow/tfjs";
 import { distance } from "fastest-levenshtein";
+import type { Params } from "./types.js";
 
 /** How much of what was expected is shown: a name in it may come from a file, and be as long as that. */
 const WANTED = 1000;
@@ -26,11 +27,17 @@ export function checkOptions<T extends object>(
   options: T,
   names: Readonly<Required<Record<KeyOf<T>, true>>>,
 ): void {
-  check(typeof options === "object" && (options as unknown) !== null, where, "an object of options", options);
+  check(isPlain(options), where, "an object of options", options);
   for (const [key, value] of Object.entries(options)) {
     if (value !== undefined && !Object.hasOwn(names, key))
       fail(where, expectedOption(Object.keys(names), key), key);
   }
+}
+
+/** Whether `value` is an object with entries, of any realm: no list, Map or Date, nor a promise that nobody awaited. */
+function isPlain(value: unknown): value is object {
+  const kind = Object.prototype.toString.call(value);
+  return typeof value === "object" && (kind === "[object Object]" || kind === "[object Module]");
 }
 
 /** What to say where `got` is none of `names`. */
@@ -51,6 +58,7 @@ export function describe(value: unknown): string {
   if (isTensor(value)) return `a tensor of shape [${value.shape.join(", ")}]`;
   if (typeof value === "number" || typeof value === "bigint" || value === undefined) return String(value);
   if (typeof value === "function") return "a function";
+  if (value instanceof Promise) return "a promise";
   if (ArrayBuffer.isView(value)) return `a ${Object.prototype.toString.call(value).slice(8, -1)}`;
   try {
     const text = JSON.stringify(value, (_, inner: unknown) => shortened(inner));
@@ -75,9 +83,10 @@ function isArray(value: unknown): boolean {
   return Array.isArray(value);
 }
 
-/** Whether `value` is a tensor of any engine. */
+/** Whether `value` is a tensor of any engine. One that was copied, say by a worker's message, has lost its methods. */
 export function isTensor(value: unknown): value is Tensor {
-  return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
+  const { dataId, shape, clone } = (value ?? {}) as Partial<Record<keyof Tensor, unknown>>;
+  return dataId !== undefined && isArray(shape) && typeof clone === "function";
 }
 
 /** Whether `value` is a number from `least` to `most`, both of them included. A string of digits is none, NaN neither. */
@@ -112,8 +121,24 @@ export function quoted(value: unknown): string {
 
 /** Named things, such as weights or terms, are an object with an entry for each. */
 export function checkNamed(value: unknown, where: string, expected: string): void {
-  const named = typeof value === "object" && value !== null && !isArray(value) && !isTensor(value);
-  check(named, where, expected, value);
+  check(isPlain(value) && !isTensor(value), where, expected, value);
+}
+
+/** Tensors by name, each of numbers in float32 that can still be read. */
+export function checkTensors(named: object, where: string): void {
+  for (const [name, tensor] of Object.entries(named) as [string, unknown][]) {
+    check(isTensor(tensor), where, `${name} to be a tensor`, tensor);
+    checkFloats(tensor, where, name);
+  }
+}
+
+/** Weights are variables by name: an optimiser would pass over a mere tensor, as one that is not trainable. */
+export function checkVariables(params: unknown, where: string): asserts params is Params {
+  checkNamed(params, where, "params, weights by name");
+  for (const [name, weight] of Object.entries(params as Readonly<Record<string, unknown>>)) {
+    const isVariable = isTensor(weight) && typeof (weight as Partial<Variable>).trainable === "boolean";
+    check(isVariable, where, `${name} to be a variable`, weight);
+  }
 }
 
 /** Images are [batch, height, width, channels], of numbers in float32. */

@@ -102,7 +102,12 @@ export function loadGenerator(source: Uint8Array | ArrayBufferLike, options: Loa
     check(!disposed, where, "a generator in use", "one that was disposed");
     checkOptions(where, options, OPTIONS);
     const { seeds, shape = imageShape, steps: count = steps, ...others } = options;
-    check(!(count > steps), where, `steps to be at most the ${steps} that the model was trained for`, count);
+    check(
+      !(typeof count === "number" && count > steps),
+      where,
+      `steps to be at most the ${steps} that the model was trained for`,
+      count,
+    );
     const zT = noise(seeds, shape);
     try {
       return await sampleDdim(model, schedule, zT, { steps: count, clip, ...others });

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
+import { MOST } from "./bounds.js";
 import { check, checkPositiveInteger, checkSeeds } from "./check.js";
 
 /** Four 32-bit words each: who the stream is (what `fork` derives from) and where it stands. Plain JSON. */
@@ -94,6 +95,14 @@ export function noise(seeds: readonly number[], shape: readonly [number, number,
   check(seeds.length > 0, "noise", "at least one seed", seeds);
   check(Array.isArray(shape) && shape.length === 3, "noise", "shape to be [height, width, channels]", shape);
   for (const size of shape) checkPositiveInteger(size, "noise", "every size in shape");
+  const size = shape[0] * shape[1] * shape[2];
+  const expected = `at most ${MOST.pixels} numbers in all images`;
+  check(
+    seeds.length * size <= MOST.pixels,
+    "noise",
+    expected,
+    `${seeds.length} images of ${shape.join("x")}`,
+  );
   return stackNormals(seeds.map(createRng), shape);
 }
 
@@ -145,8 +154,16 @@ function start(identity: readonly number[], position: readonly number[] = identi
   };
 }
 
+/** Throws unless `rng` is a random stream. */
+export function checkRng(rng: unknown, where: string): void {
+  const { uniform, integer, fork } = (rng ?? {}) as Partial<Rng>;
+  const isRng = [uniform, integer, fork].every((draw) => typeof draw === "function");
+  check(isRng, where, "rng to be a random stream, see createRng", rng);
+}
+
 function checkCount(count: number, where: string): void {
   check(Number.isSafeInteger(count) && count >= 0, where, "count to be a non-negative integer", count);
+  check(count <= MOST.pixels, where, `count to be at most ${MOST.pixels}`, count);
 }
 
 /** A fork's key as integers; the leading tag keeps "1" and 1 apart. */

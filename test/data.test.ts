@@ -35,6 +35,8 @@ describe("imageSet", () => {
     ["sizes that do not multiply out", { images: new Uint8Array(5) }, "imageSet: expected 4 pixel values"],
     ["a label without a class", { labels: [1] }, "imageSet: expected every label in 0..0, got 1."],
     ["a fractional label", { labels: [0.5] }, "got 0.5."],
+    ["a hole among the labels", { labels: Array<number>(1) }, "every label in 0..0, got undefined."],
+    ["a class without a name", { classes: [null as never] }, "every class to be a name, got null."],
     ["a size of 0", { shape: [0, 2, 1] as const }, "every size in shape to be a positive integer, got 0."],
     [
       "values above 1",
@@ -106,11 +108,14 @@ describe("imageBatch and drawBatch", () => {
     const { x0 } = drawBatch(white, createRng(1), { batch: 200, crop: 1 });
     const values = x0.dataSync();
     const kept = new Set<number>();
+    const rims = new Set<string>();
     for (let i = 0; i < 200; i++) {
       const image = values.subarray(i * 16, (i + 1) * 16);
       expect(image.every((v) => v === 1 || v === 0)).toBe(true);
       kept.add(image.filter((v) => v === 1).length);
+      rims.add([image[1], image[13], image[4], image[7]].map((v) => (v === 0 ? "grey" : "kept")).join());
     }
+    expect(rims.size).toBe(9); // each axis either way, or not at all
     expect([...kept].sort((a, b) => a - b)).toEqual([9, 12, 16]); // both axes shifted, one, none
     x0.dispose();
   });
@@ -137,6 +142,24 @@ describe("imageBatch and drawBatch", () => {
     x0.dispose();
     expect(() => drawBatch(small, createRng(0), { batch: 0 })).toThrow("drawBatch: expected batch");
     expect(() => drawBatch(small, createRng(0), { batch: 1, crop: -1 })).toThrow("drawBatch: expected crop");
+    const plain = drawBatch(small, createRng(0), { batch: 60 }); // neither mirrored nor shifted unless told to
+    const images = Array.from({ length: 60 }, (_, i) =>
+      Array.from(plain.x0.dataSync().subarray(4 * i, 4 * i + 4), (v) => Math.round((v + 1) * 127.5)).join(),
+    );
+    expect(new Set(images)).toEqual(new Set(["0,51,102,255", "255,255,255,255"]));
+    plain.x0.dispose();
+    expect(() => drawBatch(small, {} as never, { batch: 1 })).toThrow(
+      "drawBatch: expected rng to be a random stream, see createRng, got {}.",
+    );
+    expect(() => drawBatch(small, createRng(0), { batch: 2 ** 40 })).toThrow(
+      "drawBatch: expected a batch of at most 268435456 numbers, got 4398046511104.",
+    );
+    for (const bad of [undefined, null, NaN, "0", -1]) {
+      expect(() => imageBatch(small, [0, bad as never])).toThrow("every index in 0..1, got");
+    }
+    for (const set of [null, {}, { ...small, shape: 3 }, { ...small, images: [1] }]) {
+      expect(() => imageBatch(set as never, [0])).toThrow(/^imageBatch: expected [^]* got /);
+    }
     expect(() => imageBatch(small, [])).toThrow("imageBatch: expected at least one image, got none.");
     expect(() => imageBatch(small, [2])).toThrow("imageBatch: expected every index in 0..1, got 2.");
     expect(tf.memory().numTensors).toBe(before);

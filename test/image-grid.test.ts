@@ -47,6 +47,12 @@ describe("imageGrid", () => {
       "imageGrid: expected a picture of at most 268435456 bytes, got 200004x200004 pixels.",
     );
     await expect(imageGrid(grey, { columns: 1, background: [1, 2] as never })).rejects.toThrow("three bytes");
+    for (const byte of [256, -1, 0.5]) {
+      const background = [0, 0, byte] as const;
+      await expect(imageGrid(grey, { columns: 1, background })).rejects.toThrow("three bytes");
+    }
+    // 10004 x 10004 pixels would fit, were they not of three bytes each.
+    await expect(imageGrid(grey, { columns: 1, scale: 5000 })).rejects.toThrow("10004x10004 pixels");
     await expect(imageGrid(grey, { column: 1 } as never)).rejects.toThrow("option columns, got column");
     const before = tf.memory().numTensors;
     await expect(imageGrid(images, { columns: 1 })).rejects.toThrow(

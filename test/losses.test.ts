@@ -399,6 +399,24 @@ describe("cfdLoss", () => {
     tf.dispose([x0, eps, weight, zt, target.x0, target.eps, expected]);
   });
 
+  test("asks the student with the labels", () => {
+    const [x0, eps] = [pixel(0.5), pixel(1)];
+    const asked: unknown[] = [];
+    const student = Object.assign(
+      (zt: tf.Tensor4D, _: unknown, labels?: unknown) => {
+        asked.push(labels);
+        return tf.zerosLike(zt);
+      },
+      { predictionType: "x0" as const },
+    );
+    const classifier: Classifier = () => ({ logits: tf.zeros([1, 2]), features: tf.zeros([1, 2]) });
+    const target = { x0, eps };
+    const batch = { x0, eps, times: [1], labels: [3], studentSteps: 1, temperature: 1 };
+    tf.dispose(tf.tidy(() => cfdLoss({ student, target, classifier, schedule, ...batch })));
+    expect(asked).toEqual([[3]]);
+    tf.dispose([x0, eps]);
+  });
+
   test("keeps neither teacher nor its features on the tape", () => {
     const { x0, eps } = parts();
     const [own, frozen, classifierWeight] = [0.6, 0.5, 2].map((w) => tf.variable(tf.scalar(w))) as [

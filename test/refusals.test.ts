@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import * as cfd from "../src/index.js";
 import {
   accumulateGrads,
   adam,
@@ -433,59 +432,27 @@ describe("numbers of training", () => {
     expect(await complaint(() => sampleDdim(grey, schedule, zt, { steps: 1, onStep: 1 as never }))).toMatch(
       "onStep to be",
     );
+    expect(
+      await complaint(() => denoisingLoss({ ...batch(), denoiser: grey, weighting: null as never })),
+    ).toMatch("expected an object of options, got null");
+    // Positions on a grid of so many steps are no longer whole numbers of their own.
+    expect(
+      await complaint(() => progressiveTarget(grey, schedule, zt, [0.5, 1], { studentSteps: 1e300 })),
+    ).toBe("progressiveTarget: expected at most 1000000 studentSteps, got 1e+300.");
+    // A list, a Map or a promise has no keys, and would be taken for no options at all.
+    for (const none of [[], new Map([["clip", true]]), Promise.resolve({}), new Date(0)]) {
+      expect(await complaint(() => predict(grey, schedule, zt, [0.5, 1], none as never))).toMatch(
+        "predict: expected an object of options, got ",
+      );
+    }
+    const copied = structuredClone(Object.assign({}, zt)) as never; // a tensor from another thread, without its methods
+    expect(await complaint(() => sampleDdim(grey, schedule, copied, { steps: 1 }))).toMatch(
+      "sampleDdim: expected zT to be a tensor [batch, height, width, channels], got {",
+    );
     const train = true as never;
     expect(() => denoiser(network, params, "x0", { train })).toThrow(
       "expected an object of options, got true",
     );
     expect(() => denoiser(network, params, "x0", { train: {} as never })).toThrow("train to be { rng }");
-  });
-});
-
-describe("what cannot even be shown as text where a word, a list or a set is expected", () => {
-  const weird = [{ toString: 1 }, Symbol("x"), Object.create(null), 1n] as never[];
-  const floats = { dtype: "F32", shape: [1], data: new Float32Array(1) } as const;
-  const set = cfd.imageSet({ images: new Uint8Array(1), labels: [0], classes: ["a"], shape: [1, 1, 1] });
-  const takers: Readonly<Record<string, (value: never) => unknown>> = {
-    "encodeSafetensors: expected tensors by name": (o) => cfd.encodeSafetensors([o] as never),
-    "encodeSafetensors: expected metadata, texts by name": (o) => cfd.encodeSafetensors({}, [o] as never),
-    'encodeSafetensors: expected "a" to have a dtype': (o) =>
-      cfd.encodeSafetensors({ a: { ...floats, dtype: o } }),
-    "toFloat32: expected F32 in a Float32Array": (o) => cfd.toFloat32({ ...floats, data: o }),
-    "toFloat32: expected a dtype": (o) => cfd.toFloat32(o),
-    "fromFloat32: expected values": (o) => cfd.fromFloat32(o, [1], "F32"),
-    "fromFloat32: expected shape": (o) => cfd.fromFloat32(floats.data, o, "F32"),
-    "stateDictIn: expected a kind": (o) => cfd.stateDictIn({ a: floats }, o),
-    "stateDictIn: expected the name": (o) => cfd.stateDictIn({ a: floats }, "unet", { name: o }),
-    "decodeCifar10: expected name": (o) => cfd.decodeCifar10(new Uint8Array(1), o),
-    "me: expected pixels in a Float32Array": (o) => {
-      cfd.checkImageRange(o, "me");
-    },
-    "imageBatch: expected an image set": (o) => cfd.imageBatch(o, [0]),
-    "imageBatch: expected a list of indices": (o) => cfd.imageBatch(set, o),
-    "drawBatch: expected flip": (o) => cfd.drawBatch(set, createRng(0), { batch: 1, flip: o }),
-    "drawBatch: expected rng": (o) => cfd.drawBatch(set, o, { batch: 1 }),
-    "assignParams: expected ": (o) => {
-      cfd.assignParams({ w: o }, { w: o });
-    },
-  };
-
-  it.each(Object.entries(takers))("%s", (message, take) => {
-    for (const value of weird) expect(() => take(value)).toThrow(message);
-  });
-
-  it("by rejecting", async () => {
-    for (const value of weird) {
-      await expect(cfd.encodeDiffusers(value)).rejects.toThrow("encodeDiffusers: expected a");
-      await expect(cfd.statistics(value)).rejects.toThrow("statistics: expected feature");
-      await expect(cfd.useBackend(value)).rejects.toThrow("useBackend: expected one of cpu");
-    }
-  });
-
-  it("is short, and a tree is bounded, whatever a file has for a name", () => {
-    const long = { ["x".repeat(1e6)]: { ...floats, dtype: "F8" as never } };
-    expect(() => cfd.encodeSafetensors(long)).toThrow(/^encodeSafetensors: expected "x{999}…, got .{1,300}$/);
-    let tree: cfd.TorchValue = { w: floats };
-    for (let depth = 0; depth < 20_000; depth++) tree = { tree };
-    expect(() => cfd.stateDictIn(tree, "unet")).toThrow("stateDictIn: expected at most 100 levels");
   });
 });

@@ -45,7 +45,9 @@ describe("createRng", () => {
     parent.normals(100);
     expect(parent.fork("a").uniform()).toBe(early);
     const others = [parent.fork("b"), parent.fork("1"), parent.fork(1), createRng(4).fork("a")];
-    expect(new Set([early, ...others.map((rng) => rng.uniform())]).size).toBe(5);
+    // All of a number counts, and no text is the words of a number.
+    others.push(parent.fork(1 + 2 ** 32), parent.fork("\u0001\u0000"));
+    expect(new Set([early, ...others.map((rng) => rng.uniform())]).size).toBe(7);
   });
 
   test("state survives JSON and continues with the very next number", () => {
@@ -118,6 +120,15 @@ describe("random streams", () => {
         "Rng.permutation: expected count to be",
       );
     }
+    // More than memory has: refused before anything of that size is made.
+    for (const method of ["normals", "permutation"] as const) {
+      expect(() => createRng(1)[method](2 ** 40)).toThrow(
+        `Rng.${method}: expected count to be at most 268435456, got 1099511627776.`,
+      );
+    }
+    expect(() => noise([1, 2], [2 ** 20, 2 ** 20, 3])).toThrow(
+      "noise: expected at most 268435456 numbers in all images, got 2 images of 1048576x1048576x3.",
+    );
     expect([createRng(1).normals(0).length, createRng(1).permutation(0)]).toEqual([0, []]);
   });
 

@@ -289,6 +289,17 @@ describe("withGuidance", () => {
     zt.dispose();
   });
 
+  test("of scale 0 a sampler draws without labels, which is not the same as no scale", async () => {
+    const zT = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
+    const draw = (guidance: object) =>
+      sampleDdim(byLabel, schedule, zT, { steps: 1, clip: false, labels: [1], ...guidance });
+    const finalAlpha = Math.sqrt(schedule.alphaBar(0)); // x0 = -1 without labels, 1 with them
+    const [without, conditional] = [await draw({ guidance: 0 }), await draw({})];
+    expect((await values(without))[0]).toBeCloseTo(-finalAlpha, 3);
+    expect((await values(conditional))[0]).toBeCloseTo(finalAlpha, 3);
+    zT.dispose();
+  });
+
   test("refuses to run without labels or with a scale that is no number", () => {
     const zt = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
     expect(() => withGuidance(byLabel, 2)(zt, [1])).toThrow("withGuidance: expected labels to guide towards");

@@ -45,7 +45,7 @@ const training = z.strictObject({
 
 const student = training.extend({
   name: stageName,
-  teacher: z.string().describe("the stage whose network teaches"),
+  teacher: line.describe("the stage whose network teaches"),
   studentSteps: count(MOST_STEPS),
   label: line.optional().describe("what tables and pictures call it; without it its method"),
   seed: seed

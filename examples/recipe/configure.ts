@@ -1,8 +1,8 @@
 // From the words of the command line to the config that the run keeps.
-import { readFile } from "node:fs/promises";
 import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { disposeParams } from "cfd-distill";
+import { readWhole } from "../../src/node/read-whole.js";
 import { SCALINGS, type CliChoice } from "./cli.js";
 import { checkConfig, parseConfig, settingsOf, type Halving, type RecipeConfig } from "./config.js";
 import { startEngine } from "./engine.js";
@@ -52,7 +52,7 @@ function picturesOf({ dataset, imageSize }: CliChoice, start: RecipeConfig): Par
 }
 
 async function saved(path: string, { recipe }: CliChoice): Promise<RecipeConfig> {
-  const config = checkConfig(parseConfig(await readFile(path), path), path);
+  const config = checkConfig(parseConfig(await readWhole(path, "config"), path), path);
   if (config.recipe === recipe) return config;
   throw new Error(`${path}: expected a config of the recipe ${recipe}, got one of ${config.recipe}.`);
 }

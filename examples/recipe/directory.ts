@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { removeTemporaries, writeFileAtomic } from "cfd-distill/node";
+import { readWhole } from "../../src/node/read-whole.js";
 import { checkConfig, flatten, parseConfig, type RecipeConfig } from "./config.js";
 import { LOCK } from "./lock.js";
 
@@ -27,9 +28,9 @@ export async function openDirectory(
   const holdsRun = entries.includes("config.json");
   if (options.resume) {
     if (!holdsRun) throw new Error(`${out} holds no run to resume; leave --resume out to start one there.`);
-    compare(checkConfig(parseConfig(readFileSync(path), path), path), config, out);
+    compare(checkConfig(parseConfig(await readWhole(path, "config"), path), path), config, out);
     mkdirSync(join(out, "checkpoints"), { recursive: true });
-    endLine(join(out, "log.jsonl"));
+    await endLine(join(out, "log.jsonl"));
     return;
   }
   if (entries.length > 0 && !holdsRun) {
@@ -65,8 +66,10 @@ async function clearKilled(out: string): Promise<void> {
 }
 
 /** Half a line, which a kill may leave, does not swallow the next one. */
-function endLine(path: string): void {
-  if (existsSync(path) && !/(^|\n)$/.test(readFileSync(path, "utf8"))) appendFileSync(path, "\n");
+async function endLine(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const log = await readWhole(path, "log");
+  if (log.length > 0 && log.at(-1) !== 0x0a) appendFileSync(path, "\n");
 }
 
 /** A run goes on only as what it began as. */

@@ -65,6 +65,9 @@ function take(path: string, out: string): Holder {
     writeFileSync(mine, JSON.stringify(me));
     for (let tries = 0; tries < 10; tries++) {
       if (linked(mine, path)) return me;
+      if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+        throw new Error(`${path}: expected the file of a run's lock, got a folder.`);
+      }
       const holder = read(path);
       if (holder !== undefined && isHeld(holder, path, mine)) refuse(holder, out, path);
       removeDead(path, holder?.id);

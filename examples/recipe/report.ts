@@ -5,6 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
 import { z } from "zod";
+import { readWhole } from "../../src/node/read-whole.js";
 import { parseJson } from "./config.js";
 import { readCurves } from "./curves.js";
 import { measure, type Distances, type Judgement, type Measurements } from "./evaluate.js";
@@ -161,7 +162,7 @@ async function draw(run: Run): Promise<Buffer> {
 async function readMeasurements({ out }: Run): Promise<Measurements | undefined> {
   const path = join(out, "report.json");
   if (!existsSync(path)) return undefined;
-  return parseMeasurements(await readFile(path), path);
+  return parseMeasurements(await readWhole(path, "report"), path);
 }
 
 /** Random training images of the given classes. */

@@ -1,6 +1,5 @@
 // The stage that draws images: of every method, from the same noise and classes, as the 8-bit pictures they would be.
 import { existsSync, mkdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import {
@@ -12,6 +11,7 @@ import {
   sampleDdim,
 } from "cfd-distill";
 import { writeFileAtomic } from "cfd-distill/node";
+import { readWhole } from "../../src/node/read-whole.js";
 import type { Halving, RecipeConfig } from "./config.js";
 import { fingerprint, naming } from "./import.js";
 import { denoiserOf, loadModel } from "./models.js";
@@ -147,7 +147,7 @@ async function weightsBehind(path: string): Promise<string | undefined> {
 
 /** A file of samples: the images, and what is noted of them. */
 async function samplesAt(path: string) {
-  const bytes = await readFile(path);
+  const bytes = await readWhole(path, "samples");
   const { images } = decodeSafetensors(bytes);
   return { images, notes: safetensorsMetadata(bytes) };
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { MOST } from "../bounds.js";
 import {
   check,
   checkDenoiser,
@@ -81,6 +82,7 @@ interface Grid {
 /** Throws unless each time is i / studentSteps, but for rounding; the numbers i. */
 export function gridPositions(times: Times, studentSteps: number, where: string): number[] {
   checkPositiveInteger(studentSteps, where, "studentSteps");
+  check(studentSteps <= MOST.steps, where, `at most ${MOST.steps} studentSteps`, studentSteps);
   const positions = times.map((t) => Math.round(t * studentSteps));
   const onGrid = (t: number, i: number) =>
     positions[i]! >= 1 && Math.abs(t * studentSteps - positions[i]!) < 1e-6;
@@ -92,8 +94,9 @@ export function gridPositions(times: Times, studentSteps: number, where: string)
 /** The three times of each sample's halved step, as integers over 2N so that 0 is exactly 0. */
 function gridOf(schedule: NoiseSchedule, times: Times, studentSteps: number): Grid {
   const positions = gridPositions(times, studentSteps, "progressiveTarget");
-  if (schedule.config.type === "discreteCosine") {
-    const { steps } = schedule.config;
+  const { config } = schedule as Partial<NoiseSchedule>; // which a schedule of the caller's may lack
+  if (config?.type === "discreteCosine") {
+    const { steps } = config;
     const expected = `studentSteps whose double divides the ${steps} steps of the schedule`;
     check(steps % (2 * studentSteps) === 0, "progressiveTarget", expected, studentSteps);
   }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkOptions, checkPositiveInteger, fail } from "../check.js";
-import type { Rng } from "../rng.js";
+import { MOST } from "../bounds.js";
+import { check, checkEach, checkNamed, checkOptions, checkPositiveInteger, fail } from "../check.js";
+import { checkRng, type Rng } from "../rng.js";
 import { builtInOf } from "./bytes.js";
 
 /** Labelled images of one size, held in memory outside the engine. */
@@ -61,26 +62,35 @@ export function checkImageRange(values: Float32Array, where: string): void {
  */
 export function imageSet(set: ImageSet): ImageSet {
   checkOptions("imageSet", set, { images: true, labels: true, classes: true, shape: true });
+  checkLayout(set, "imageSet");
+  const { images, labels, classes } = set;
+  const isLabel = (label: unknown) =>
+    Number.isInteger(label) && (label as number) >= 0 && (label as number) < classes.length;
+  checkEach(labels, isLabel, "imageSet", `every label in 0..${classes.length - 1}`);
+  checkEach(classes, (name) => typeof name === "string", "imageSet", "every class to be a name");
+  if (builtInOf(images) === "Float32Array") checkImageRange(images as Float32Array, "imageSet");
+  return set;
+}
+
+/** What can be told at once of a set of any size. */
+function checkLayout(set: ImageSet, where: string): void {
+  checkNamed(set, where, "an image set");
   const { images, labels, classes, shape } = set;
   const kind = builtInOf(images);
   const known = kind === "Uint8Array" || kind === "Float32Array";
-  check(known, "imageSet", "images in a Uint8Array or a Float32Array", kind);
+  check(known, where, "images in a Uint8Array or a Float32Array", kind);
   const lists = [labels, classes, shape].every((list) => builtInOf(list) === "Array");
-  check(lists, "imageSet", "labels, classes and shape to be lists", { labels, classes, shape });
-  check(shape.length === 3, "imageSet", "shape to be [height, width, channels]", shape);
-  for (const size of shape) checkPositiveInteger(size, "imageSet", "every size in shape");
-  check(labels.length > 0, "imageSet", "at least one image", "none");
+  check(lists, where, "labels, classes and shape to be lists", { labels, classes, shape });
+  check(shape.length === 3, where, "shape to be [height, width, channels]", shape);
+  for (const size of shape) checkPositiveInteger(size, where, "every size in shape");
+  check(labels.length > 0, where, "at least one image", "none");
   const expected = labels.length * shape[0] * shape[1] * shape[2];
   check(
     images.length === expected,
-    "imageSet",
+    where,
     `${expected} pixel values (${labels.length} labels, images of ${shape.join("x")})`,
     images.length,
   );
-  const bad = labels.find((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
-  check(bad === undefined, "imageSet", `every label in 0..${classes.length - 1}`, bad);
-  if (kind === "Float32Array") checkImageRange(images as Float32Array, "imageSet");
-  return set;
 }
 
 /**
@@ -127,11 +137,12 @@ export function drawBatch(
 ): ImageBatch {
   checkOptions("drawBatch", options, { batch: true, flip: true, crop: true });
   const { batch, flip = false, crop = 0 } = options;
+  checkLayout(set, "drawBatch");
+  checkRng(rng, "drawBatch");
   checkPositiveInteger(batch, "drawBatch", "batch");
+  checkFits(set, batch, "drawBatch");
   check(Number.isInteger(crop) && crop >= 0, "drawBatch", "crop to be a non-negative integer", crop);
   check(typeof flip === "boolean", "drawBatch", "flip to be true or false", flip);
-  checkSet(set, "drawBatch");
-  check(typeof rng?.integer === "function", "drawBatch", "rng to be a random stream", rng);
   const shift = () => (crop === 0 ? 0 : rng.integer(2 * crop + 1) - crop);
   const indices = Array.from({ length: batch }, () => rng.integer(set.labels.length));
   return gather(set, "drawBatch", indices, () => ({
@@ -141,20 +152,17 @@ export function drawBatch(
   }));
 }
 
-function checkSet(set: ImageSet, where: string): void {
-  const lists = [set?.labels, set?.shape].every((list) => builtInOf(list) === "Array");
-  check(lists, where, "an image set, as imageSet returns it", set);
-}
-
 type Change = { readonly flip: boolean; readonly top: number; readonly left: number };
 
 function gather(set: ImageSet, where: string, indices: readonly number[], change: () => Change): ImageBatch {
-  checkSet(set, where);
-  check(builtInOf(indices) === "Array", where, "a list of indices", indices);
+  checkLayout(set, where);
+  check(builtInOf(indices) === "Array", where, "indices to be a list", indices);
   check(indices.length > 0, where, "at least one image", "none");
+  checkFits(set, indices.length, where);
   const count = set.labels.length;
-  const bad = indices.find((index) => !(Number.isInteger(index) && index >= 0 && index < count));
-  check(bad === undefined, where, `every index in 0..${count - 1}`, bad);
+  const isIndex = (index: unknown) =>
+    Number.isInteger(index) && (index as number) >= 0 && (index as number) < count;
+  checkEach(indices, isIndex, where, `every index in 0..${count - 1}`);
   const size = set.shape[0] * set.shape[1] * set.shape[2];
   const values = new Float32Array(indices.length * size);
   indices.forEach((index, i) => {
@@ -165,6 +173,12 @@ function gather(set: ImageSet, where: string, indices: readonly number[], change
 }
 
 /** One image as floats, shifted and then mirrored; what the shift uncovers stays 0, the grey of [-1, 1]. */
+/** Bounds the batch before anything of its size is made. */
+function checkFits({ shape }: ImageSet, count: number, where: string): void {
+  const size = shape[0] * shape[1] * shape[2];
+  check(count * size <= MOST.pixels, where, `a batch of at most ${MOST.pixels} numbers`, count * size);
+}
+
 function copyImage(set: ImageSet, index: number, target: Float32Array, change: Change): void {
   const [height, width, channels] = set.shape;
   const start = index * target.length;

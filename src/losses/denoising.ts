@@ -65,7 +65,7 @@ export function denoisingLoss(input: DenoisingLossInput): PredictionLoss {
   const { denoiser, schedule, x0, eps, times, labels } = input;
   checkBatch(input, where);
   checkDenoiser(denoiser, where, "denoiser");
-  const weighting = input.weighting ?? DEFAULT_WEIGHTING[denoiser.predictionType];
+  const { weighting = DEFAULT_WEIGHTING[denoiser.predictionType] } = input;
   return tf.tidy(() => {
     const zt = addNoise(schedule, x0, eps, times);
     return predictionError({ where, denoiser, schedule, zt, target: { x0, eps }, times, labels, weighting });

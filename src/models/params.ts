@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { MOST } from "../bounds.js";
-import { check, checkNamed, fail } from "../check.js";
+import { check, checkNamed, checkTensors, checkVariables, fail, isTensor } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
 
@@ -39,11 +39,15 @@ export function checkParams(params: Params, specs: ParamSpecs, where: string): v
   for (const [name, { shape }] of Object.entries(specs)) {
     const found = params[name];
     check(found !== undefined, where, `a parameter ${name} [${shape.join(", ")}]`, "none of that name");
-    const same = found.rank === shape.length && shape.every((size, axis) => size === found.shape[axis]);
+    const same =
+      isTensor(found) &&
+      found.rank === shape.length &&
+      shape.every((size, axis) => size === found.shape[axis]);
     check(same, where, `${name} to have shape [${shape.join(", ")}]`, found);
   }
   const unknown = Object.keys(params).find((name) => !Object.hasOwn(specs, name));
   check(unknown === undefined, where, "no parameters but the network's own", unknown);
+  checkTensors(params, where);
 }
 
 /**
@@ -61,7 +65,7 @@ export function checkParams(params: Params, specs: ParamSpecs, where: string): v
  * ```
  */
 export function countParameters(params: Params): number {
-  checkNamed(params, "countParameters", "params, weights by name");
+  checkVariables(params, "countParameters");
   return Object.values(params).reduce((sum, variable) => sum + (variable.trainable ? variable.size : 0), 0);
 }
 
@@ -81,7 +85,8 @@ export function countParameters(params: Params): number {
  * ```
  */
 export function cloneParams(params: Params): Params {
-  checkNamed(params, "cloneParams", "params, weights by name");
+  checkVariables(params, "cloneParams");
+  checkTensors(params, "cloneParams");
   return Object.fromEntries(
     Object.entries(params).map(([name, variable]) => [name, cloneVariable(variable)]),
   );
@@ -99,7 +104,7 @@ export function cloneParams(params: Params): Params {
  * ```
  */
 export function disposeParams(params: Params): void {
-  checkNamed(params, "disposeParams", "params, weights by name");
+  checkVariables(params, "disposeParams");
   for (const variable of Object.values(params)) variable.dispose();
 }
 

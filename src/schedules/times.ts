@@ -1,6 +1,6 @@
 import { MOST } from "../bounds.js";
 import { check, checkOptions, checkPositiveInteger } from "../check.js";
-import type { Rng } from "../rng.js";
+import { checkRng, type Rng } from "../rng.js";
 
 /**
  * The times that a sampler of `steps` steps visits: 1, (steps - 1) / steps, ..., 0.
@@ -47,7 +47,9 @@ export function drawTimes(
 ): number[] {
   checkOptions("drawTimes", options, { first: true });
   const { first = 1 } = options;
+  checkRng(rng, "drawTimes");
   checkPositiveInteger(count, "drawTimes", "count");
+  check(count <= MOST.steps, "drawTimes", `at most ${MOST.steps} times`, count);
   checkPositiveInteger(steps, "drawTimes", "steps");
   check(first === 0 || first === 1, "drawTimes", "first to be 0 or 1", first);
   return Array.from({ length: count }, () => (first + rng.integer(steps + 1 - first)) / steps);

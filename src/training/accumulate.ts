@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { checkNamed, checkPositiveInteger } from "../check.js";
+import { check, checkNamed, checkPositiveInteger } from "../check.js";
 import type { LossTerms } from "../types.js";
 import { checkSameEntries } from "./params.js";
 import type { ValueAndGrads } from "./value-and-grads.js";
@@ -30,6 +30,7 @@ export function accumulateGrads<T extends LossTerms>(
   f: (index: number) => ValueAndGrads<T>,
 ): ValueAndGrads<T> {
   checkPositiveInteger(count, "accumulateGrads", "count");
+  check(typeof f === "function", "accumulateGrads", "f to be a function", f);
   return tf.tidy(() => {
     let sum = f(0);
     checkNamed(sum, "accumulateGrads", "f to return terms and grads");

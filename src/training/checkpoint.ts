@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkNamed, checkOptions } from "../check.js";
+import { check, checkNamed, checkOptions, checkTensors, checkVariables } from "../check.js";
 import { bytesOf } from "../io/bytes.js";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../io/safetensors.js";
 import { networkFromConfig } from "../models/network-config.js";
@@ -21,7 +21,7 @@ import {
   toParams,
 } from "./checkpoint-tensors.js";
 import type { OptimizerState } from "./optimizer.js";
-import { checkSameEntries, checkWeights, readTensors } from "./params.js";
+import { checkSameEntries, readTensors } from "./params.js";
 
 /** The weights of any network and what a run needs to go on with them as if it had never stopped. */
 export interface NetworkCheckpoint {
@@ -98,7 +98,13 @@ export async function encodeCheckpoint(
   const where = "encodeCheckpoint";
   checkOptions(where, checkpoint as Partial<Checkpoint>, PARTS);
   checkOptions(where, options, { dtype: true, allowNonFinite: true });
-  const { params, ema, optimizer } = checkpoint;
+  const { network, params, ema, optimizer } = checkpoint;
+  const config: unknown = (network as NetworkCheckpoint["network"] | undefined | null)?.config;
+  check(typeof config === "object" && config !== null, where, "network to be a network", network);
+  for (const weights of ema === undefined ? [params] : [params, ema]) {
+    checkVariables(weights, where);
+    checkTensors(weights, where);
+  }
   const { dtype = "F32", allowNonFinite = false } = options;
   check(typeof allowNonFinite === "boolean", where, "allowNonFinite to be true or false", allowNonFinite);
   const metadata = metadataOf(checkpoint, where);
@@ -185,9 +191,9 @@ export function decodeNetworkCheckpoint(source: Uint8Array | ArrayBufferLike): D
  * ```
  */
 export function assignParams(params: Params, from: Params): void {
-  checkWeights(params, "assignParams", "params");
-  checkWeights(from, "assignParams", "from");
   checkSameEntries(params, from, "assignParams", "the weights of this network");
+  checkVariables(params, "assignParams");
+  for (const weights of [params, from]) checkTensors(weights, "assignParams");
   tf.tidy(() => {
     for (const [name, weight] of Object.entries(params)) weight.assign(from[name]!.clone());
   });
@@ -210,10 +216,7 @@ const PARTS = {
 } as const;
 
 function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: string): Metadata {
-  const { network, params, ema, optimizer, step, rng, stage, extra } = checkpoint;
-  checkNamed(network, where, "network to be one, with its config");
-  checkWeights(params, where, "params");
-  if (ema !== undefined) checkWeights(ema, where, "ema");
+  const { network, params, optimizer, step, rng, stage, extra } = checkpoint;
   if (optimizer) checkNamed(optimizer.slots, where, "the optimiser's state, as state() gives it");
   const statistics = Object.keys(params).filter((name) => !params[name]!.trainable);
   const common = { network: network.config, statistics, step, rng, stage, extra };

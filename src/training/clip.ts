@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkNamed, isNumber, isTensor, quoted } from "../check.js";
+import { check, checkNamed, checkTensors, isNumber, quoted } from "../check.js";
 import { runFusedOr } from "../fused.js";
 import type { Grads } from "../types.js";
 
@@ -27,8 +27,7 @@ export function clipByGlobalNorm<G extends Grads>(grads: G, maxNorm: number): { 
   checkNamed(grads, "clipByGlobalNorm", "gradients, tensors by name");
   const entries = Object.entries(grads);
   check(entries.length > 0, "clipByGlobalNorm", "at least one gradient", grads);
-  for (const [name, grad] of entries)
-    check(isTensor(grad), "clipByGlobalNorm", `${name} to be a tensor`, grad);
+  checkTensors(grads, "clipByGlobalNorm");
   const positive = isNumber(maxNorm, 0, Infinity) && maxNorm > 0;
   check(positive, "clipByGlobalNorm", "maxNorm to be positive", quoted(maxNorm));
   const [names, tensors] = [entries.map(([name]) => name), entries.map(([, grad]) => grad)];

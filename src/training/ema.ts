@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { checkEach, isNumber } from "../check.js";
+import { checkEach, checkNamed, checkTensors, checkVariables, isNumber } from "../check.js";
 import type { Params } from "../types.js";
 import { runFusedRows } from "../fused.js";
 import { checkStep } from "./learning-rates.js";
@@ -27,7 +27,13 @@ import { checkSameEntries } from "./params.js";
  */
 export function updateEma(ema: Params, params: Params, decay: number): void {
   checkDecay(decay, "updateEma");
-  checkSameEntries(ema, params, "updateEma", "params with the names and shapes of ema");
+  const what = "params with the names and shapes of ema";
+  for (const weights of [ema, params]) {
+    checkNamed(weights, "updateEma", what);
+    checkVariables(weights, "updateEma");
+    checkTensors(weights, "updateEma");
+  }
+  checkSameEntries(ema, params, "updateEma", what);
   tf.tidy(() => {
     const [keep, take] = [tf.scalar(decay), tf.scalar(1 - decay)];
     const composed = (...[average, weight]: Pair) => [tf.add(tf.mul(average, keep), tf.mul(weight, take))];

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, isNumber, quoted } from "../check.js";
+import { check, checkTensors, isNumber, quoted } from "../check.js";
 import { sizeOf, toFloat32, type StateDict } from "../io/dtypes.js";
 import type { Grads, Params } from "../types.js";
 import { rateAt, type LearningRate } from "./learning-rates.js";
@@ -60,6 +60,7 @@ export function createOptimizer(rule: UpdateRule): Optimizer {
     apply(params, grads) {
       const weights = trainableEntries(params, `${rule.type}.apply`);
       checkSameEntries(weights, grads, `${rule.type}.apply`, "one gradient per trainable weight");
+      checkTensors(grads, `${rule.type}.apply`);
       if (moments) checkMoments(moments, rule, "apply", weights);
       const rate = rateAt(rule.learningRate, step);
       const expected = `a finite learning rate at step ${step}, not below 0`;

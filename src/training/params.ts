@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { check, checkFloats, checkNamed, fail, isTensor } from "../check.js";
+import { checkNamed, checkTensors, checkVariables, describe, fail } from "../check.js";
 import type { StateDict } from "../io/dtypes.js";
 import type { Params } from "../types.js";
 
@@ -10,15 +10,6 @@ export async function readTensors(tensors: Readonly<Record<string, tf.Tensor>>):
     return [name, { dtype: "F32", shape: [...tensor.shape], data }] as const;
   });
   return Object.fromEntries(await Promise.all(read));
-}
-
-/** Throws unless `weights` are tensors by name, of numbers in float32, none of them disposed. */
-export function checkWeights(weights: unknown, where: string, name: string): void {
-  checkNamed(weights, where, `${name}, weights by name`);
-  for (const [key, weight] of Object.entries(weights as object) as [string, unknown][]) {
-    check(isTensor(weight), where, `"${key}" of ${name} to be a tensor`, weight);
-    checkFloats(weight, where, `"${key}" of ${name}`);
-  }
 }
 
 interface Shaped {
@@ -34,24 +25,28 @@ export function checkSameEntries(
 ): void {
   checkNamed(expected, where, what);
   checkNamed(got, where, what);
-  const text = (shape: readonly number[]) => `[${shape.join(", ")}]`;
   const names = new Set([...Object.keys(expected), ...Object.keys(got)]);
   const differences = [...names].flatMap((name) => {
     const want = Object.hasOwn(expected, name) ? (expected[name] ?? undefined) : undefined;
     const have = Object.hasOwn(got, name) ? (got[name] ?? undefined) : undefined;
-    if (want === undefined) return [`"${name}" ${text(have!.shape)} which does not belong there`];
-    if (have === undefined) return [`no "${name}" ${text(want.shape)}`];
-    return text(want.shape) === text(have.shape)
-      ? []
-      : [`"${name}" ${text(have.shape)} instead of ${text(want.shape)}`];
+    if (want === undefined) return [`"${name}" ${text(have)} which does not belong there`];
+    if (have === undefined) return [`no "${name}" ${text(want)}`];
+    return text(want) === text(have) ? [] : [`"${name}" ${text(have)} instead of ${text(want)}`];
   });
   if (differences.length === 0) return;
   const more = differences.length > 5 ? `, and ${differences.length - 5} more differences` : "";
   fail(where, what, differences.slice(0, 5).join(", ") + more);
 }
 
+/** The shape of an entry, or what stands in the place of one that has none. */
+function text(entry: Shaped | undefined): string {
+  const shape: unknown = entry?.shape;
+  return Array.isArray(shape) ? `[${shape.join(", ")}]` : describe(entry);
+}
+
 /** The entries that gradients and optimisers see. */
 export function trainableEntries(params: Params, where: string): Params {
-  checkNamed(params, where, "params, weights by name");
+  checkVariables(params, where);
+  checkTensors(params, where);
   return Object.fromEntries(Object.entries(params).filter(([, variable]) => variable.trainable));
 }

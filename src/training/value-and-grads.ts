@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkNamed, isTensor } from "../check.js";
+import { check, isTensor } from "../check.js";
 import { differentiate } from "../tape.js";
+import { trainableEntries } from "./params.js";
 import type { Grads, LossTerms, Params } from "../types.js";
 
 /** What one training step learns from a batch: the loss's named scalars and one gradient per trainable weight. */
@@ -29,8 +30,8 @@ export interface ValueAndGrads<T extends LossTerms = LossTerms> {
  * ```
  */
 export function valueAndGrads<T extends LossTerms>(f: () => T, params: Params): ValueAndGrads<T> {
-  checkNamed(params, "valueAndGrads", "params, weights by name");
-  const trainable = Object.entries(params).filter(([, variable]) => variable.trainable);
+  check(typeof f === "function", "valueAndGrads", "f to be a function", f);
+  const trainable = Object.entries(trainableEntries(params, "valueAndGrads"));
   check(trainable.length > 0, "valueAndGrads", "at least one trainable entry in params", Object.keys(params));
   const variables = trainable.map(([, variable]) => variable);
   const kept: Record<string, tf.Scalar> = {};

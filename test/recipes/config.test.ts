@@ -34,6 +34,14 @@ const errorOf = (value: unknown) => {
 /** The last halving, under another name. */
 const named = (name: string) => having("halvings.2.name", name);
 
+it("a teacher's name is a line of text, however it is refused", () => {
+  for (const teacher of ["x".repeat(1e5), "", "a\u001b[2Jb", 5]) {
+    const message = errorOf(having("halvings.0.teacher", teacher));
+    expect(message).toMatch(/^c\.json: halvings\.0\.teacher: expected [^\u001b]*$/);
+    expect(message.length).toBeLessThan(400);
+  }
+});
+
 describe("a halving's name", () => {
   it.each(["a", "PD-1.5_x", "pd-2b", "0", "a".repeat(64), "console", "com"])("may be %s", (name) => {
     expect(errorOf(named(name))).toBe("none");

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -191,6 +192,15 @@ describe("samples and reports", () => {
     await expect(readSamples(few, method)).rejects.toThrow(
       `${path}: expected samples of this run's teacher, got others`,
     );
+  });
+
+  it.skipIf(process.platform === "win32")("that are pipes or folders are not waited for", async () => {
+    const choice = (path: string) =>
+      configure(parseArguments("quickstart", ["node", "quickstart", "--config", path]));
+    const path = join(home, "pipe.json");
+    execFileSync("mkfifo", [path]);
+    await expect(choice(path)).rejects.toThrow(`config: expected a file at ${path}, got a pipe (FIFO).`);
+    await expect(choice(home)).rejects.toThrow(`config: expected a file at ${home}, got a folder.`);
   });
 
   it("of a report likewise", () => {

@@ -120,6 +120,12 @@ describe("withLock", () => {
     expect(await free()).toBe("done");
   });
 
+  it("that is a folder is nobody's, and left alone", async () => {
+    mkdirSync(lockPath(), { recursive: true });
+    await expect(free()).rejects.toThrow(`${lockPath()}: expected the file of a run's lock, got a folder.`);
+    expect(readdirSync(out)).toEqual([LOCK]);
+  });
+
   it("that no run can have written is taken away", async () => {
     for (const text of ["", "{", "null", "[]", '{"pid": "x"}']) {
       mkdirSync(out, { recursive: true });

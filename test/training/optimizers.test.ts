@@ -252,6 +252,22 @@ describe("optimisers", () => {
     tf.disposeVariables();
   });
 
+  it("can be disposed of twice, and starts with new moments after that", async () => {
+    const [params, grads] = [makeParams(), makeGrads(0)];
+    const before = tf.memory().numTensors;
+    const optimizer = adam({ learningRate: 0.1 });
+    optimizer.apply(params, grads);
+    optimizer.dispose();
+    optimizer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(await optimizer.state()).toEqual({ type: "adam", step: 1, slots: { expAvg: {}, expAvgSq: {} } });
+    optimizer.apply(params, grads);
+    const { expAvg } = (await optimizer.state()).slots;
+    expect(expAvg!["layer.weight"]!.data[0]).toBeCloseTo(0.01, 7); // 0.1 of the gradient: nothing is left of before
+    optimizer.dispose();
+    tf.dispose([params, grads]);
+  });
+
   it("refuses settings out of range", () => {
     expect(() => adam({ learningRate: -1 })).toThrow("adam: expected learningRate to be a number >= 0");
     expect(() => adam({ learningRate: 1, beta1: 1 })).toThrow("beta1 in [0, 1)");
@@ -290,6 +306,13 @@ describe("clipByGlobalNorm", () => {
     tf.dispose([clipped, norm]);
     expect(tf.memory().numTensors).toBe(before);
     tf.dispose(given);
+  });
+
+  it("adds 1e-6 to the norm, as torch does", async () => {
+    const given = { a: tf.tensor1d([1e-6]) };
+    const { grads: clipped, norm } = clipByGlobalNorm(given, 1e-6); // 1e-6 / (1e-6 + 1e-6) of it is left
+    expect(Math.abs((await clipped.a.data())[0]! - 5e-7)).toBeLessThan(1e-12);
+    tf.dispose([given, clipped, norm]);
   });
 
   it("leaves short gradients as they are, and zeros at zero", async () => {

@@ -14,8 +14,15 @@ const AT_ONCE = 16;
  * over as well (.DS_Store, ._cat.png, .git).
  */
 export const PASSED_OVER: readonly string[] = [
-  ...["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"],
-  ...["$recycle.bin", "system volume information", "metadata.jsonl", "metadata.csv", "metadata.parquet"],
+  ...["thumbs.db", "thumbs.db:encryptable", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"],
+  ...[
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "metadata.jsonl",
+    "metadata.csv",
+    "metadata.parquet",
+  ],
 ];
 
 /** One file and the index of its class. */
