@@ -152,8 +152,8 @@ describe("safetensors", () => {
     ["a dtype of nothing", file('{"a":{"shape":[1],"data_offsets":[0,1]}}', 1), "among BOOL, U8"],
     [
       "the type that 8-bit floats have in Python",
-      file(`{"a":${entry("F8_E4M3", [1], 0, 1)}}`, 1),
-      "got F8_E4M3",
+      file(`{"a":${entry("F8_E8M0", [1], 0, 1)}}`, 1),
+      "got F8_E8M0",
     ],
     ["a negative size", file(`{"a":${entry("U8", [-1, -1], 0, 1)}}`, 1), 'shape of "a"'],
     ["a fractional size", file(`{"a":${entry("U16", [0.5], 0, 1)}}`, 1), 'shape of "a"'],
@@ -408,6 +408,20 @@ describe("16-bit floats", () => {
         expect(Math.abs(read(bits) - x)).toBe(best);
       }),
     );
+  });
+
+  it("reads 8 bits as PyTorch does, in a file with other types", () => {
+    // torch.tensor(bits, dtype=torch.uint8).view(torch.float8_e4m3fn).float(), and of float8_e5m2 (PyTorch 2.13)
+    const four = { dtype: "F8_E4M3", bits: [0x38, 0xc0, 0x7e, 0x01, 0x7f, 0xff, 0x08, 0x80, 0xfe] } as const;
+    const five = { dtype: "F8_E5M2", bits: [0x3c, 0xc0, 0x7b, 0x01, 0x7c, 0xfd, 0x04, 0x80] } as const;
+    const stored = ({ dtype, bits }: typeof four | typeof five) =>
+      ({ dtype, shape: [bits.length], data: Uint8Array.from(bits) }) as StoredTensor;
+    const file = encodeSafetensors({ four: stored(four), five: stored(five), w: golden.y! });
+    const tensors = decodeSafetensors(file);
+    const values = [1, -2, 448, 2 ** -9, NaN, NaN, 2 ** -6, -0, -448];
+    expect([...toFloat32(tensors.four!)]).toEqual(values);
+    expect([...toFloat32(tensors.five!)]).toEqual([1, -2, 57344, 2 ** -16, Infinity, NaN, 2 ** -14, -0]);
+    expect(tensors.w).toEqual(golden.y);
   });
 
   it("reads the other types", () => {

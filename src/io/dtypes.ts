@@ -1,11 +1,13 @@
 import { fail } from "../check.js";
 import { builtInOf } from "./bytes.js";
 
-/** How each stored type lies in memory. F16 and BF16 are kept as their 16 raw bits, BOOL as one byte. */
+/** How each stored type lies in memory. F16, BF16 and both of 8 bits are kept as their raw bits, BOOL as one byte. */
 export interface DTypeArrays {
   readonly BOOL: Uint8Array;
   readonly U8: Uint8Array;
   readonly I8: Int8Array;
+  readonly F8_E5M2: Uint8Array;
+  readonly F8_E4M3: Uint8Array;
   readonly I16: Int16Array;
   readonly U16: Uint16Array;
   readonly F16: Uint16Array;
@@ -26,6 +28,8 @@ export const DTYPE_ARRAYS = {
   BOOL: Uint8Array,
   U8: Uint8Array,
   I8: Int8Array,
+  F8_E5M2: Uint8Array,
+  F8_E4M3: Uint8Array,
   I16: Int16Array,
   U16: Uint16Array,
   F16: Uint16Array,
@@ -40,7 +44,8 @@ export const DTYPE_ARRAYS = {
 
 /**
  * A tensor on the host, as files hold it: row-major `data` with one element per entry of `shape` ([] is a scalar).
- * F16 and BF16 data are raw bits in a Uint16Array ({@link toFloat32} reads them), I64 data is a BigInt64Array.
+ * F16 and BF16 data are raw bits in a Uint16Array, F8_E5M2 and F8_E4M3 in a Uint8Array ({@link toFloat32} reads them), I64
+ * data is a BigInt64Array.
  */
 export type StoredTensor = {
   readonly [D in DType]: {
@@ -85,7 +90,7 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /**
- * The values of a stored tensor of any type as float32: F16, BF16, F32 and small integers exactly, the others
+ * The values of a stored tensor of any type as float32: those of 8 and 16 bits, F32 and small integers exactly, the others
  * rounded to the nearest float32.
  *
  * @param tensor a stored tensor; it is not changed
@@ -108,6 +113,10 @@ export function toFloat32(tensor: StoredTensor): Float32Array {
       return lookUpHalves(tensor.data);
     case "BF16":
       return new Float32Array(Uint32Array.from(tensor.data, (bits) => bits << 16).buffer);
+    case "F8_E5M2": // the first half of a binary16
+      return lookUpHalves(Uint16Array.from(tensor.data, (bits) => bits << 8));
+    case "F8_E4M3":
+      return Float32Array.from(tensor.data, quarterValue);
     case "I64":
     case "U64":
       return Float32Array.from(tensor.data as ArrayLike<bigint>, Number);
@@ -180,6 +189,16 @@ function halfValue(bits: number): number {
   if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** 1 sign bit, 4 exponent bits (bias 7), 3 fraction bits; no infinities (Micikevicius et al. 2022, arXiv 2209.05433, sec. 3). */
+function quarterValue(bits: number): number {
+  const sign = bits & 0x80 ? -1 : 1;
+  const exponent = (bits >> 3) & 0xf;
+  const fraction = bits & 0x7;
+  if (exponent === 0xf && fraction === 0x7) return NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -9;
+  return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
 }
 
 /** The 32 bits of a float32 to the 16 of the nearest binary16, ties to even. */

@@ -147,7 +147,7 @@ export function withColumns(tensor: StoredTensor, source: (i: number, half: numb
   return fromFloat32(moved, [rows, columns], "F32");
 }
 
-const FLOATS: readonly string[] = ["F16", "BF16", "F32", "F64"];
+const FLOATS: readonly string[] = ["F8_E5M2", "F8_E4M3", "F16", "BF16", "F32", "F64"];
 
 /** Throws, naming up to three of them (a message is cut at 200 characters), if entries are missing, unknown, of another shape, or not real numbers. */
 export function checkEntries(stateDict: Readonly<StateDict>, specs: ParamSpecs, where: string): void {
