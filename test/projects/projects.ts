@@ -73,14 +73,17 @@ const pages = (chromium: string): TestProjectInlineConfiguration => ({
   test: { ...inForks, ...patient, name: "pages", include: [PAGES], provide: { chromium } },
 });
 
-type NodeOptions = Pick<NonNullable<TestProjectInlineConfiguration["test"]>, "setupFiles" | "env">;
+type NodeOptions = Pick<
+  NonNullable<TestProjectInlineConfiguration["test"]>,
+  "isolate" | "setupFiles" | "env"
+>;
 
 function inNode(engine: BackendName, size: Size, options: NodeOptions = {}): TestProjectInlineConfiguration {
   const test = {
     ...inForks,
     ...patient,
-    ...options,
     isolate: false, // one engine, which each file starts: TensorFlow.js need not be loaded for each of them
+    ...options,
     name: engine,
     include: [CONFORMANCE],
     provide: provide(engine, size),
@@ -90,6 +93,7 @@ function inNode(engine: BackendName, size: Size, options: NodeOptions = {}): Tes
 
 const webgpuInNode = (driver: string) =>
   inNode("webgpu", "reduced", {
+    isolate: true, // Dawn ends its process when it has been started too often
     setupFiles: ["test/projects/webgpu-in-node.ts"],
     env: driver === "" ? {} : { VK_ICD_FILENAMES: driver },
   });
