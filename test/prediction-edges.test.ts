@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { predict, tableSchedule, type Denoiser, type PredictionType } from "../src/index.js";
-import { toOutput } from "../src/prediction.js";
+import { checkEpsDeterminesX0, toOutput } from "../src/prediction.js";
 import { alphaSigma } from "../src/schedules/coefficients.js";
 
 beforeAll(async () => {
@@ -83,6 +83,39 @@ describe("refusals", () => {
       "predict: expected a time with noise in it (sigma > 0) to compute eps from x0, got alphaBar = 1.",
     );
     expect(asking(constant(0, "v"), 0.5, 0)).not.toThrow();
+  });
+
+  test("one time without noise among others, and pure noise only where eps is predicted", () => {
+    const pair = tf.zeros<tf.Rank.R4>([2, 1, 1, 1]);
+    for (const times of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      expect(() => predict(constant(0, "x0"), tableSchedule([1, 0.5]), pair, times)).toThrow(
+        "predict: expected a time with noise in it",
+      );
+    }
+    pair.dispose();
+    const pure = [{ alpha: 0, sigma: 1 }];
+    for (const type of ["x0", "v"] as const)
+      expect(() => {
+        checkEpsDeterminesX0(type, pure);
+      }).not.toThrow();
+    expect(() => {
+      checkEpsDeterminesX0("eps", pure);
+    }).toThrow("predict: expected alphaBar >= 1e-20");
+  });
+
+  test("what is no schedule, and an answer of another shape, by name", () => {
+    const z = zt();
+    expect(() => predict(constant(0, "x0"), {} as never, z, [1])).toThrow(
+      "predict: expected schedule to be a noise schedule, got {}.",
+    );
+    const other = Object.assign(() => tf.zeros<tf.Rank.R4>([1, 1, 1, 3]), { predictionType: "x0" as const });
+    expect(() => predict(other, schedule, z, [1])).toThrow(
+      "predict: expected the denoiser's output and zt of one shape, got ",
+    );
+    z.dispose();
   });
 
   test("what is no denoiser and what it should not answer", () => {
