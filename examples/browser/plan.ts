@@ -28,6 +28,9 @@ export type Starts = Pick<Job, "seeds" | "labels">;
 /** "1 step", "2 steps". */
 export const inSteps = (count: number): string => (count === 1 ? "1 step" : `${count} steps`);
 
+/** Beside a student that is asked for more steps than a generator takes. */
+const ALL = ", all it was trained for";
+
 /** The figures that the form asks for. */
 export function plan(
   wish: Wish,
@@ -42,13 +45,17 @@ export function plan(
   });
   if (wish.show !== "all") {
     const model = models.get(wish.show)!;
-    return [{ model, steps: wish.steps, title: model.title, note: `drawn in ${inSteps(wish.steps)}` }];
+    const shipped = manifest.models.find(({ id }) => id === wish.show);
+    const steps = Math.min(wish.steps, shipped?.steps ?? wish.steps);
+    const note = `drawn in ${inSteps(steps)}${steps < wish.steps ? ALL : ""}`;
+    return [{ model, steps, title: model.title, note }];
   }
   const teacher = nearestModel(manifest.models, "teacher", wish.steps);
   const student = (method: "pd" | "cfd") => {
     const model = nearestModel(manifest.models, method, wish.steps);
-    const trained = model.steps === wish.steps ? "" : `, trained for ${model.steps}`;
-    return pick(model, method.toUpperCase(), wish.steps, `student, ${inSteps(wish.steps)}${trained}`);
+    const steps = Math.min(wish.steps, model.steps);
+    const trained = steps < wish.steps ? ALL : model.steps === steps ? "" : `, trained for ${model.steps}`;
+    return pick(model, method.toUpperCase(), steps, `student, ${inSteps(steps)}${trained}`);
   };
   return [
     pick(teacher, "Teacher", teacher.steps, `DDIM, all its ${inSteps(teacher.steps)}`),
