@@ -11,8 +11,9 @@ export default mergeConfig(
   defineConfig({
     test: {
       exclude: [
-        "test/{backends,cli,recipes}/**",
-        "test/{docs-*,engine-table,results,model-card,real-classifiers,authors-files,metrics*,inception}.test.ts",
+        "examples/**",
+        "test/{backends,doctor,cli,docs,metrics}/**",
+        "test/**/{model-card,real-classifiers,authors-files,inception}.test.ts",
       ],
     },
   }),

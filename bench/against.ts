@@ -3,7 +3,7 @@ import { createRng } from "cfd-distill";
 import { importPackage } from "./cache.js";
 import type { Options } from "./options.js";
 import { startEngine } from "./engine.js";
-import { inThreads, show, table } from "./table.js";
+import { inThreads, show, table } from "../tools/markdown-table.js";
 import { takeTurns } from "./timing.js";
 
 /** What is used here of jax-js, whose arrays are freed by the function that they are passed to. */

@@ -3,7 +3,7 @@ import { compareMemory } from "./memory.js";
 import type { Options } from "./options.js";
 import { PARTS, type Part, type Row } from "./parts.js";
 import { findPytorch, startPytorch } from "./pytorch.js";
-import { inThreads, show, table } from "./table.js";
+import { inThreads, show, table } from "../tools/markdown-table.js";
 import { takeTurns } from "./timing.js";
 
 /** What one row took, in ms. */

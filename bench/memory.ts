@@ -2,7 +2,7 @@ import type { Options } from "./options.js";
 import { startHere, type Contender } from "./contender.js";
 import { MEMORY_PARTS, MEMORY_TARGET, type Part } from "./parts.js";
 import { startPytorch } from "./pytorch.js";
-import { megabytes, show, table } from "./table.js";
+import { megabytes, show, table } from "../tools/markdown-table.js";
 import type { Workload } from "./workloads.js";
 
 interface Used {

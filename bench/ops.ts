@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { createRng } from "cfd-distill";
 import type { Options } from "./options.js";
 import { startEngine } from "./engine.js";
-import { inThreads, table } from "./table.js";
+import { inThreads, table } from "../tools/markdown-table.js";
 import { medianTime } from "./timing.js";
 
 const BATCH = 16;

@@ -1,7 +1,7 @@
 import type { Options } from "./options.js";
 import { startHere, type Contender } from "./contender.js";
 import { findPytorch, startPytorch } from "./pytorch.js";
-import { inThreads, show, table } from "./table.js";
+import { inThreads, show, table } from "../tools/markdown-table.js";
 import { takeTurns } from "./timing.js";
 import { small } from "./workloads.js";
 

@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Options } from "./options.js";
 import { startHere } from "./contender.js";
-import { plotScaling } from "./plot.js";
-import { show } from "./table.js";
+import { plotScaling } from "../tools/svg-plot.js";
+import { show } from "../tools/markdown-table.js";
 import { median } from "./timing.js";
 import { small, type Workload } from "./workloads.js";
 

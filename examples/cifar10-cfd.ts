@@ -1,8 +1,8 @@
 // The quickstart's pipeline on CIFAR-10, which is fetched if it is not there, or on your own pictures.
 //   npx tsx examples/cifar10-cfd.ts --preset tiny
 //   npx tsx examples/cifar10-cfd.ts --preset small --dataset folder:pictures
-import { parseArguments } from "./recipe/cli.js";
-import { loadCifar10 } from "./recipe/data.js";
+import { parseArguments } from "./recipe/config/command-line.js";
+import { loadCifar10 } from "./recipe/datasets/load.js";
 import { downloadCifar10 } from "./recipe/datasets/cifar10-download.js";
 import { loadFolder } from "./recipe/datasets/folder.js";
 import { main, type DataLoader } from "./recipe/run.js";

@@ -4,13 +4,14 @@
 //   npx tsx examples/lambda-teacher.ts [steps]
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
-import { loadEmoji } from "./recipe/data.js";
+import { imageBatch } from "cfd-distill/data";
+import { loadEmoji } from "./recipe/datasets/load.js";
 
 const steps = Number(process.argv[2] ?? 40);
 await cfd.useBackend("wasm");
 const rng = cfd.createRng(0);
 const schedule = cfd.cosineSchedule();
-const { x0: pictures } = cfd.imageBatch(loadEmoji().train, [0, 155, 500, 700, 850, 1480]);
+const { x0: pictures } = imageBatch(loadEmoji().train, [0, 155, 500, 700, 850, 1480]);
 const rows = tf.reshape(pictures, [6, -1]);
 
 const bestDenoiser = (zt: tf.Tensor4D, times: cfd.Times) =>

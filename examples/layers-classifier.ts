@@ -2,8 +2,9 @@
 //   npx tsx examples/layers-classifier.ts
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
+import { drawBatch } from "cfd-distill/data";
 import { loadCheckpoint } from "cfd-distill/node";
-import { loadShippedEmoji } from "./recipe/shipped.js";
+import { loadShippedEmoji } from "./recipe/stages/shipped.js";
 
 await cfd.useBackend("wasm");
 const rng = cfd.createRng(0);
@@ -20,7 +21,7 @@ model.add(tf.layers.dense({ units: train.classes.length, name: "logits" }));
 const crossEntropy = (labels: tf.Tensor, logits: tf.Tensor) => tf.losses.softmaxCrossEntropy(labels, logits);
 model.compile({ optimizer: tf.train.adam(1e-2), loss: crossEntropy, metrics: ["accuracy"] });
 for (let step = 1; step <= 30; step++) {
-  const { x0, labels } = cfd.drawBatch(train, rng, { batch: 32, flip: true });
+  const { x0, labels } = drawBatch(train, rng, { batch: 32, flip: true });
   const oneHot = tf.oneHot([...labels], train.classes.length);
   const [loss, accuracy] = (await model.trainOnBatch(x0, oneHot)) as number[];
   if (step % 10 === 0)
@@ -35,7 +36,7 @@ const teacher = cfd.denoiser(pd2.network, pd2.params, pd2.predictionType);
 const student = cfd.denoiser(pd2.network, params, pd2.predictionType);
 const optimizer = cfd.adam({ learningRate: 1e-4 });
 for (let step = 1; step <= 10; step++) {
-  const { x0, labels } = cfd.drawBatch(train, rng, { batch: 8 });
+  const { x0, labels } = drawBatch(train, rng, { batch: 8 });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const batch = { x0, eps, labels, times: cfd.drawTimes(rng, 8, 1), studentSteps: 1 };
   const models = { student, teacher, classifier, schedule: pd2.schedule };

@@ -2,6 +2,7 @@
 //   npx tsx examples/own-images.ts pictures [steps] [own-images.safetensors]
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
+import { drawBatch } from "cfd-distill/data";
 import { saveCheckpoint } from "cfd-distill/node";
 import { loadFolder } from "./recipe/datasets/folder.js";
 
@@ -24,7 +25,7 @@ const params = network.init(rng);
 const denoiser = cfd.denoiser(network, params, "x0");
 const optimizer = cfd.adam({ learningRate: 1e-3 });
 for (let step = 1; step <= Number(steps); step++) {
-  const { x0 } = cfd.drawBatch(train, rng, { batch: 8, flip: true });
+  const { x0 } = drawBatch(train, rng, { batch: 8, flip: true });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const batch = { x0, eps, times: cfd.drawTimes(rng, 8, 16, { first: 0 }) };
   const { terms, grads } = cfd.valueAndGrads(

@@ -1,8 +1,9 @@
 // Draws with a finished student, and nothing else of the library.
 //   npx tsx examples/sample-only.ts [student.safetensors] [picture.png]
 import { readFile, writeFile } from "node:fs/promises";
-import { imageGrid, loadGenerator, useBackend } from "cfd-distill";
-import { encodePng } from "./recipe/picture.js";
+import { loadGenerator, useBackend } from "cfd-distill";
+import { imageGrid } from "cfd-distill/data";
+import { encodePng } from "./recipe/report/picture.js";
 
 const [file = "examples/assets/models/cfd-1.safetensors", picture = "samples.png"] = process.argv.slice(2);
 

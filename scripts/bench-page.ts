@@ -2,12 +2,12 @@
 // worker, taking turns. `npm run bench:page -- 5` measures five rounds.
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { show, table, inThreads } from "../bench/table.js";
+import { show, table, inThreads } from "../tools/markdown-table.js";
 import { takeTurns } from "../bench/timing.js";
-import { findChromium, launchChromium } from "../examples/browser/test/chromium.js";
-import { isolation, serve } from "../examples/browser/test/serve.js";
-import { programPage } from "../test/support/program-page.js";
-import type { Bench, TaskName } from "./bench-page/program.js";
+import { findChromium, launchChromium } from "../tools/pages/chromium.js";
+import { isolation, serve } from "../tools/pages/serve.js";
+import { programPage } from "../tools/pages/program-page.js";
+import type { Bench, TaskName } from "../tools/bench-page/program.js";
 
 const taskNames: readonly TaskName[] = ["1 image in 4 steps", "base step"];
 const rounds = Number(process.argv[2] ?? 5);

@@ -1,12 +1,12 @@
 // Does the engine `node` come as the README says? Installs the tarball into an empty project, runs the command that
-// builds the engine (once a user: afterwards it only tries it out), and runs scripts/native-consumer.ts on it, under
+// builds the engine (once a user: afterwards it only tries it out), and runs tools/package/native-consumer.ts on it, under
 // this Node and under those that are named:
 //   npm run native:test -- path/to/another/node
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compileConsumer, installConsumer } from "./consumer.js";
-import { run } from "./pack.js";
+import { compileConsumer, installConsumer } from "../tools/package/consumer.js";
+import { run } from "../tools/package/pack.js";
 
 const project = mkdtempSync(join(tmpdir(), "cfd-distill-native-"));
 try {

@@ -1,11 +1,11 @@
 // Does the package work where it will be used? Installs the tarball and its peers into an empty project, compiles
-// scripts/pack-consumer.ts against the packed types and runs it: one step of distillation on wasm, from npm alone. Then
+// tools/package/pack-consumer.ts against the packed types and runs it: one step of distillation on wasm, from npm alone. Then
 // the command draws with the checkpoint that it left.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compileConsumer, installConsumer } from "./consumer.js";
-import { printed, run } from "./pack.js";
+import { compileConsumer, installConsumer } from "../tools/package/consumer.js";
+import { printed, run } from "../tools/package/pack.js";
 
 const project = mkdtempSync(join(tmpdir(), "cfd-distill-consumer-"));
 try {

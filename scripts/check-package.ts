@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { packInto, root, run } from "./pack.js";
+import { packInto, root, run } from "../tools/package/pack.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cfd-distill-package-"));
 try {

@@ -5,7 +5,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeSafetensors, createRng } from "cfd-distill";
+import { createRng } from "cfd-distill";
+import { decodeSafetensors } from "cfd-distill/formats";
 
 const KILLS = 20;
 const THREADS = [1, 2, 3];

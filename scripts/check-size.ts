@@ -2,8 +2,8 @@
 // minified and gzipped sizes against budgets. A Node built-in, or an engine that nobody asked for, is an error as well.
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
-import { table } from "../bench/table.js";
-import { root, run } from "./pack.js";
+import { table } from "../tools/markdown-table.js";
+import { root, run } from "../tools/package/pack.js";
 
 interface Import {
   readonly code: string;

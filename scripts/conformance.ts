@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { ENGINES } from "../test/projects/machine.js";
 import { findProjects } from "../test/projects/projects.js";
-import { installEngines, node24 } from "./conformance/install.js";
-import { allPassed, engineTable, withTable, type Column, type Report } from "./conformance/table.js";
+import { installEngines, node24 } from "../tools/conformance/install.js";
+import { allPassed, engineTable, withTable, type Column, type Report } from "../tools/conformance/table.js";
 
 const PAGE = "docs/engines.md";
 const RESULTS = join(ENGINES, "results");

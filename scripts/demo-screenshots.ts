@@ -2,9 +2,9 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
-import { findChromium, launchChromium } from "../examples/browser/test/chromium.js";
-import { isolation, serve } from "../examples/browser/test/serve.js";
-import { visit, waitForText } from "../examples/browser/test/visit.js";
+import { findChromium, launchChromium } from "../tools/pages/chromium.js";
+import { isolation, serve } from "../tools/pages/serve.js";
+import { visit, waitForText } from "../tools/pages/visit.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const pictures = here("../docs/demo/");

@@ -2,10 +2,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { useBackend } from "cfd-distill";
-import { drawDistributions, drawTemperatures } from "./concepts/charts.js";
-import { drawHalving } from "./concepts/halving.js";
-import { loadShipped } from "./concepts/models.js";
-import { drawSameFeatures } from "./concepts/same-features.js";
+import { drawDistributions, drawTemperatures } from "../tools/concepts/charts.js";
+import { drawHalving } from "../tools/concepts/halving.js";
+import { loadShipped } from "../tools/concepts/models.js";
+import { drawSameFeatures } from "../tools/concepts/same-features.js";
 
 const folder = fileURLToPath(new URL("../docs/concepts/", import.meta.url));
 mkdirSync(folder, { recursive: true });

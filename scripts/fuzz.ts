@@ -2,7 +2,7 @@
 // anything is. The suite's own run (test/fuzz) takes the first seeds.
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { complaints, makeTargets } from "../test/fuzz/targets.js";
+import { complaints, makeTargets } from "../test/formats/fuzz/targets.js";
 
 const { values } = parseArgs({
   options: { minutes: { type: "string", default: "1" }, seed: { type: "string", default: "1000" } },

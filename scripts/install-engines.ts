@@ -1,3 +1,3 @@
-import { installEngines } from "./conformance/install.js";
+import { installEngines } from "../tools/conformance/install.js";
 
 installEngines();

@@ -6,6 +6,7 @@ import {
   adam,
   cfdLoss,
   classifier,
+  type ClassifierNetwork,
   clipByGlobalNorm,
   cloneParams,
   cosineAnnealing,
@@ -15,7 +16,6 @@ import {
   decodeNetworkCheckpoint,
   denoiser,
   disposeParams,
-  drawBatch,
   drawTimes,
   featureDistillationLoss,
   noise,
@@ -24,9 +24,9 @@ import {
   progressiveTarget,
   useBackend,
   valueAndGrads,
-  type ClassifierNetwork,
 } from "cfd-distill";
-import { loadShippedEmoji, MODELS } from "../examples/recipe/shipped.js";
+import { drawBatch } from "cfd-distill/data";
+import { loadShippedEmoji, MODELS } from "../examples/recipe/stages/shipped.js";
 
 /** One halving; without a temperature it is PD's. */
 interface Choice {

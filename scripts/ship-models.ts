@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { MODELS, type Manifest, type ShippedModel } from "../examples/recipe/shipped.js";
-import type { Halving, RecipeConfig } from "../examples/recipe/config.js";
-import { loadEmoji } from "../examples/recipe/data.js";
-import { ship } from "./shipping.js";
+import { MODELS, type Manifest, type ShippedModel } from "../examples/recipe/stages/shipped.js";
+import type { Halving, RecipeConfig } from "../examples/recipe/config/schema.js";
+import { loadEmoji } from "../examples/recipe/datasets/load.js";
+import { ship } from "../tools/shipping.js";
 
 /** Students of more steps are on the way to those that ship. */
 const MOST_STEPS = 8;

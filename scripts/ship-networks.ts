@@ -4,10 +4,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { useBackend, type Checkpoint, type NetworkCheckpoint } from "cfd-distill";
+import { type Checkpoint, type NetworkCheckpoint, useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { shippedAt } from "../examples/recipe/shipped.js";
-import { ship } from "./shipping.js";
+import { shippedAt } from "../examples/recipe/stages/shipped.js";
+import { ship } from "../tools/shipping.js";
 
 /** The students of one step that ship, and their stages: of the best arm of CFD its best seed, and PD's of that seed. */
 const STUDENTS = { "pd-1": "pd-seed-1-to-1", "cfd-1": "cfd-0.9-beta-0.003-seed-1-to-1" };

@@ -4,9 +4,9 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { distanceChart } from "./results/chart.js";
-import { pageOf } from "./results/page.js";
-import { readExperiment, readMeasuredRun, readRun, RUN_FILES } from "./results/runs.js";
+import { distanceChart } from "../tools/results/chart.js";
+import { pageOf } from "../tools/results/page.js";
+import { readExperiment, readMeasuredRun, readRun, RUN_FILES } from "../tools/results/runs.js";
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
 const folder = join(docs, "results");

@@ -208,3 +208,35 @@ export function checkDenoiser(denoiser: unknown, where: string, name = "a denois
   check(typeof denoiser === "function", where, `${name} (a function with a predictionType)`, denoiser);
   checkPredictionType((denoiser as { readonly predictionType?: unknown }).predictionType, where);
 }
+
+interface Shaped {
+  readonly shape: readonly number[];
+}
+
+/** Throws unless `got` has exactly the names and shapes of `expected`; the error says which differ. */
+export function checkSameEntries(
+  expected: Readonly<Record<string, Shaped>>,
+  got: Readonly<Record<string, Shaped>>,
+  where: string,
+  what: string,
+): void {
+  checkNamed(expected, where, what);
+  checkNamed(got, where, what);
+  const names = new Set([...Object.keys(expected), ...Object.keys(got)]);
+  const differences = [...names].flatMap((name) => {
+    const want = Object.hasOwn(expected, name) ? (expected[name] ?? undefined) : undefined;
+    const have = Object.hasOwn(got, name) ? (got[name] ?? undefined) : undefined;
+    if (want === undefined) return [`"${name}" ${text(have)} which does not belong there`];
+    if (have === undefined) return [`no "${name}" ${text(want)}`];
+    return text(want) === text(have) ? [] : [`"${name}" ${text(have)} instead of ${text(want)}`];
+  });
+  if (differences.length === 0) return;
+  const more = differences.length > 5 ? `, and ${differences.length - 5} more differences` : "";
+  fail(where, what, differences.slice(0, 5).join(", ") + more);
+}
+
+/** The shape of an entry, or what stands in the place of one that has none. */
+function text(entry: Shaped | undefined): string {
+  const shape: unknown = entry?.shape;
+  return Array.isArray(shape) ? `[${shape.join(", ")}]` : describe(entry);
+}

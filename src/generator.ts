@@ -6,7 +6,7 @@ import { checkImageShape } from "./models/unet-config.js";
 import { noise } from "./rng.js";
 import { sampleDdim } from "./samplers/ddim.js";
 import type { SamplerOptions } from "./samplers/run.js";
-import { decodeCheckpoint, type DecodedCheckpoint } from "./training/checkpoint.js";
+import { decodeCheckpoint, type DecodedCheckpoint } from "./training/checkpoint/checkpoint.js";
 import type { Denoiser, Labels } from "./types.js";
 
 /** What {@link Generator.sample} takes. */

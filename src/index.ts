@@ -15,7 +15,7 @@ export type {
   Variance,
 } from "./types.js";
 export { createRng, noise, restoreRng, type Rng, type RngState } from "./rng.js";
-export { predict, type Clip, type PredictOptions, type Prediction } from "./prediction.js";
+export { predict, type Clip, type PredictOptions, type Prediction } from "./prediction/predict.js";
 
 export { logSNR, type NoiseSchedule, type ScheduleConfig } from "./schedules/schedule.js";
 export { cosineSchedule, type CosineOptions } from "./schedules/cosine.js";
@@ -32,7 +32,7 @@ export { sampleDpmSolver2M } from "./samplers/dpm-solver.js";
 export { sampleHeun } from "./samplers/heun.js";
 export { withGuidance } from "./samplers/guidance.js";
 
-export { progressiveTarget, type ProgressiveTargetOptions } from "./distillation/progressive-target.js";
+export { progressiveTarget, type ProgressiveTargetOptions } from "./targets/progressive-target.js";
 
 export { type Weighting } from "./losses/weighting.js";
 export { type PredictionLoss } from "./losses/prediction-error.js";
@@ -69,11 +69,11 @@ export {
   type ModelDenoiserOptions,
 } from "./models/adapters.js";
 export { networkFromConfig } from "./models/network-config.js";
-export { cloneParams, countParameters, disposeParams } from "./models/params.js";
-export { recompute, type RecomputeOptions } from "./models/recompute.js";
+export { assignParams, cloneParams, countParameters, disposeParams } from "./models/params.js";
+export { recompute, type RecomputeOptions } from "./autodiff/recompute.js";
 
-export { valueAndGrads, type ValueAndGrads } from "./training/value-and-grads.js";
-export { accumulateGrads } from "./training/accumulate.js";
+export { valueAndGrads, type ValueAndGrads } from "./autodiff/value-and-grads.js";
+export { accumulateGrads } from "./autodiff/accumulate.js";
 export { readTerms } from "./training/read-terms.js";
 export { clipByGlobalNorm } from "./training/clip.js";
 export { adam, type AdamOptions } from "./training/adam.js";
@@ -81,8 +81,8 @@ export { sgd, type SgdOptions } from "./training/sgd.js";
 export { type Optimizer, type OptimizerState } from "./training/optimizer.js";
 export { cosineAnnealing, linearWarmup, type LearningRate } from "./training/learning-rates.js";
 export { emaDecay, updateEma } from "./training/ema.js";
+
 export {
-  assignParams,
   decodeCheckpoint,
   decodeNetworkCheckpoint,
   encodeCheckpoint,
@@ -91,43 +91,9 @@ export {
   type DecodedNetwork,
   type EncodeOptions,
   type NetworkCheckpoint,
-} from "./training/checkpoint.js";
+} from "./training/checkpoint/checkpoint.js";
 
-export { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "./io/safetensors.js";
-export {
-  fromFloat32,
-  toFloat32,
-  type DType,
-  type DTypeArrays,
-  type StateDict,
-  type StoredTensor,
-} from "./io/dtypes.js";
-export { decodeNpz, encodeNpz, type DecodeNpzOptions } from "./io/npz.js";
-export { readTorchCheckpoint, type TorchValue } from "./io/torch-checkpoint.js";
-export { stateDictIn, type StateDictKind } from "./io/state-dict-in.js";
-export { UnreadLeaf } from "./io/torch-unread.js";
-export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./io/diffusers.js";
-export { encodeDiffusers, type DiffusersInput } from "./io/diffusers-write.js";
-export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./io/onnx.js";
-export { unetFromTorch, unetToTorch } from "./io/torch-unet.js";
-export { classifierFromTorch, type TorchClassifier } from "./io/torch-classifier.js";
-export { inceptionFromTorch, type TorchInception } from "./io/torch-inception.js";
 export { loadGenerator, type Generator, type LoadOptions, type SampleOptions } from "./generator.js";
-export { gatherFeatures, type Features, type FeatureTensors } from "./metrics/features.js";
-export { frechetDistance } from "./metrics/frechet.js";
-export {
-  inceptionScore,
-  type InceptionScore,
-  type InceptionScoreOptions,
-} from "./metrics/inception-score.js";
-export { kernelDistance, type KernelDistance, type KernelDistanceOptions } from "./metrics/kernel.js";
-export {
-  precisionRecall,
-  type PrecisionRecall,
-  type PrecisionRecallOptions,
-} from "./metrics/precision-recall.js";
-export { statisticsFromNpz, statisticsToNpz } from "./metrics/statistics-npz.js";
-export { statistics, type FeatureStatistics } from "./metrics/statistics.js";
 export {
   useBackend,
   type BackendName,
@@ -143,15 +109,4 @@ export {
   type Findings,
   type OperationReport,
   type Verdict,
-} from "./backends/doctor/index.js";
-
-export {
-  checkImageRange,
-  drawBatch,
-  imageBatch,
-  imageSet,
-  type ImageBatch,
-  type ImageSet,
-} from "./io/image-set.js";
-export { cifar10Classes, decodeCifar10 } from "./io/cifar10.js";
-export { imageGrid, type ImageGridOptions, type Picture } from "./io/image-grid.js";
+} from "./doctor/index.js";

@@ -7,7 +7,7 @@ import { unet } from "../src/models/unet.js";
 import { createRng, noise } from "../src/rng.js";
 import { sampleDdim } from "../src/samplers/ddim.js";
 import { cosineSchedule } from "../src/schedules/cosine.js";
-import { encodeCheckpoint } from "../src/training/checkpoint.js";
+import { encodeCheckpoint } from "../src/training/checkpoint/checkpoint.js";
 import type { Params } from "../src/types.js";
 
 const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 2 });

@@ -6,6 +6,7 @@ import {
   cosineAnnealing,
   createRng,
   decodeCheckpoint,
+  type DecodedCheckpoint,
   denoiser,
   disposeParams,
   encodeCheckpoint,
@@ -14,7 +15,6 @@ import {
   restoreRng,
   sampleDdim,
   valueAndGrads,
-  type DecodedCheckpoint,
 } from "cfd-distill";
 import { openHalving, type HalvingSetup } from "./halving.js";
 

@@ -1,6 +1,6 @@
-import type { ImageSet } from "cfd-distill";
-import { cutSheet, splitTenth, type Sheet } from "../recipe/sheet.js";
-import type { Manifest } from "../recipe/shipped.js";
+import type { ImageSet } from "cfd-distill/data";
+import { cutSheet, splitTenth, type Sheet } from "../recipe/datasets/emoji-sheet.js";
+import type { Manifest } from "../recipe/stages/shipped.js";
 
 /**
  * The pictures that the models were trained on.

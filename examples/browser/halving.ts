@@ -3,20 +3,19 @@ import * as tf from "@tensorflow/tfjs";
 import {
   cfdLoss,
   classifier,
+  type ClassifierNetwork,
   decodeCheckpoint,
   decodeNetworkCheckpoint,
   denoiser,
   disposeParams,
-  drawBatch,
   drawTimes,
-  progressiveLoss,
-  type ClassifierNetwork,
-  type ImageSet,
   type LossTerms,
   type Params,
+  progressiveLoss,
   type Rng,
 } from "cfd-distill";
-import type { Manifest } from "../recipe/shipped.js";
+import { drawBatch, type ImageSet } from "cfd-distill/data";
+import type { Manifest } from "../recipe/stages/shipped.js";
 
 /** Everything that decides what is computed, as plain data. */
 export interface HalvingSetup {

@@ -1,5 +1,5 @@
-import type { Manifest, Method, ShippedModel } from "../recipe/shipped.js";
-import type { Sheet } from "../recipe/sheet.js";
+import type { Manifest, Method, ShippedModel } from "../recipe/stages/shipped.js";
+import type { Sheet } from "../recipe/datasets/emoji-sheet.js";
 
 /** The list of models. */
 export async function loadManifest(): Promise<Manifest> {

@@ -1,5 +1,5 @@
 import type { Job } from "./sampler.js";
-import type { Manifest, ShippedModel } from "../recipe/shipped.js";
+import type { Manifest, ShippedModel } from "../recipe/stages/shipped.js";
 import { nearestModel } from "./manifest.js";
 import type { PageModel } from "./sampler-client.js";
 

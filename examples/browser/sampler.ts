@@ -1,14 +1,8 @@
 // Draws images, away from the page's thread.
 import type { Tensor4D } from "@tensorflow/tfjs";
 import { transfer } from "comlink";
-import {
-  loadGenerator,
-  noise,
-  safetensorsMetadata,
-  type Generator,
-  type SampleOptions,
-  type SamplerStep,
-} from "cfd-distill";
+import { loadGenerator, noise, type Generator, type SampleOptions, type SamplerStep } from "cfd-distill";
+import { safetensorsMetadata } from "cfd-distill/formats";
 import { startEngine } from "./start-engine.js";
 
 /** What to draw: one image per seed. */

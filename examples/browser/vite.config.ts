@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { aliases } from "../../tools/aliases.js";
 import { isolate } from "./isolate.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -23,14 +24,11 @@ const withoutCifar10: Plugin = {
 
 export default defineConfig({
   plugins: [withoutCifar10, isolate],
-  root: here("."),
+  root: here("./"),
   publicDir: here("../assets"), // models/ and the emoji, with their licences
   base: "./", // so that the build can be put in any folder of any host
   resolve: {
-    alias: [
-      { find: /^cfd-distill$/, replacement: here("../../src/index.ts") },
-      { find: /^cfd-distill\/backends\/(.*)$/, replacement: here("../../src/backends/$1.ts") },
-    ],
+    alias: aliases,
   },
   worker: { format: "es" },
   build: {

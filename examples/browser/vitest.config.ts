@@ -1,16 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
-
-const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
+import { aliases } from "../../tools/aliases.js";
 
 export default defineConfig({
-  root: fileURLToPath(new URL(".", import.meta.url)),
+  root: fileURLToPath(new URL("./", import.meta.url)),
   resolve: {
-    alias: [
-      { find: /^cfd-distill$/, replacement: source("index.ts") },
-      { find: /^cfd-distill\/node$/, replacement: source("node.ts") },
-      { find: /^cfd-distill\/backends\/(.*)$/, replacement: source("backends/$1.ts") },
-    ],
+    alias: aliases,
   },
   test: {
     include: ["test/*.test.ts"],

@@ -6,8 +6,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
+import { drawBatch } from "cfd-distill/data";
+import {
+  type StateDict,
+  type StoredTensor,
+  encodeSafetensors,
+  readTorchCheckpoint,
+  unetFromTorch,
+  unetToTorch,
+} from "cfd-distill/formats";
 import { loadCheckpoint } from "cfd-distill/node";
-import { loadShippedEmoji, MODELS } from "../recipe/shipped.js";
+import { loadShippedEmoji, MODELS } from "../recipe/stages/shipped.js";
 
 const HERE = 20; // steps in this process
 const TOTAL = 60; // the rest is PyTorch's
@@ -41,7 +50,7 @@ const rng = cfd.createRng(plan.seed);
 
 /** The progressive loss of a batch, all of it drawn from `stream`. */
 function lossOf(stream: cfd.Rng, batch: number, model: cfd.Denoiser): cfd.LossTerms {
-  const { x0, labels } = cfd.drawBatch(train, stream, { batch });
+  const { x0, labels } = drawBatch(train, stream, { batch });
   const eps = tf.tensor4d(stream.normals(x0.size), x0.shape);
   const times = cfd.drawTimes(stream, batch, plan.studentSteps);
   const { studentSteps, weighting } = plan;
@@ -78,11 +87,11 @@ for (let step = 0; step < HERE; step++) {
 const here = await measured(student);
 
 // Out: weights, moments, pictures and noise, in PyTorch's names and layouts.
-const write = (name: string, tensors: cfd.StateDict) => {
-  writeFileSync(join(folder, `${name}.safetensors`), cfd.encodeSafetensors(tensors));
+const write = (name: string, tensors: StateDict) => {
+  writeFileSync(join(folder, `${name}.safetensors`), encodeSafetensors(tensors));
 };
-write("teacher", await cfd.unetToTorch(network, teacherParams));
-write("student", await cfd.unetToTorch(network, params));
+write("teacher", await unetToTorch(network, teacherParams));
+write("student", await unetToTorch(network, params));
 write("adam", await momentsToTorch());
 const [height, width, channels] = train.shape;
 const channelsFirst = tf.tidy(() => {
@@ -110,12 +119,12 @@ execFileSync(process.env.PYTHON ?? "python3", [...torchrun, script, folder], {
 });
 
 // Back: a checkpoint that PyTorch wrote, with the images that it drew from the same noise.
-const checkpoint = cfd.readTorchCheckpoint(readFileSync(join(folder, "student.pt"))) as {
-  readonly net_model: cfd.StateDict;
-  readonly images: cfd.StoredTensor;
+const checkpoint = readTorchCheckpoint(readFileSync(join(folder, "student.pt"))) as {
+  readonly net_model: StateDict;
+  readonly images: StoredTensor;
 };
 const { groups } = network.config; // which no weight tells
-const back = cfd.unetFromTorch(checkpoint.net_model, { groups });
+const back = unetFromTorch(checkpoint.net_model, { groups });
 const returned = cfd.denoiser(back.network, back.params, predictionType);
 const images = await cfd.sampleDdim(returned, schedule, zT, { steps: plan.studentSteps, labels: seeds });
 const difference = tf.tidy(() => {
@@ -135,7 +144,7 @@ tf.dispose([params, teacherParams, back.params, zT, noise, channelsFirst, images
 optimizer.dispose();
 
 /** Adam's moments by PyTorch's names, each slot laid out as the weights are. */
-async function momentsToTorch(): Promise<cfd.StateDict> {
+async function momentsToTorch(): Promise<StateDict> {
   const { slots } = await optimizer.state();
   const entries = Object.entries(slots).map(async ([slot, moments]) => {
     const tensors = Object.fromEntries(
@@ -144,7 +153,7 @@ async function momentsToTorch(): Promise<cfd.StateDict> {
         tf.tensor(data as Float32Array, [...shape]),
       ]),
     );
-    const turned = await cfd.unetToTorch(network, tensors);
+    const turned = await unetToTorch(network, tensors);
     tf.dispose(tensors);
     return Object.entries(turned).map(([name, tensor]) => [`${slot}.${name}`, tensor] as const);
   });

@@ -2,7 +2,7 @@
 
 Small files of torch.save in both of its formats, with everything that a checkpoint of tensors may hold, one with what
 torch.load(weights_only=True) allows besides (leaves*.pt), and one that holds what it may not. Expected values stand in
-test/torch-checkpoint.test.ts and test/torch-leaves.test.ts: all tensors count upwards.
+test/formats/torch/checkpoint.test.ts and test/formats/torch/leaves.test.ts: all tensors count upwards.
 """
 
 import argparse

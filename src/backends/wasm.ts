@@ -19,7 +19,7 @@ import { loadedFor, loadKernels } from "./wasm/module.js";
 import { checkThreads, endTeam, endWith, reportTeam, startTeam } from "./wasm/team.js";
 import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
 import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
-import { cast, identity } from "./wasm/share.js";
+import { cast, identity } from "./wasm/identity.js";
 import { sums } from "./wasm/sums.js";
 import { maxPoolGradient, unsortedSegmentSum } from "./wasm/scatter.js";
 import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, pool } from "./wasm/window.js";

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkOptions, isNumber } from "../check.js";
-import { predict } from "../prediction.js";
+import { predict } from "../prediction/predict.js";
 import { addNoise } from "../schedules/coefficients.js";
-import { untaped } from "../tape.js";
+import { untaped } from "../autodiff/untaped.js";
 import type { Classifier } from "../types.js";
 import { askClassifier } from "./ask-classifier.js";
 import { datasetOrientedLoss } from "./dataset-oriented.js";

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { check, checkDenoiser, checkImages, checkNamed, checkSameShape } from "../check.js";
-import { gridPositions, progressiveTarget } from "../distillation/progressive-target.js";
-import type { Prediction } from "../prediction.js";
+import { gridPositions, progressiveTarget } from "../targets/progressive-target.js";
+import type { Prediction } from "../prediction/predict.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, Times } from "../types.js";
 import { checkBatch } from "./batch.js";

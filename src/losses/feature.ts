@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkOptions, checkRows, checkSameShape, isNumber } from "../check.js";
-import { untaped } from "../tape.js";
+import { untaped } from "../autodiff/untaped.js";
 import { logProbabilities } from "./log-probabilities.js";
 
 /** Options of {@link featureDistillationLoss}. */

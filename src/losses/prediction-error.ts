@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { askDenoiser, checkEpsDeterminesX0, toOutput, type Prediction } from "../prediction.js";
+import { askDenoiser, checkEpsDeterminesX0, toOutput, type Prediction } from "../prediction/predict.js";
 import { alphaSigma, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "../types.js";

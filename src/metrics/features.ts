@@ -21,7 +21,7 @@ export type FeatureTensors = Tensor2D | Iterable<Tensor2D> | AsyncIterable<Tenso
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
- * import { gatherFeatures } from "cfd-distill";
+ * import { gatherFeatures } from "cfd-distill/metrics";
  * const batches = [tf.tensor2d([[0, 1], [2, 1]]), tf.tensor2d([[4, 4]])];
  * const { values, width } = await gatherFeatures(batches);
  * console.log(values.length / width); // 3 vectors

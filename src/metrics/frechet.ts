@@ -14,7 +14,7 @@ import type { FeatureStatistics } from "./statistics.js";
  * @see Heusel et al. 2017 (arXiv 1706.08500), Eq. 6; Dowson & Landau 1982
  * @example
  * ```ts
- * import { frechetDistance } from "cfd-distill";
+ * import { frechetDistance } from "cfd-distill/metrics";
  * const a = { mean: new Float64Array([0]), covariance: new Float64Array([1]), count: 10 };
  * const b = { mean: new Float64Array([3]), covariance: new Float64Array([4]), count: 10 };
  * console.log(frechetDistance(a, b)); // 10 = 3^2 + (2 - 1)^2

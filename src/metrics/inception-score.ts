@@ -27,7 +27,7 @@ export interface InceptionScore {
  * @see Salimans et al. 2016 (arXiv 1606.03498), Sec. 4
  * @example
  * ```ts
- * import { inceptionScore } from "cfd-distill";
+ * import { inceptionScore } from "cfd-distill/metrics";
  * const logits = { values: new Float32Array([99, 0, 0, 99]), width: 2 };
  * console.log(inceptionScore(logits, { splits: 1 })); // mean 2, std 0: certain, and both classes come
  * ```

@@ -40,7 +40,7 @@ export interface KernelDistance {
  * @see Binkowski et al. 2018 (arXiv 1801.01401), Sec. 4 and App. A; Gretton et al. 2012, Lemma 6, Eq. 4
  * @example
  * ```ts
- * import { kernelDistance } from "cfd-distill";
+ * import { kernelDistance } from "cfd-distill/metrics";
  * const a = { values: new Float32Array([0, 0]), width: 1 };
  * const b = { values: new Float32Array([1, 1]), width: 1 };
  * console.log(kernelDistance(a, b, { subsets: 1, subsetSize: 2 }).mean); // 7 = 1^3 + 2^3 - 2 * 1^3

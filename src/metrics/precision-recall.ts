@@ -34,7 +34,7 @@ export interface PrecisionRecall {
  * @see Kynkäänniemi et al. 2019 (arXiv 1904.06991), Eqs. 1 and 2; Naeem et al. 2020 (arXiv 2002.09797), Eqs. 3 to 5
  * @example
  * ```ts
- * import { precisionRecall } from "cfd-distill";
+ * import { precisionRecall } from "cfd-distill/metrics";
  * const real = { values: new Float32Array([0, 1, 10, 11]), width: 1 };
  * const generated = { values: new Float32Array([0.5, 0.6]), width: 1 };
  * console.log(precisionRecall(real, generated, { k: 1 })); // precision 1, recall 0, density 2, coverage 0.5

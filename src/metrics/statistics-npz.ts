@@ -1,7 +1,7 @@
 import { check, checkOptions, fail, quoted } from "../check.js";
-import { builtInOf } from "../io/bytes.js";
-import { toFloat32, type StoredTensor } from "../io/dtypes.js";
-import { decodeNpz, encodeNpz } from "../io/npz.js";
+import { builtInOf } from "../formats/bytes.js";
+import { toFloat32, type StoredTensor } from "../formats/state-dict.js";
+import { decodeNpz, encodeNpz } from "../formats/numpy/npz.js";
 import type { FeatureStatistics } from "./statistics.js";
 
 const FROM = "statisticsFromNpz";
@@ -14,7 +14,7 @@ const FROM = "statisticsFromNpz";
  * @throws if the covariance does not fit the mean, values are not finite, or the count is no integer of at least 2
  * @example
  * ```ts
- * import { statisticsFromNpz, statisticsToNpz } from "cfd-distill";
+ * import { statisticsFromNpz, statisticsToNpz } from "cfd-distill/metrics";
  * const bytes = statisticsToNpz({ mean: new Float64Array([1]), covariance: new Float64Array([4]), count: 10 });
  * console.log(statisticsFromNpz(bytes)); // the same again
  * ```
@@ -50,7 +50,8 @@ export function statisticsToNpz(statistics: FeatureStatistics): Uint8Array {
  *   two
  * @example
  * ```ts
- * import { encodeNpz, statisticsFromNpz } from "cfd-distill";
+ * import { encodeNpz } from "cfd-distill/formats";
+ * import { statisticsFromNpz } from "cfd-distill/metrics";
  * const mu = { dtype: "F64", shape: [1], data: new Float64Array([1]) } as const;
  * const sigma = { dtype: "F64", shape: [1, 1], data: new Float64Array([4]) } as const;
  * console.log(statisticsFromNpz(encodeNpz({ mu, sigma }), { count: 50_000 }).count); // 50000

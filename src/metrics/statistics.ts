@@ -24,7 +24,7 @@ export interface FeatureStatistics {
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
- * import { statistics } from "cfd-distill";
+ * import { statistics } from "cfd-distill/metrics";
  * const features = tf.tensor2d([[0, 1], [2, 1], [4, 4]]);
  * console.log(await statistics(features)); // mean [2, 2], covariance [4, 3, 3, 3], count 3
  * features.dispose();

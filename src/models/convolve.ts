@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { canFuse, numbered, runFused } from "../fused.js";
+import { canFuse, numbered, runFused } from "../autodiff/fused.js";
 import { addPerChannel, addSame, sumPerChannel } from "./channelwise.js";
-import { isRecording } from "./custom-gradient.js";
+import { isRecording } from "../autodiff/differentiable.js";
 
 /** What is added to a convolution's outputs, in this order. */
 export interface Added {

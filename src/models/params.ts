@@ -1,6 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { MOST } from "../bounds.js";
-import { check, checkNamed, checkTensors, checkVariables, fail, isTensor } from "../check.js";
+import {
+  check,
+  checkNamed,
+  checkSameEntries,
+  checkTensors,
+  checkVariables,
+  fail,
+  isTensor,
+} from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Params } from "../types.js";
 
@@ -90,6 +98,31 @@ export function cloneParams(params: Params): Params {
   return Object.fromEntries(
     Object.entries(params).map(([name, variable]) => [name, cloneVariable(variable)]),
   );
+}
+
+/**
+ * Loads weights into a network that exists already. **Changes `params` in place**, all of them or, on an error, none.
+ *
+ * @param params the weights to overwrite
+ * @param from the weights to load, e.g. a checkpoint's `ema`; they are not changed
+ * @throws if the two do not have the same names and shapes; the error says which differ; or if a weight was disposed
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { assignParams } from "cfd-distill";
+ * const [student, teacher] = tf.tidy(() => [{ w: tf.variable(tf.scalar(0)) }, { w: tf.variable(tf.scalar(5)) }] as const);
+ * assignParams(student, teacher);
+ * console.log(await student.w.data()); // [5]
+ * tf.dispose([student, teacher]);
+ * ```
+ */
+export function assignParams(params: Params, from: Params): void {
+  checkSameEntries(params, from, "assignParams", "the weights of this network");
+  checkVariables(params, "assignParams");
+  for (const weights of [params, from]) checkTensors(weights, "assignParams");
+  tf.tidy(() => {
+    for (const [name, weight] of Object.entries(params)) weight.assign(from[name]!.clone());
+  });
 }
 
 /**

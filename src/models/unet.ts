@@ -7,7 +7,7 @@ import { groupNormSilu, silu } from "./group-norm.js";
 import { conv2d, dropout, linear, upsampledConv2d } from "./layers.js";
 import { checkApplyOptions, type ApplyOptions, type DenoiserInput, type Network } from "./network.js";
 import { checkParams, initParams } from "./params.js";
-import { recompute } from "./recompute.js";
+import { recompute } from "../autodiff/recompute.js";
 import { timeEmbedding } from "./time-embedding.js";
 import { checkImageShape, unetConfig, type UnetConfig, type UnetOptions } from "./unet-config.js";
 import { unetPlan, unetSpecs, type UnetPlan, type UnetStep } from "./unet-plan.js";

@@ -1,7 +1,7 @@
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fail } from "../check.js";
-import { bytesOf } from "../io/bytes.js";
+import { bytesOf } from "../formats/bytes.js";
 
 let written = 0;
 

@@ -8,7 +8,7 @@ import {
   type DecodedNetwork,
   type EncodeOptions,
   type NetworkCheckpoint,
-} from "../training/checkpoint.js";
+} from "../training/checkpoint/checkpoint.js";
 import { writeFileAtomic } from "./atomic.js";
 import { readWhole } from "./read-whole.js";
 

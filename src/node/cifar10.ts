@@ -1,8 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { check } from "../check.js";
-import { decodeCifar10 } from "../io/cifar10.js";
-import { imageSet, type ImageSet } from "../io/image-set.js";
+import { decodeCifar10 } from "../data/cifar10.js";
+import { imageSet, type ImageSet } from "../data/image-set.js";
 import { readWhole } from "./read-whole.js";
 
 const FILES = {

@@ -1,9 +1,9 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { check, fail } from "../check.js";
-import { encodeDiffusers, type DiffusersInput } from "../io/diffusers-write.js";
-import { chooseFiles } from "../io/diffusers-files.js";
-import { diffusersFromFiles, type DiffusersModel } from "../io/diffusers.js";
+import { encodeDiffusers, type DiffusersInput } from "../formats/diffusers/write.js";
+import { chooseFiles } from "../formats/diffusers/files.js";
+import { diffusersFromFiles, type DiffusersModel } from "../formats/diffusers/read.js";
 import { writeFileAtomic } from "./atomic.js";
 import { readWhole } from "./read-whole.js";
 

@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { check, checkOptions, fail } from "../check.js";
-import { bytesOf, contentOf } from "../io/bytes.js";
-import { encodeCheckpoint, type Checkpoint, type EncodeOptions } from "../training/checkpoint.js";
+import { bytesOf, contentOf } from "../formats/bytes.js";
+import { encodeCheckpoint, type Checkpoint, type EncodeOptions } from "../training/checkpoint/checkpoint.js";
 import { writeFileAtomic } from "./atomic.js";
 
 /** What people read about a model before they take it. */

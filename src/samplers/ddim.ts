@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkDenoiser, checkOptions, isNumber } from "../check.js";
-import type { Prediction } from "../prediction.js";
+import { ddimStep } from "../prediction/ddim-step.js";
 import { createRng, stackNormals, type Rng } from "../rng.js";
-import { alphaSigma, perSample, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
+import { alphaSigma, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Variance } from "../types.js";
 import { checkInput, runSampler, SAMPLER_OPTIONS, type SamplerInput, type SamplerOptions } from "./run.js";
@@ -91,17 +91,6 @@ export async function sampleAncestral(
   const { variance = denoiser.variance ?? "small", ...shared } = options;
   check(isVariance(variance), where, 'variance "small" or "large"', variance);
   return stochasticDdim({ name: where, denoiser, schedule, zT }, shared, 1, variance);
-}
-
-/**
- * One deterministic DDIM step: zs = alpha_s x0 + sigma_s eps (Song et al. 2021, Eq. 12 with eta 0). With one
- * coefficient per sample, or one for all.
- */
-export function ddimStep({ x0, eps }: Prediction, to: AlphaSigma | readonly AlphaSigma[]): tf.Tensor4D {
-  const all = Array.isArray(to) ? (to as readonly AlphaSigma[]) : [to as AlphaSigma];
-  const alpha = perSample(all.map((c) => c.alpha));
-  const sigma = perSample(all.map((c) => c.sigma));
-  return tf.add(tf.mul(x0, alpha), tf.mul(eps, sigma));
 }
 
 const isVariance = (value: unknown) => value === "small" || value === "large";

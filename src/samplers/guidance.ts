@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkDenoiser, checkImages, checkLabels, checkTimes } from "../check.js";
-import { askDenoiser } from "../prediction.js";
+import { askDenoiser } from "../prediction/predict.js";
 import type { Denoiser, Labels, Times } from "../types.js";
 
 /**

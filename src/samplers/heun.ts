@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Prediction } from "../prediction.js";
+import type { Prediction } from "../prediction/predict.js";
 import { alphaSigma, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser } from "../types.js";
-import { ddimStep } from "./ddim.js";
+import { ddimStep } from "../prediction/ddim-step.js";
 import { runSampler, type SamplerOptions } from "./run.js";
 
 /**

@@ -11,7 +11,7 @@ import {
   isNumber,
   isTensor,
 } from "../check.js";
-import { checkClip, predict, type Clip, type Prediction } from "../prediction.js";
+import { checkClip, predict, type Clip, type Prediction } from "../prediction/predict.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import { stepTimes } from "../schedules/times.js";
 import type { Denoiser, Labels } from "../types.js";

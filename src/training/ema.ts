@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { checkEach, checkNamed, checkTensors, checkVariables, isNumber } from "../check.js";
+import { checkEach, checkNamed, checkTensors, checkVariables, isNumber, checkSameEntries } from "../check.js";
 import type { Params } from "../types.js";
-import { runFusedRows } from "../fused.js";
+import { runFusedRows } from "../autodiff/fused.js";
 import { checkStep } from "./learning-rates.js";
-import { checkSameEntries } from "./params.js";
 
 /**
  * Moves averaged weights towards the current ones: ema = decay * ema + (1 - decay) * params. Only weights are averaged;

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkTensors, isNumber, quoted } from "../check.js";
-import { sizeOf, toFloat32, type StateDict } from "../io/dtypes.js";
+import { check, checkTensors, isNumber, quoted, checkSameEntries } from "../check.js";
+import { sizeOf, toFloat32, type StateDict } from "../formats/state-dict.js";
 import type { Grads, Params } from "../types.js";
 import { rateAt, type LearningRate } from "./learning-rates.js";
-import { checkSameEntries, readTensors, trainableEntries } from "./params.js";
+import { trainableEntries } from "../autodiff/trainable.js";
+import { readTensors } from "./read-tensors.js";
 
 /** Everything an optimiser remembers, on the host: the step that comes next, and its moments by slot and name. */
 export interface OptimizerState {

@@ -6,7 +6,7 @@ import { backendReport, useBackend, type BackendName } from "../../src/index.js"
 
 // What happens to engines at the same time: each call finds its own.
 
-vi.mock("../../src/backends/doctor/probes/index.js", async (original) => {
+vi.mock("../../src/doctor/probes/index.js", async (original) => {
   const { probes } = await original<{ probes: readonly object[] }>();
   return { probes: probes.slice(-2) };
 });

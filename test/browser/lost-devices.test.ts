@@ -4,10 +4,8 @@ import "cfd-distill/backends/webgpu";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import {
   cosineSchedule,
-  decodeSafetensors,
   denoisingLoss,
   disposeParams,
-  encodeSafetensors,
   noise,
   readTerms,
   sampleDdim,
@@ -17,6 +15,7 @@ import {
   type Denoiser,
   type Params,
 } from "cfd-distill";
+import { decodeSafetensors, encodeSafetensors } from "cfd-distill/formats";
 
 // The device goes away in the middle of a training, by the means that browsers have for trying it.
 

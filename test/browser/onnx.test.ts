@@ -2,16 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { beforeAll, expect, it } from "vitest";
-import {
-  denoiser,
-  discreteCosineSchedule,
-  noise,
-  sampleDdim,
-  samplerToOnnx,
-  toOnnx,
-  unet,
-  useBackend,
-} from "cfd-distill";
+import { denoiser, discreteCosineSchedule, noise, sampleDdim, unet, useBackend } from "cfd-distill";
+import { samplerToOnnx, toOnnx } from "cfd-distill/formats";
 import page from "../../docs/browser.md?raw";
 import { loadStudent, paint } from "../../examples/browser/onnx.js";
 import module from "../../examples/browser/onnx.ts?raw";

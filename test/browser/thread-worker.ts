@@ -1,9 +1,9 @@
 // Computes in a worker what threads.test.ts compares with the page.
 import "cfd-distill/backends/wasm";
 import { useBackend, type BackendReport } from "cfd-distill";
-import { diagnose } from "../../src/backends/doctor/diagnose.js";
-import type { Probe } from "../../src/backends/doctor/probe.js";
-import { probes } from "../../src/backends/doctor/probes/index.js";
+import { diagnose } from "../../src/doctor/diagnose.js";
+import type { Probe } from "../../src/doctor/probe.js";
+import { probes } from "../../src/doctor/probes/index.js";
 import { countThreads } from "./count-threads.js";
 import { operations, training, type Numbers } from "./threaded-work.js";
 import { wasmPaths } from "./wasm-paths.js";

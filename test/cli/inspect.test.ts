@@ -14,13 +14,15 @@ import {
   createRng,
   disposeParams,
   encodeCheckpoint,
-  encodeSafetensors,
   resnet,
   unet,
+} from "../../src/index.js";
+import {
+  encodeSafetensors,
   unetToTorch,
   type StateDict,
   type StoredTensor,
-} from "../../src/index.js";
+} from "../../src/formats/index.js";
 import { onCpuWithoutLeaks } from "../support/no-leaks.js";
 
 onCpuWithoutLeaks();

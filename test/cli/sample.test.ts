@@ -13,12 +13,12 @@ import {
   discreteCosineSchedule,
   disposeParams,
   encodeCheckpoint,
-  imageGrid,
   loadGenerator,
   resnet,
   createRng,
   unet,
 } from "../../src/index.js";
+import { imageGrid } from "../../src/data/index.js";
 import { livelyParams } from "../support/lively.js";
 import { onCpuWithoutLeaks } from "../support/no-leaks.js";
 

@@ -7,7 +7,7 @@ import { denoiser } from "../../src/models/denoiser.js";
 import { resnet } from "../../src/models/resnet.js";
 import { unet } from "../../src/models/unet.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
-import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import type { Classifier, LossTerms, Params } from "../../src/types.js";
 import { full, onEngine, sample } from "./engine.js";
 import { expectClose, expectSummaries, expectTensor, readFixture } from "./fixtures.js";

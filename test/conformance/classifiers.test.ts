@@ -5,7 +5,7 @@ import { classifier } from "../../src/models/denoiser.js";
 import { densenet } from "../../src/models/densenet.js";
 import { resnet } from "../../src/models/resnet.js";
 import { createRng } from "../../src/rng.js";
-import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import type { Params } from "../../src/types.js";
 import { full, onEngine } from "./engine.js";
 import { expectSummaries, expectTensor, readFixture } from "./fixtures.js";

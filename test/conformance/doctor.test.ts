@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { diagnose } from "../../src/backends/doctor/diagnose.js";
-import type { Probe } from "../../src/backends/doctor/probe.js";
-import { probes } from "../../src/backends/doctor/probes/index.js";
+import { diagnose } from "../../src/doctor/diagnose.js";
+import type { Probe } from "../../src/doctor/probe.js";
+import { probes } from "../../src/doctor/probes/index.js";
 import { engine, onEngine } from "./engine.js";
 
 onEngine();

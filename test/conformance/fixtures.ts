@@ -1,7 +1,7 @@
 // Reads what scripts/reference/make_fixtures.py wrote, and compares with it.
 import * as tf from "@tensorflow/tfjs";
 import { expect, inject } from "vitest";
-import { decodeSafetensors, safetensorsMetadata } from "../../src/io/safetensors.js";
+import { decodeSafetensors, safetensorsMetadata } from "../../src/formats/safetensors/safetensors.js";
 import type { Grads } from "../../src/types.js";
 import { sizeOf, summary, type Shape } from "./values.js";
 

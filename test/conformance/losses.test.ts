@@ -1,7 +1,7 @@
 // Fixtures: python scripts/reference/make_fixtures.py (losses.safetensors).
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { progressiveTarget } from "../../src/distillation/progressive-target.js";
+import { progressiveTarget } from "../../src/targets/progressive-target.js";
 import { datasetOrientedLoss } from "../../src/losses/dataset-oriented.js";
 import { denoisingLoss } from "../../src/losses/denoising.js";
 import { featureDistillationLoss } from "../../src/losses/feature.js";
@@ -10,7 +10,7 @@ import type { Weighting } from "../../src/losses/weighting.js";
 import { addNoise } from "../../src/schedules/coefficients.js";
 import { cosineSchedule } from "../../src/schedules/cosine.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
-import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import type { LossTerms, Params } from "../../src/types.js";
 import { onEngine } from "./engine.js";
 import { expectClose, expectTensor, readFixture } from "./fixtures.js";

@@ -1,9 +1,9 @@
 // Fixtures: python scripts/reference/make_fixtures.py (unets, classifiers: names and shapes of PyTorch's state dicts).
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
-import type { StateDict } from "../../src/io/dtypes.js";
-import { classifierFromTorch } from "../../src/io/torch-classifier.js";
-import { unetFromTorch, unetToTorch } from "../../src/io/torch-unet.js";
+import type { StateDict } from "../../src/formats/state-dict.js";
+import { classifierFromTorch } from "../../src/formats/torch/classifier.js";
+import { unetFromTorch, unetToTorch } from "../../src/formats/torch/unet.js";
 import type { Params } from "../../src/types.js";
 import { onEngine, sample } from "./engine.js";
 import { expectClose, readFixture, type Fixture } from "./fixtures.js";

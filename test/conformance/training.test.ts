@@ -10,7 +10,7 @@ import { adam } from "../../src/training/adam.js";
 import { clipByGlobalNorm } from "../../src/training/clip.js";
 import { updateEma } from "../../src/training/ema.js";
 import { linearWarmup } from "../../src/training/learning-rates.js";
-import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import type { Params } from "../../src/types.js";
 import { full, onEngine } from "./engine.js";
 import { expectEachClose, expectSummaries, readFixture } from "./fixtures.js";

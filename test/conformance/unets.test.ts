@@ -5,7 +5,7 @@ import { denoiser } from "../../src/models/denoiser.js";
 import { unet } from "../../src/models/unet.js";
 import { sampleDdim } from "../../src/samplers/ddim.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
-import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import type { Params } from "../../src/types.js";
 import { full, onEngine } from "./engine.js";
 import { expectSummaries, expectTensor, readFixture } from "./fixtures.js";

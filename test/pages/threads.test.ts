@@ -3,10 +3,10 @@ import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { launchChromium } from "../../examples/browser/test/chromium.js";
-import { isolation, serve } from "../../examples/browser/test/serve.js";
-import { visit, type Visit } from "../../examples/browser/test/visit.js";
-import { programPage } from "../support/program-page.js";
+import { launchChromium } from "../../tools/pages/chromium.js";
+import { isolation, serve } from "../../tools/pages/serve.js";
+import { visit, type Visit } from "../../tools/pages/visit.js";
+import { programPage } from "../../tools/pages/program-page.js";
 import type { Answer, Wish } from "./program.js";
 
 let folder: string;

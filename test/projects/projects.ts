@@ -1,6 +1,6 @@
-import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration } from "vitest/config";
+import { aliases } from "../../tools/aliases.js";
 import type { BackendName } from "../../src/index.js";
 import { findChromium, findNative, findWebgpu, type Found } from "./machine.js";
 import type { Skipped } from "./skipped.js";
@@ -19,7 +19,6 @@ declare module "vitest" {
   }
 }
 
-const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 const CONFORMANCE = "test/conformance/**/*.test.ts";
 const IN_PAGES = "test/browser/**/*.test.ts";
 const PAGES = "test/pages/**/*.test.ts";
@@ -29,11 +28,7 @@ const IN_PYTORCH = "test/pytorch/**/*.test.ts"; // `npm run pytorch:test`
 /** How tests find the library by the names that its users import. */
 export const shared = {
   resolve: {
-    alias: [
-      { find: /^cfd-distill$/, replacement: source("index.ts") },
-      { find: /^cfd-distill\/node$/, replacement: source("node.ts") },
-      { find: /^cfd-distill\/backends\/(.*)$/, replacement: source("backends/$1.ts") },
-    ],
+    alias: aliases,
   },
   server: { watch: { ignored: ["**/test/.generated/**"] } },
 };
@@ -47,6 +42,7 @@ function provide(engine: BackendName, size: Size) {
   return { engine, size: process.env.CONFORMANCE === "full" ? ("full" as const) : size, report };
 }
 
+const RECIPE = "examples/recipe/test/**/*.test.ts";
 const NOT_UNIT = [CONFORMANCE, IN_PAGES, PAGES, IN_PYTORCH];
 
 /** Files share processes: to load TensorFlow.js takes longer than most of them. */
@@ -56,7 +52,7 @@ export const unit: TestProjectInlineConfiguration = {
     ...inForks,
     isolate: false,
     name: "unit",
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", RECIPE],
     exclude: [ALONE, ...NOT_UNIT],
   },
 };

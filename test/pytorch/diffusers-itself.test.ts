@@ -4,8 +4,8 @@ import { copyFile, readFile } from "node:fs/promises";
 import { loadDiffusers, saveDiffusers } from "cfd-distill/node";
 import { expect, it } from "vitest";
 import { disposeParams, denoiser, noise, sampleDdim, sampleDpmSolver2M } from "../../src/index.js";
-import { readScheduler } from "../../src/io/diffusers-scheduler.js";
-import { toFloat32 } from "../../src/io/dtypes.js";
+import { readScheduler } from "../../src/formats/diffusers/scheduler.js";
+import { toFloat32 } from "../../src/formats/state-dict.js";
 import { differenceOf } from "../support/difference.js";
 import { onWasmWithoutLeaks } from "../support/no-leaks.js";
 import {

@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { expect } from "vitest";
-import { decodeSafetensors, encodeSafetensors, type StateDict, type StoredTensor } from "../../src/index.js";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type StateDict,
+  type StoredTensor,
+} from "../../src/formats/index.js";
 
 export async function inFolder(use: (path: (name: string) => string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "cfd-pytorch-"));

@@ -1,15 +1,8 @@
 import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
-import {
-  classifier,
-  disposeParams,
-  inception,
-  inceptionFromTorch,
-  noise,
-  readTorchCheckpoint,
-  type StateDict,
-} from "../../src/index.js";
+import { classifier, disposeParams, inception, noise } from "../../src/index.js";
+import { inceptionFromTorch, readTorchCheckpoint, type StateDict } from "../../src/formats/index.js";
 import { onWasmWithoutLeaks } from "../support/no-leaks.js";
 import { channelsFirst, inFolder, readTensors, report, writeTensors } from "./exchange.js";
 import { python } from "./python.js";

@@ -1,16 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
+import { createRng } from "../../src/index.js";
+import { decodeNpz, encodeNpz, type StateDict } from "../../src/formats/index.js";
 import {
-  createRng,
-  decodeNpz,
-  encodeNpz,
   frechetDistance,
   inceptionScore,
   kernelDistance,
   statistics,
   type Features,
-  type StateDict,
-} from "../../src/index.js";
+} from "../../src/metrics/index.js";
 import { inFolder, readTensors, report, writeTensors } from "./exchange.js";
 import { python } from "./python.js";
 

@@ -1,15 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { it } from "vitest";
-import {
-  denoiser,
-  disposeParams,
-  fromFloat32,
-  noise,
-  sampleDdim,
-  samplerToOnnx,
-  toOnnx,
-} from "../../src/index.js";
+import { denoiser, disposeParams, noise, sampleDdim } from "../../src/index.js";
+import { fromFloat32, samplerToOnnx, toOnnx } from "../../src/formats/index.js";
 import { differenceOf } from "../support/difference.js";
 import { onWasmWithoutLeaks } from "../support/no-leaks.js";
 import { channelsFirst, inFolder, integers, readTensors, report, writeTensors } from "./exchange.js";

@@ -2,14 +2,8 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { it } from "vitest";
-import {
-  classifier,
-  classifierFromTorch,
-  disposeParams,
-  noise,
-  readTorchCheckpoint,
-  type StateDict,
-} from "../../src/index.js";
+import { classifier, disposeParams, noise } from "../../src/index.js";
+import { classifierFromTorch, readTorchCheckpoint, type StateDict } from "../../src/formats/index.js";
 import { differenceOf } from "../support/difference.js";
 import { onWasmWithoutLeaks } from "../support/no-leaks.js";
 import { REAL_CLASSIFIERS, realClassifier } from "../support/real-classifiers.js";

@@ -1,8 +1,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../../src/index.js";
-import { DTYPE_ARRAYS, sizeOf, type DType, type StoredTensor } from "../../src/io/dtypes.js";
+import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "../../src/formats/index.js";
+import { DTYPE_ARRAYS, sizeOf, type DType, type StoredTensor } from "../../src/formats/state-dict.js";
 import { inFolder } from "./exchange.js";
 import { python } from "./python.js";
 

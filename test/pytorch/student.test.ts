@@ -1,18 +1,13 @@
 import { readFile, writeFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
+import { denoiser, denoisingLoss, disposeParams, noise, sampleDdim, valueAndGrads } from "../../src/index.js";
 import {
-  denoiser,
-  denoisingLoss,
-  disposeParams,
-  noise,
   readTorchCheckpoint,
-  sampleDdim,
   unetToTorch,
-  valueAndGrads,
   type StateDict,
   type TorchValue,
-} from "../../src/index.js";
+} from "../../src/formats/index.js";
 import { differenceOf } from "../support/difference.js";
 import { onWasmWithoutLeaks } from "../support/no-leaks.js";
 import { channelsFirst, inFolder, integers, readTensors, report, writeTensors } from "./exchange.js";

@@ -1,6 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { readTorchCheckpoint, toFloat32, type StoredTensor, type TorchValue } from "../../src/index.js";
+import {
+  readTorchCheckpoint,
+  toFloat32,
+  type StoredTensor,
+  type TorchValue,
+} from "../../src/formats/index.js";
 import { inFolder } from "./exchange.js";
 import { python } from "./python.js";
 

@@ -3,20 +3,16 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { expect } from "vitest";
+import { classifier, denoiser, discreteCosineSchedule, disposeParams, sampleDdim } from "../../src/index.js";
 import {
-  classifier,
   classifierFromTorch,
   decodeSafetensors,
-  denoiser,
-  discreteCosineSchedule,
-  disposeParams,
   readTorchCheckpoint,
-  sampleDdim,
   toFloat32,
   unetFromTorch,
   type StateDict,
   type StoredTensor,
-} from "../../src/index.js";
+} from "../../src/formats/index.js";
 import { differenceOf } from "./difference.js";
 
 /** A checkpoint of the authors' code: state dicts by name, fixed noise, and how the network is sampled. */

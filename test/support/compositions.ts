@@ -6,8 +6,8 @@ import { batchNorm, batchNormAddRelu, batchNormRelu } from "../../src/models/bat
 import { addPerChannel, pixelMean } from "../../src/models/channelwise.js";
 import { groupNorm, groupNormSilu, silu } from "../../src/models/group-norm.js";
 import { conv2d, linear, upsampledConv2d } from "../../src/models/layers.js";
-import { recompute } from "../../src/models/recompute.js";
-import { untaped } from "../../src/tape.js";
+import { recompute } from "../../src/autodiff/recompute.js";
+import { untaped } from "../../src/autodiff/untaped.js";
 import type { Params } from "../../src/types.js";
 
 /** One stream for inputs and directions: finite differences near a kink are off, so what is drawn matters. */

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { toFloat32, type StoredTensor } from "../../src/index.js";
+import { toFloat32, type StoredTensor } from "../../src/formats/index.js";
 
 /** The largest difference, as a share of the largest expected value. */
 export function differenceOf(actual: StoredTensor | undefined, expected: StoredTensor | undefined): number {

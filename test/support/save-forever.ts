@@ -1,5 +1,5 @@
 // Run by node.test.ts, which kills it: saves files of ever new, uniform content to the path it is given.
-import { encodeSafetensors } from "../../src/io/safetensors.js";
+import { encodeSafetensors } from "../../src/formats/safetensors/safetensors.js";
 import { writeFileAtomic } from "../../src/node/atomic.js";
 
 const path = process.argv[2]!;

@@ -8,13 +8,13 @@ import { unet } from "../../src/models/unet.js";
 import { createRng, restoreRng, stackNormals, type Rng } from "../../src/rng.js";
 import { cosineSchedule } from "../../src/schedules/cosine.js";
 import { adam } from "../../src/training/adam.js";
-import { decodeCheckpoint, encodeCheckpoint } from "../../src/training/checkpoint.js";
+import { decodeCheckpoint, encodeCheckpoint } from "../../src/training/checkpoint/checkpoint.js";
 import { clipByGlobalNorm } from "../../src/training/clip.js";
 import { emaDecay, updateEma } from "../../src/training/ema.js";
 import { linearWarmup } from "../../src/training/learning-rates.js";
 import type { Optimizer } from "../../src/training/optimizer.js";
 import { readTerms } from "../../src/training/read-terms.js";
-import { valueAndGrads } from "../../src/training/value-and-grads.js";
+import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import type { Params } from "../../src/types.js";
 
 beforeAll(async () => {

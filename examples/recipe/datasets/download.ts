@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { open, readFile, rm, writeFile } from "node:fs/promises";
 import type { ReadableStream } from "node:stream/web"; // that of Node can be iterated
-import { progress } from "../progress.js";
+import { progress } from "../terminal/progress.js";
 
 /** What tells whether the file on the server is still the one that a download began with. */
 interface Identity {

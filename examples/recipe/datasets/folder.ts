@@ -1,10 +1,10 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { imageSet, type ImageSet } from "cfd-distill";
+import { imageSet, type ImageSet } from "cfd-distill/data";
 import sharp from "sharp";
 import { checkOptions, checkPositiveInteger } from "../../../src/check.js";
-import { progress } from "../progress.js";
-import { subset, type Data } from "../sheet.js";
+import { progress } from "../terminal/progress.js";
+import { subset, type Data } from "./emoji-sheet.js";
 
 /** Decoded side by side: more than sharp has threads for would only take memory. */
 const AT_ONCE = 16;

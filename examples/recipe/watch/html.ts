@@ -1,12 +1,12 @@
 // A run as one page that needs nothing but itself.
 import { basename, resolve } from "node:path";
-import { inSteps } from "../names.js";
-import { readCurves, thinned, type Curve } from "../curves.js";
-import type { Measurements } from "../evaluate.js";
-import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf } from "../panel.js";
-import { stagesOf } from "../plan.js";
-import { measuredCells } from "../report.js";
-import type { Place } from "../place.js";
+import { inSteps } from "../config/names.js";
+import { readCurves, thinned, type Curve } from "../report/curves.js";
+import type { Measurements } from "../measure/evaluate.js";
+import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf } from "../report/plot-panel.js";
+import { stagesOf } from "../stages/plan.js";
+import { measuredCells } from "../report/report.js";
+import type { Place } from "../storage/place.js";
 import { html, type Html } from "./markup.js";
 import type { State } from "./watcher.js";
 

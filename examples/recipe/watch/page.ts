@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "cfd-distill/node";
-import type { Place } from "../place.js";
-import { parseMeasurements } from "../report.js";
+import type { Place } from "../storage/place.js";
+import { parseMeasurements } from "../report/report.js";
 import { reportPage } from "./html.js";
 import type { State, Watcher } from "./watcher.js";
 

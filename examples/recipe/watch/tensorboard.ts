@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readLog } from "../curves.js";
-import { expectedGot, isFileName } from "../names.js";
+import { readLog } from "../report/curves.js";
+import { expectedGot, isFileName } from "../config/names.js";
 import { encodeEvent, type Content, type Value } from "./events.js";
 import type { Watcher } from "./watcher.js";
 

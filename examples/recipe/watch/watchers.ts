@@ -1,5 +1,5 @@
-import type { CliChoice } from "../cli.js";
-import type { Place } from "../place.js";
+import type { CliChoice } from "../config/command-line.js";
+import type { Place } from "../storage/place.js";
 import { page } from "./page.js";
 import { tensorboard } from "./tensorboard.js";
 import type { Watcher } from "./watcher.js";

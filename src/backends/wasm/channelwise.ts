@@ -3,7 +3,7 @@ import { check } from "../../check.js";
 import { FLOAT } from "./geometry.js";
 import { address, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { run } from "./jobs.js";
-import { share } from "./share.js";
+import { share } from "./identity.js";
 
 // The engine's part of src/models/channelwise.ts, and what norms share with it.
 

@@ -30,7 +30,7 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   SumOfSquares: sumOfSquares,
 };
 
-/** This library's own operations (src/fused.ts), one kernel each. */
+/** This library's own operations (src/autodiff/fused.ts), one kernel each. */
 export const fused: readonly Cure[] = Object.entries(kernels).map(([kernel, kernelFunc]) => ({
   kernel,
   why: "an operation of this library in one kernel, with fewer passes over memory",

@@ -3,7 +3,7 @@ import { DOUBLE, PASS, sumRows } from "./channelwise.js";
 import { FLOAT } from "./geometry.js";
 import { address, forgetPacked, kernel, sizeOf, withScratch, type WasmBackend } from "./heap.js";
 import { run, type Job } from "./jobs.js";
-import { share } from "./share.js";
+import { share } from "./identity.js";
 
 // The engine's part of src/training, for all weights at once: their inputs follow each other, row by row.
 

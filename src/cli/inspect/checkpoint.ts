@@ -1,7 +1,8 @@
-import { sizeOf } from "../../io/dtypes.js";
-import { decodeSafetensors, networkFromConfig, safetensorsMetadata, type StateDict } from "../../index.js";
-import { decodeMetadata, type Metadata } from "../../training/checkpoint-metadata.js";
-import { splitTensors } from "../../training/checkpoint-tensors.js";
+import { sizeOf } from "../../formats/state-dict.js";
+import { networkFromConfig } from "../../index.js";
+import { decodeSafetensors, safetensorsMetadata, type StateDict } from "../../formats/index.js";
+import { decodeMetadata, type Metadata } from "../../training/checkpoint/metadata.js";
+import { splitTensors } from "../../training/checkpoint/tensors.js";
 
 /** What a checkpoint of this library holds. */
 export interface InspectedCheckpoint extends Pick<

@@ -1,19 +1,16 @@
 import { stat } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { fail } from "../../check.js";
+import { disposeParams, useBackend, type PredictionType, type ScheduleConfig } from "../../index.js";
 import {
   decodeSafetensors,
-  disposeParams,
   readTorchCheckpoint,
   safetensorsMetadata,
-  useBackend,
-  type PredictionType,
-  type ScheduleConfig,
   type TorchValue,
-} from "../../index.js";
-import { loadDiffusers } from "../../node.js";
+} from "../../formats/index.js";
+import { loadDiffusers } from "../../node/index.js";
 import { readWhole } from "../../node/read-whole.js";
-import { FORMAT } from "../../training/checkpoint-metadata.js";
+import { FORMAT } from "../../training/checkpoint/metadata.js";
 import { reason } from "../explain.js";
 import { inspectCheckpoint, type InspectedCheckpoint } from "./checkpoint.js";
 import { leavesOf, type Leaf } from "./leaves.js";

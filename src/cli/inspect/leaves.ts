@@ -1,5 +1,5 @@
 import { describe } from "../../check.js";
-import { UnreadLeaf, type DType, type StoredTensor, type TorchValue } from "../../index.js";
+import { UnreadLeaf, type DType, type StoredTensor, type TorchValue } from "../../formats/index.js";
 
 /** A tensor, or a value in words, and where it stands: names and numbers joined by "/". */
 export type Leaf =

@@ -1,13 +1,7 @@
-import { sizeOf } from "../../io/dtypes.js";
-import { stateDictsIn } from "../../io/state-dict-in.js";
-import {
-  classifierFromTorch,
-  disposeParams,
-  unetFromTorch,
-  type Params,
-  type StateDict,
-  type TorchValue,
-} from "../../index.js";
+import { sizeOf } from "../../formats/state-dict.js";
+import { stateDictsIn } from "../../formats/torch/state-dict-in.js";
+import { disposeParams, type Params } from "../../index.js";
+import { classifierFromTorch, unetFromTorch, type StateDict, type TorchValue } from "../../formats/index.js";
 import { reason } from "../explain.js";
 
 const READERS = { unetFromTorch, classifierFromTorch };

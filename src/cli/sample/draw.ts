@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { PNG } from "pngjs";
 import { fail } from "../../check.js";
-import { imageGrid, loadGenerator, useBackend, type Generator, type Picture } from "../../index.js";
-import { writeFileAtomic } from "../../node.js";
+import { loadGenerator, useBackend, type Generator } from "../../index.js";
+import { imageGrid, type Picture } from "../../data/index.js";
+import { writeFileAtomic } from "../../node/index.js";
 import { readWhole } from "../../node/read-whole.js";
 import { reason } from "../explain.js";
 import { printable } from "../printable.js";

@@ -1,5 +1,6 @@
 import { check } from "../../check.js";
-import type { BackendName, Generator, ImageGridOptions } from "../../index.js";
+import type { BackendName, Generator } from "../../index.js";
+import type { ImageGridOptions } from "../../data/index.js";
 
 /** What the command was asked for. */
 export interface Drawing {

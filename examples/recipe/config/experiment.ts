@@ -1,0 +1,84 @@
+// The arms of an experiment: halvings of one teacher that differ in one thing, as stages of one run.
+import type { Halving } from "./schema.js";
+import type { Methods } from "./halvings.js";
+
+type Choice = Methods["pd"] | Methods["cfd"];
+
+const TEMPERATURES = [1, 0.95, 0.9, 0.5];
+/** The weight of the dataset-oriented loss that the paper takes with ResNet-18. */
+const BETA = 0.003;
+
+/** What is compared: the paper's choices; beyond them averaged students, both losses, two layers, consistency. */
+function choices({ pd, cfd }: Methods): Choice[] {
+  const temperatures = TEMPERATURES.flatMap((temperature) => [
+    { ...cfd, temperature, beta: 0, label: `CFD ${temperature}` },
+    { ...cfd, temperature, beta: BETA, label: `CFD ${temperature}, beta ${BETA}` },
+  ]);
+  return [
+    { ...pd, label: "PD" },
+    { ...pd, emaDecay: 0.99, label: "PD, averaged" },
+    { ...pd, consistency: true, label: "Consistency" },
+    ...temperatures,
+    { ...cfd, emaDecay: 0.99, label: `CFD ${cfd.temperature}, averaged` },
+    { ...cfd, pixels: 1, label: `CFD ${cfd.temperature} + PD` },
+    { ...cfd, layers: 2, label: `CFD ${cfd.temperature}, two layers` },
+  ];
+}
+
+/** One more halving by each method, from the students of two steps to one. */
+export function liveHalvings({ pd, cfd }: Methods): Halving[] {
+  return [
+    { ...pd, method: "pd", name: "pd-live", teacher: "pd-2", studentSteps: 1 },
+    { ...cfd, method: "cfd", name: "cfd-live", teacher: "cfd-2", studentSteps: 1 },
+  ];
+}
+
+/** Every arm's halving from PD's student of two steps to one, all from the same batches and noise. */
+export function screeningArms(methods: Methods): Halving[] {
+  return choices(methods).map((choice) => placed({ ...choice, seed: 0 }, "pd-2", 1));
+}
+
+/** Chains from PD's student of eight steps down to one, for these arms or all, once for each seed. */
+export function confirmingArms(methods: Methods, seeds: number, labels?: readonly string[]): Halving[] {
+  const chosen = choices(methods).filter(({ label }) => labels?.includes(label!) ?? true);
+  return chosen.flatMap((choice) =>
+    Array.from({ length: seeds }, (_, seed) =>
+      chain({ ...choice, seed, label: `${choice.label!}, seed ${seed}` }, "pd-8", 8),
+    ).flat(),
+  );
+}
+
+/**
+ * What one halving to one step cannot show, in chains, once: how errors add up, with PD's loss beside CFD's and without;
+ * and what acts only where a student has several times, the weight of each and which they are.
+ */
+export function chainScreeningArms(methods: Methods, teacherSteps: number): Halving[] {
+  const { pd, cfd } = methods;
+  const labels = ["PD", `CFD ${cfd.temperature}`, `CFD ${cfd.temperature} + PD`];
+  const weighted = { ...pd, seed: 0, weighting: "snrPlusOne", label: "PD, SNR + 1" } as const;
+  const shifted = { ...pd, seed: 0, shift: Math.log(4), label: "PD, twice the noise" };
+  return [
+    ...choices(methods)
+      .filter(({ label }) => labels.includes(label!))
+      .flatMap((choice) => chain({ ...choice, seed: 0 }, "pd-8", 8)),
+    ...chain(weighted, "pd-8", 8),
+    ...chain(shifted, "teacher", teacherSteps), // from the first halving on, as each asks its teacher at its own times
+  ];
+}
+
+/** Halvings from a stage of so many steps down to one. */
+function chain(choice: Choice, from: string, fromSteps: number): Halving[] {
+  const made: Halving[] = [];
+  for (let steps = fromSteps / 2; steps >= 1; steps /= 2) {
+    made.push(placed(choice, made.at(-1)?.name ?? from, steps));
+  }
+  return made;
+}
+
+function placed(choice: Choice, teacher: string, studentSteps: number): Halving {
+  const name = `${choice.label!.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-")}-to-${studentSteps}`;
+  const place = { name, teacher, studentSteps };
+  return "temperature" in choice
+    ? { ...choice, ...place, method: "cfd" }
+    : { ...choice, ...place, method: "pd" };
+}

@@ -1,0 +1,141 @@
+// What a run will cost, said before it starts: time from steps that are tried, disk from the number of weights.
+import * as tf from "@tensorflow/tfjs";
+import {
+  createRng,
+  denoisingLoss,
+  disposeParams,
+  noise,
+  valueAndGrads,
+  type BackendReport,
+  type LossTerms,
+  type Params,
+} from "cfd-distill";
+import { checkRoom, megabytes, needed, roomOf } from "../storage/disk.js";
+import { nameOf } from "./engine.js";
+import { readClassifier, readModel } from "./import.js";
+import { classifierOf, denoiserOf, teacherOf, type ClassifierModel, type Description } from "./models.js";
+import type { PlannedStage } from "./plan.js";
+import { duration } from "../terminal/progress.js";
+import type { Place } from "../storage/place.js";
+
+/** The plan of a run as text: its stages with their steps, time and checkpoints. */
+export async function planOf(
+  place: Place,
+  stages: readonly PlannedStage[],
+  engine: BackendReport,
+): Promise<string> {
+  const seconds = await secondsPerImage(place);
+  const sizes = await checkpointBytes(place);
+  const rows = stages.map((stage) => {
+    const { name, group, training } = stage;
+    const room = sizes(stage) > 0 ? megabytes(sizes(stage)) : "";
+    if (!training) return [name, "", "", room];
+    const { steps, batch } = training;
+    const time = steps * batch * costOf(group, seconds);
+    return [name, `${steps} steps of ${batch}`, `about ${duration(time)}`, room];
+  });
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return [
+    `Engine ${nameOf(engine)}, results in ${place.out}/`,
+    ...rows.map(
+      (row) =>
+        `  ${row
+          .map((cell, i) => cell.padEnd(widths[i]!))
+          .join("  ")
+          .trimEnd()}`,
+    ),
+    `Disk, still to be written, at most: ${needed(roomOf(place, stages, sizes)).text}.`,
+    "Times are those of a tried step of a few images; of a halving it is told from the teacher's and the classifier's.",
+    "Samples and measurements take theirs on top.",
+  ].join("\n");
+}
+
+/** Refuses to start where what the stages still have to write would not fit into `free` bytes. */
+export async function checkDisk(place: Place, stages: readonly PlannedStage[], free: number): Promise<void> {
+  checkRoom(place.out, roomOf(place, stages, await checkpointBytes(place)), free);
+}
+
+/** Bytes of a stage's checkpoint: weights, the average where there is one, and the optimiser's moments. */
+async function checkpointBytes(place: Place): Promise<(stage: PlannedStage) => number> {
+  const count = ({ params }: { readonly params: Params }) => {
+    const sum = Object.values(params).reduce((before, { size }) => before + size, 0);
+    disposeParams(params);
+    return sum;
+  };
+  const weights = {
+    diffusion: count(await anyTeacher(place)),
+    classifier: count(await anyClassifier(place)),
+  };
+  const { files, halvings } = place.config;
+  return ({ name, group, training }) => {
+    const isFile = Object.hasOwn(files, name);
+    if (!training && !isFile) return 0;
+    const averaged = name === "teacher" || halvings.find((one) => one.name === name)?.emaDecay !== undefined;
+    const [one, moments] = group === "classifier" ? [weights.classifier, 1] : [weights.diffusion, 2];
+    return 4 * one * (isFile ? 1 : 1 + moments + Number(averaged));
+  };
+}
+
+/** The run's teacher: from its file, or of random weights. */
+async function anyTeacher(place: Place): Promise<Description & { readonly params: Params }> {
+  const file = place.config.files.teacher;
+  if (file) return readModel(file.path);
+  const teacher = teacherOf(place);
+  return { ...teacher, params: teacher.network.init(createRng(0)) };
+}
+
+async function anyClassifier(place: Place): Promise<ClassifierModel> {
+  const file = place.config.files.classifier;
+  if (file) return readClassifier(file.path);
+  const network = classifierOf(place);
+  return { network, params: network.init(createRng(0)) };
+}
+
+interface Seconds {
+  readonly teacher: number;
+  readonly classifier: number;
+}
+
+/**
+ * Of a training step for one image. A backward pass costs about two forward passes: of a halving's five the student
+ * has three and the teacher two; CFD adds the classifier's four, one of them the teacher's images'.
+ */
+function costOf(group: string, { teacher, classifier }: Seconds): number {
+  if (group === "classifier") return classifier;
+  if (group === "teacher") return teacher;
+  return (5 / 3) * teacher + (group === "cfd" ? (4 / 3) * classifier : 0);
+}
+
+/** Images of a tried step. */
+const TRIED = 4;
+
+async function secondsPerImage(place: Place): Promise<Seconds> {
+  const x0 = noise([1, 2, 3, 4], place.data.train.shape);
+  const teacher = await anyTeacher(place);
+  const denoiser = denoiserOf(teacher, teacher.params);
+  const batch = { x0, eps: x0, times: [0.2, 0.4, 0.6, 0.8], labels: [0, 0, 0, 0] };
+  const loss = () => denoisingLoss({ denoiser, schedule: teacher.schedule, ...batch });
+  const { network, params } = await anyClassifier(place);
+  const logits = (): LossTerms => ({ loss: network.apply(params, x0).logits.sum().asScalar() });
+  const seconds = {
+    teacher: await tryStep(loss, teacher.params),
+    classifier: await tryStep(logits, params),
+  };
+  x0.dispose();
+  disposeParams(teacher.params);
+  disposeParams(params);
+  return seconds;
+}
+
+/** Seconds of a training step, for each of its images; the first step warms up. */
+async function tryStep(loss: () => LossTerms, params: Params): Promise<number> {
+  let seconds = 0;
+  for (let i = 0; i < 2; i++) {
+    const started = performance.now();
+    const { terms, grads } = valueAndGrads(loss, params);
+    await terms.loss.data();
+    seconds = (performance.now() - started) / 1000;
+    tf.dispose([terms, grads]);
+  }
+  return seconds / TRIED;
+}

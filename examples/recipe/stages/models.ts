@@ -1,0 +1,100 @@
+import {
+  classifier,
+  denoiser,
+  densenet,
+  discreteCosineSchedule,
+  disposeParams,
+  resnet,
+  unet,
+  type ApplyOptions,
+  type Classifier,
+  type Denoiser,
+  type DenseNet,
+  type NoiseSchedule,
+  type Params,
+  type PredictionType,
+  type ResNet,
+  type Unet,
+} from "cfd-distill";
+import { disposeKept, openKept, openKeptModel } from "../storage/checkpoints.js";
+import { checkpointPath, type Place } from "../storage/place.js";
+
+/** A diffusion model but for its weights; students take all of it over from their teacher. */
+export interface Description {
+  readonly network: Unet;
+  readonly schedule: NoiseSchedule;
+  readonly predictionType: PredictionType;
+}
+
+/** A trained diffusion model, its weights to be freed with `disposeParams(params)`. */
+export interface Model extends Description {
+  readonly params: Params;
+  /** The sampling steps that it was trained for. */
+  readonly steps: number;
+}
+
+/** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries. */
+export function teacherOf({ config, data }: Place): Description {
+  const { unet: size, base, teacherSteps } = config;
+  const classes = data.train.classes.length;
+  return {
+    network: unet({ ...size, dropout: base.dropout, timeScale: teacherSteps, classes }),
+    schedule: discreteCosineSchedule(teacherSteps),
+    predictionType: "x0",
+  };
+}
+
+/** The network of the classifier that the run trains. */
+export function classifierOf({ config, data }: Place) {
+  const { network } = config.classifier;
+  const classes = data.train.classes.length;
+  if (network.type === "resnet") return resnet({ ...network, classes });
+  if ("depth" in network) return densenet({ depth: network.depth, classes });
+  return densenet({ ...network, classes });
+}
+
+/** The model of a finished stage: its averaged weights where it has them. */
+export async function loadModel(place: Place, stage: string): Promise<Model> {
+  const { network, params, ema, schedule, predictionType, steps } = await openKeptModel(place, stage);
+  if (ema) disposeParams(params);
+  return { network, params: ema ?? params, schedule, predictionType, steps };
+}
+
+/** A model as a function, which ignores classes if its network has none. */
+export function denoiserOf(
+  { network, predictionType }: Description,
+  params: Params,
+  options: ApplyOptions = {},
+): Denoiser {
+  const model = denoiser(network, params, predictionType, options);
+  if (network.config.classes !== undefined) return model;
+  const unconditional: (...input: Parameters<Denoiser>) => ReturnType<Denoiser> = (zt, times) =>
+    model(zt, times);
+  return Object.assign(unconditional, { predictionType });
+}
+
+/** A classifying network with its weights. */
+export interface ClassifierModel {
+  readonly network: ResNet | DenseNet;
+  readonly params: Params;
+}
+
+/** The network of the run's classifier, with its weights. */
+export async function loadClassifierModel(place: Place): Promise<ClassifierModel> {
+  const kept = await openKept(place, "classifier");
+  const { network, params } = kept;
+  if (!isUnet(network)) return { network, params };
+  disposeKept(kept);
+  throw new Error(`${checkpointPath(place, "classifier")}: expected a classifier, got a U-Net.`);
+}
+
+/** The run's classifier, in inference mode; it takes images in [-1, 1]. */
+export async function loadClassifier(place: Place): Promise<{ model: Classifier; params: Params }> {
+  const { network, params } = await loadClassifierModel(place);
+  return { model: classifier(network, params, place.config.classifierScaling ?? {}), params };
+}
+
+/** What a checkpoint of any network may hold. */
+export function isUnet(network: Unet | ResNet | DenseNet): network is Unet {
+  return network.config.type === "unet";
+}

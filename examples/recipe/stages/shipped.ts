@@ -1,0 +1,67 @@
+// The models that ship in examples/assets/models, and what they were trained on.
+import { readFileSync } from "node:fs";
+import type { Weighting } from "cfd-distill";
+import { loadEmoji } from "../datasets/load.js";
+import type { Data, SheetClasses } from "../datasets/emoji-sheet.js";
+
+/** How a model came to be: trained from data, or distilled from a model of twice as many steps. */
+export type Method = "teacher" | "pd" | "cfd";
+
+/** One of the models that come with the page. */
+export interface ShippedModel {
+  readonly id: string;
+  readonly method: Method;
+  /** The number of sampling steps it was trained for. */
+  readonly steps: number;
+  readonly file: string;
+}
+
+/** manifest.json beside them: which models there are. Other models may take their place. */
+export interface Manifest {
+  readonly about: string;
+  /** What made them. */
+  readonly command: string;
+  /** Which of the emoji they were trained on. */
+  readonly dataset: { readonly classes: SheetClasses; readonly groups?: readonly string[] };
+  /** Names of the labels 0, 1, ... */
+  readonly classes: readonly string[];
+  /** Some of the classes: those to show where there is no room for all. */
+  readonly shown: readonly string[];
+  readonly models: readonly ShippedModel[];
+  /** Whose features CFD compares. */
+  readonly classifier: string;
+  /** The halving that can be run in the page. */
+  readonly distillation: {
+    /** A model's id; the student takes half as many steps. */
+    readonly teacher: string;
+    readonly batch: number;
+    /** Whether every second picture is mirrored. */
+    readonly flip: boolean;
+    readonly rate: number;
+    /** Of PD's loss. */
+    readonly weighting: Weighting;
+    /** Of CFD's features. */
+    readonly temperature: number;
+  };
+}
+
+/** Folders of examples/assets with networks that ship: of emoji, and of CIFAR-10's pictures. */
+export type ShippedFolder = "models" | "cifar10";
+
+/** Where a folder is. */
+export function shippedAt(folder: ShippedFolder): URL {
+  return new URL(`../../assets/${folder}/`, import.meta.url);
+}
+
+/** The folder of the emoji models. */
+export const MODELS = shippedAt("models");
+
+export function readManifest(): Manifest {
+  return JSON.parse(readFileSync(new URL("manifest.json", MODELS), "utf8")) as Manifest;
+}
+
+/** The emoji that they were trained on, and those that they were not. */
+export function loadShippedEmoji(): Data {
+  const { classes, groups } = readManifest().dataset;
+  return loadEmoji(classes, groups);
+}

@@ -1,0 +1,118 @@
+// What each training stage minimises, of any rows of a batch.
+import * as tf from "@tensorflow/tfjs";
+import {
+  cloneParams,
+  denoisingLoss,
+  disposeParams,
+  drawTimes,
+  type LossTerms,
+  type Params,
+  type Rng,
+} from "cfd-distill";
+import { drawBatch } from "cfd-distill/data";
+import { drawAugmented } from "../datasets/augment/augment.js";
+import type { Halving, RecipeConfig } from "../config/schema.js";
+import { earlierClassifiers, featureTerms, pixelTerms } from "./losses.js";
+import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf, type Model } from "./models.js";
+import type { Place } from "../storage/place.js";
+import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
+
+/** Some rows of a batch: a micro-batch. */
+export interface Rows {
+  /** How many images the whole batch has. */
+  readonly batch: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The terms of some rows. `rng` draws the whole batch, which so is the same however it is cut. */
+export type Terms = (rng: Rng, rows: Rows) => LossTerms;
+
+/** Of the diffusion model that the others learn from. */
+export function teacherTerms(place: Place, params: Params): Terms {
+  const { base, teacherSteps, recompute } = place.config;
+  const { weighting, dropout } = base;
+  const teacher = teacherOf(place);
+  const { schedule } = teacher;
+  return (rng, rows) => {
+    const times = drawTimes(rng, rows.batch, teacherSteps, { first: 0 }).slice(rows.from, rows.to);
+    const batch = draw(place, rng, rows);
+    const train = dropout === 0 ? {} : { train: { rng: rng.fork(`dropout ${rows.from}`) } };
+    const denoiser = denoiserOf(teacher, params, { recompute, ...train });
+    return denoisingLoss({ denoiser, schedule, ...batch, times, weighting });
+  };
+}
+
+/** Of the classifier whose features CFD compares. */
+export function classifierTerms(place: Place, params: Params): Terms {
+  const { classes } = place.data.train;
+  const network = classifierOf(place);
+  return (rng, rows) => {
+    const { x0, labels } = drawChanged(place, rng, rows);
+    const images = scaled(x0, place.config.classifierScaling);
+    return crossEntropy(network.apply(params, images, { train: { rng } }).logits, labels, classes.length);
+  };
+}
+
+/** A halving, ready to train its student, whose weights begin as its teacher's. */
+export interface OpenHalving {
+  readonly student: Model;
+  readonly terms: Terms;
+  /** Frees the student and all that teach it. */
+  readonly dispose: () => void;
+}
+
+export async function openHalving(place: Place, halving: Halving): Promise<OpenHalving> {
+  const { studentSteps, shift } = halving;
+  const { recompute } = place.config;
+  const teacher = await loadModel(place, halving.teacher);
+  const judge = halving.method === "cfd" ? await loadClassifier(place) : undefined;
+  const earlier = await earlierClassifiers(place, halving.method === "cfd" ? (halving.layers ?? 1) - 1 : 0);
+  const student = { ...teacher, params: cloneParams(teacher.params), steps: studentSteps };
+  const models = {
+    student: shiftedDenoiser(denoiserOf(student, student.params, { recompute }), shift),
+    teacher: shiftedDenoiser(denoiserOf(teacher, teacher.params), shift),
+    schedule: shiftedSchedule(teacher.schedule, shift),
+  };
+  const terms: Terms = (rng, rows) => {
+    const times = drawTimes(rng, rows.batch, studentSteps).slice(rows.from, rows.to);
+    const batch = { ...models, ...draw(place, rng, rows), times, studentSteps };
+    if (halving.method === "pd") return pixelTerms(batch, halving);
+    return featureTerms(batch, [judge!.model, ...earlier.models], halving);
+  };
+  const params = [student.params, teacher.params, ...(judge ? [judge.params] : []), ...earlier.params];
+  const dispose = () => {
+    params.forEach(disposeParams);
+  };
+  return { student, terms, dispose };
+}
+
+/** Some rows of a batch with the noise and the classes that go with it. */
+function draw({ data, config }: Place, rng: Rng, { batch, from, to }: Rows) {
+  const { x0, labels } = drawBatch(data.train, rng, { batch, flip: config.flip });
+  const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
+  const part = (of: tf.Tensor4D) => tf.slice(of, from, to - from);
+  return { x0: part(x0), eps: part(eps), labels: labels.slice(from, to) };
+}
+
+/** Some rows of a batch of images changed at random, so that the classifier does not learn them by heart. */
+function drawChanged({ data, config }: Place, rng: Rng, rows: Rows) {
+  const { batch, from, to } = rows;
+  const { augment } = config.classifier;
+  if (augment === "paper") return drawAugmented(data.train, rng, rows);
+  const { x0, labels } = drawBatch(data.train, rng, { batch, crop: augment.shift, flip: true });
+  return { x0: tf.slice(x0, from, to - from), labels: labels.slice(from, to) };
+}
+
+/** Images in [-1, 1] as the classifier takes them. */
+function scaled(images: tf.Tensor4D, scaling: RecipeConfig["classifierScaling"]): tf.Tensor4D {
+  if (!scaling) return images;
+  return images.add(1).div(2).sub(scaling.mean).div(scaling.std);
+}
+
+function crossEntropy(logits: tf.Tensor2D, labels: readonly number[], classes: number): LossTerms {
+  const wanted = tf.oneHot(tf.tensor1d([...labels], "int32"), classes);
+  const loss = tf.neg(tf.mean(tf.sum(tf.mul(wanted, tf.logSoftmax(logits)), -1))).asScalar();
+  const right = tf.equal(tf.argMax(logits, -1), tf.tensor1d([...labels], "int32"));
+  return { loss, accuracy: tf.mean(tf.cast(right, "float32")).asScalar() };
+}

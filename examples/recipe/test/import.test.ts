@@ -1,0 +1,240 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import {
+  cloneParams,
+  createRng,
+  discreteCosineSchedule,
+  disposeParams,
+  resnet,
+  tableSchedule,
+  unet,
+  useBackend,
+} from "cfd-distill";
+import {
+  encodeSafetensors,
+  readTorchCheckpoint,
+  toFloat32,
+  unetFromTorch,
+  type StateDict,
+} from "cfd-distill/formats";
+import { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint, saveDiffusers } from "cfd-distill/node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseArguments } from "../config/command-line.js";
+import { configure } from "../config/configure.js";
+import { loadEmoji } from "../datasets/load.js";
+import { fingerprint, importNetwork, readClassifier, readModel } from "../stages/import.js";
+import type { Place } from "../storage/place.js";
+
+const home = mkdtempSync(join(tmpdir(), "import-"));
+const at = (name: string) => join(home, name);
+const size = { channels: 8, multipliers: [1], attention: [], blocks: 1, groups: 4, timeScale: 16 } as const;
+const data = loadEmoji();
+const options = (...words: string[]) =>
+  parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke", ...words]);
+
+/** A run's place whose config has these words. */
+async function placeOf(...words: string[]): Promise<Place> {
+  const out = mkdtempSync(at("run-"));
+  mkdirSync(join(out, "checkpoints"));
+  return { out, config: await configure(options(...words)), data };
+}
+
+beforeAll(async () => {
+  await useBackend("wasm");
+  const network = unet(size);
+  const params = network.init(createRng(1));
+  const ema = cloneParams(params);
+  tf.tidy(() => {
+    for (const variable of Object.values(ema)) variable.assign(tf.add(variable, 1));
+  });
+  const schedule = discreteCosineSchedule(16);
+  const model = { network, params, schedule, predictionType: "x0", steps: 8 } as const;
+  await saveCheckpoint(at("ours.safetensors"), { ...model, ema });
+  await saveCheckpoint(at("other-size.safetensors"), { ...model, imageShape: [32, 32, 3] });
+  const alphaBars = Array.from({ length: 11 }, (_, i) => 0.999 - 0.09 * i);
+  await saveDiffusers(at("diffusers"), {
+    ...model,
+    schedule: tableSchedule(alphaBars),
+    predictionType: "eps",
+    size: 24,
+  });
+  disposeParams(params);
+  disposeParams(ema);
+  const judge = resnet({ blocks: [1], width: 4, classes: 9 });
+  const weights = judge.init(createRng(2));
+  await saveCheckpoint(at("classifier.safetensors"), { network: judge, params: weights });
+  disposeParams(weights);
+});
+afterAll(() => {
+  rmSync(home, { recursive: true });
+});
+
+describe("a teacher from elsewhere", () => {
+  it("is the average of this library's checkpoint, with its schedule and steps", async () => {
+    const before = tf.memory().numTensors;
+    const place = await placeOf("--teacher", at("ours.safetensors"));
+    expect(place.config.teacherSteps).toBe(8);
+    expect(place.config.halvings.map(({ name }) => name)).toEqual(["pd-4", "pd-2", "cfd-2"]);
+    await importNetwork(place, "teacher", place.config.files.teacher!.path);
+    const kept = await loadCheckpoint(join(place.out, "checkpoints", "teacher.safetensors"));
+    const source = await loadCheckpoint(at("ours.safetensors"));
+    expect([kept.steps, kept.schedule.config, kept.imageShape]).toEqual([
+      8,
+      source.schedule.config,
+      [24, 24, 3],
+    ]);
+    for (const [name, variable] of Object.entries(kept.params)) {
+      expect(await variable.data(), name).toEqual(await source.ema![name]!.data());
+    }
+    for (const params of [kept.params, source.params, source.ema!]) disposeParams(params);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("is the authors' base model, its average, or a student on the same grid", async () => {
+    const base = await readModel("test/fixtures/authors/base.pt", 2);
+    const student = await readModel("test/fixtures/authors/student.pt", 2);
+    const said = [base, student].map(({ steps, schedule, predictionType }) => [
+      steps,
+      schedule.config,
+      predictionType,
+    ]);
+    const { config } = discreteCosineSchedule(16);
+    expect(said).toEqual([
+      [16, config, "x0"],
+      [4, config, "x0"],
+    ]); // T and time_scale are 16 and 1, 4 and 4
+    expect(student.network.config.timeScale).toBe(16);
+    const tree = readTorchCheckpoint(readFileSync("test/fixtures/authors/base.pt")) as Record<
+      string,
+      StateDict
+    >;
+    const average = unetFromTorch(tree.ema_model!, { groups: 2 });
+    for (const [name, variable] of Object.entries(base.params)) {
+      expect(await variable.data(), name).toEqual(await average.params[name]!.data());
+    }
+    for (const { params } of [base, student, average]) disposeParams(params);
+    await expect(readModel("test/fixtures/authors/resnet.pt")).rejects.toThrow(
+      "resnet.pt: unetFromTorch: expected",
+    );
+  });
+
+  it("of diffusers says from how many DDIM steps to begin, where its own cannot be halved", async () => {
+    await expect(configure(options("--teacher", at("diffusers")))).rejects.toThrow(
+      "diffusers: 17 steps cannot be halved down to 1; add --teacher-steps 16, or another power of two,",
+    );
+    const place = await placeOf("--teacher", at("diffusers"), "--teacher-steps", "4");
+    await importNetwork(place, "teacher", place.config.files.teacher!.path);
+    const kept = await loadCheckpoint(join(place.out, "checkpoints", "teacher.safetensors"));
+    expect([kept.steps, kept.predictionType]).toEqual([4, "eps"]);
+    disposeParams(kept.params);
+  });
+
+  it("of diffusers is another with other weights or settings beside them", async () => {
+    cpSync(at("diffusers"), at("changed"), { recursive: true });
+    const before = (await fingerprint(at("changed"))).sha256;
+    expect(before).toBe((await fingerprint(at("diffusers"))).sha256);
+    const files = (readdirSync(at("changed"), { recursive: true }) as string[]).filter((name) =>
+      /\.(json|safetensors)$/.test(name),
+    );
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    for (const name of files) {
+      const bytes = readFileSync(join(at("changed"), name));
+      writeFileSync(join(at("changed"), name), Buffer.concat([bytes, Buffer.from(" ")]));
+      expect((await fingerprint(at("changed"))).sha256, name).not.toBe(before);
+      writeFileSync(join(at("changed"), name), bytes);
+    }
+  });
+
+  it("is refused for other images, or where the file is not what it should be", async () => {
+    const place = await placeOf();
+    const teacher = (path: string) => importNetwork(place, "teacher", path);
+    await expect(teacher(at("other-size.safetensors"))).rejects.toThrow(
+      "expected a model of 24x24x3 images, got 32x32x3.",
+    );
+    await expect(importNetwork(place, "pd-4", at("ours.safetensors"))).rejects.toThrow(
+      "expected a student of 4 steps, got 8 steps.",
+    );
+    await expect(fingerprint(at("nowhere.pt"))).rejects.toThrow(
+      "nowhere.pt: expected a file or a folder of diffusers",
+    );
+    await expect(fingerprint("/dev/null")).rejects.toThrow(
+      "/dev/null: expected a file or a folder of diffusers, got a pipe, a socket or a device.",
+    );
+    mkdirSync(at("empty"));
+    await expect(fingerprint(at("empty"))).rejects.toThrow("expected a folder of diffusers with");
+    writeFileSync(at("text.pt"), "hello, this is text");
+    await expect(readModel(at("text.pt"))).rejects.toThrow(
+      "text.pt: readTorchCheckpoint: expected a file of torch.save",
+    );
+  });
+});
+
+describe("a classifier from elsewhere", () => {
+  it("takes the teacher's place in the run's folder, if it knows the data's classes", async () => {
+    const place = await placeOf(
+      "--classifier",
+      at("classifier.safetensors"),
+      "--classifier-scaling",
+      "cifar10",
+    );
+    expect(place.config.classifierScaling!.mean).toEqual([0.4914, 0.4822, 0.4465]);
+    await importNetwork(place, "classifier", place.config.files.classifier!.path);
+    const kept = await loadNetworkCheckpoint(join(place.out, "checkpoints", "classifier.safetensors"));
+    expect(kept.network.config).toMatchObject({ type: "resnet", classes: 9 });
+    disposeParams(kept.params);
+    const kinds = { ...place, out: mkdtempSync(at("kinds-")), data: loadEmoji("kinds") };
+    await expect(importNetwork(kinds, "classifier", at("classifier.safetensors"))).rejects.toThrow(
+      "expected a classifier of the data's 98 classes, got 9.",
+    );
+  });
+
+  it("is the authors' ResNet or DenseNet", async () => {
+    for (const name of ["resnet", "densenet"]) {
+      const { network, params } = await readClassifier(`test/fixtures/authors/${name}.pt`);
+      expect(network.config).toMatchObject({ type: name, classes: 10 });
+      disposeParams(params);
+    }
+  });
+
+  it.each([
+    ["model.pth", ""],
+    ["net.pth", ""],
+    ["net.pth", "#net"],
+    ["net.safetensors", ""],
+  ])("stands under any name, in a file of any kind that inspect reads: %s%s", async (name, where) => {
+    const folder = "test/fixtures/classifiers";
+    const tree = readTorchCheckpoint(readFileSync(`${folder}/net.pth`)) as { net: StateDict };
+    writeFileSync(at("net.safetensors"), encodeSafetensors(tree.net));
+    const path = `${name.endsWith(".pth") ? `${folder}/${name}` : at(name)}${where}`;
+    const { network, params } = await readClassifier(path);
+    expect(network.config).toMatchObject({ type: "resnet", shortcut: "projection" });
+    const kernel = tree.net["fc.weight"] ?? tree.net["linear.weight"]!;
+    const found = await params["fc.weight"]!.transpose().data();
+    expect([...found]).toEqual([...toFloat32(kernel)]);
+    disposeParams(params);
+    const { sha256 } = await fingerprint(path);
+    expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("that is not there is named, as is one of several that is not", async () => {
+    await expect(readClassifier("test/fixtures/classifiers/net.pth#best")).rejects.toThrow(
+      'net.pth#best: stateDictIn: expected a state dict at "best", got "net".',
+    );
+    await expect(fingerprint(`${at("nowhere.pt")}#net`)).rejects.toThrow("got nothing there");
+    for (const read of [readClassifier, readModel])
+      await expect(read("/dev/null")).rejects.toThrow("expected a file, got a folder, a pipe or a device.");
+    await expect(fingerprint("/dev/null")).rejects.toThrow(
+      "/dev/null: expected a file or a folder of diffusers, got a pipe, a socket or a device.",
+    );
+  });
+
+  it("is no U-Net", async () => {
+    const before = tf.memory().numTensors;
+    await expect(readClassifier(at("ours.safetensors"))).rejects.toThrow(
+      "expected a classifier, got a U-Net.",
+    );
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

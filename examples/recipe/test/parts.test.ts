@@ -1,0 +1,488 @@
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { useBackend } from "cfd-distill";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { parseArguments } from "../config/command-line.js";
+import { checkConfig, type Halving } from "../config/schema.js";
+import { freeBytes, needed, roomOf } from "../storage/disk.js";
+import { checkDisk, planOf } from "../stages/estimate.js";
+import { configure } from "../config/configure.js";
+import { loadEmoji } from "../datasets/load.js";
+import { openDirectory } from "../storage/directory.js";
+import { chooseStages } from "../stages/plan.js";
+import { encodePng, figure } from "../report/picture.js";
+import { halvings } from "../config/halvings.js";
+import { presets, scaleSteps } from "../config/presets.js";
+import { methodsOf } from "../measure/sampling.js";
+import { duration } from "../terminal/progress.js";
+import { tableOf } from "../report/report.js";
+import { readManifest } from "../stages/shipped.js";
+import { cutSheet, subset } from "../datasets/emoji-sheet.js";
+
+const config = await configure(parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke"]));
+
+describe("the emoji", () => {
+  it("are 1,906 images in nine groups or in 98 kinds", () => {
+    const { train, test } = loadEmoji();
+    expect([train.labels.length, test.labels.length]).toEqual([1716, 190]);
+    expect(train.shape).toEqual([24, 24, 3]);
+    expect(new Set(test.labels).size).toBe(9);
+    const kinds = loadEmoji("kinds");
+    expect(Buffer.compare(kinds.train.images as Uint8Array, train.images as Uint8Array)).toBe(0);
+    expect(kinds.train.classes).toHaveLength(98);
+    expect(kinds.train.labels.filter((label) => kinds.train.classes[label] === "country-flag")).toHaveLength(
+      233,
+    );
+  });
+
+  it("are those of some groups if only these are asked for, and an unknown group is an error", () => {
+    const all = loadEmoji("kinds");
+    const { train, test } = loadEmoji("kinds", ["Animals & Nature", "Flags"]);
+    expect(train.labels.length + test.labels.length).toBe(159 + 270);
+    expect(train.classes.slice(0, 2)).toEqual(["animal-mammal", "animal-bird"]);
+    expect(train.classes.at(-1)).toBe("subdivision-flag");
+    const imagesOf = (set: typeof train, name: string) =>
+      set.labels.flatMap((label, i) =>
+        set.classes[label] === name ? [Buffer.from(set.images.subarray(i * 1728, (i + 1) * 1728))] : [],
+      );
+    const birds = imagesOf(all.train, "animal-bird").concat(imagesOf(all.test, "animal-bird"));
+    for (const bird of imagesOf(train, "animal-bird")) {
+      expect(birds.some((other) => other.equals(bird))).toBe(true);
+    }
+    expect(() => loadEmoji("kinds", ["Animals and Nature"])).toThrow(
+      /^groups: expected some of Smileys & Emotion, .*, got Animals and Nature \(did you mean Animals & Nature\?\)\.$/,
+    );
+  });
+
+  it("start with a yellow face on white", () => {
+    const { train } = loadEmoji();
+    expect(train.classes[train.labels[0]!]).toBe("Smileys & Emotion");
+    expect([...train.images.subarray(0, 3)]).toEqual([255, 255, 255]);
+    const [red, green, blue] = train.images.subarray((4 * 24 + 12) * 3, (4 * 24 + 12) * 3 + 3); // the forehead
+    expect(red).toBeGreaterThan(240);
+    expect(green).toBeGreaterThan(180);
+    expect(blue).toBeLessThan(100);
+  });
+
+  it("cutSheet cuts tiles in order, labels them by group or kind, and refuses a sheet of another size", () => {
+    const pixels = [10, 20, 30, 40].flatMap((grey) => [grey, grey, grey, 255]);
+    const png = { width: 2, height: 2, data: Uint8Array.from(pixels) };
+    const groups = [
+      {
+        name: "a",
+        kinds: [
+          { name: "a1", count: 1 },
+          { name: "a2", count: 1 },
+        ],
+      },
+      { name: "b", kinds: [{ name: "b1", count: 1 }] },
+    ];
+    const sheet = { tile: 1, columns: 2, groups };
+    const grouped = cutSheet(png, sheet, "groups");
+    expect([...grouped.images]).toEqual([10, 10, 10, 20, 20, 20, 30, 30, 30]);
+    expect([grouped.labels, grouped.classes]).toEqual([
+      [0, 0, 1],
+      ["a", "b"],
+    ]);
+    const kinds = cutSheet(png, sheet, "kinds");
+    expect([kinds.labels, kinds.classes]).toEqual([
+      [0, 1, 2],
+      ["a1", "a2", "b1"],
+    ]);
+    expect([...subset(kinds, [2]).images]).toEqual([30, 30, 30]);
+    expect(() => cutSheet({ ...png, height: 1 }, sheet, "kinds")).toThrow(
+      "loadEmoji: expected a sheet of 2x2 pixels, got 2x1.",
+    );
+  });
+});
+
+describe("the plan", () => {
+  const { plan } = presets.quickstart.smoke;
+  const names = (stages: readonly Halving[]) => stages.map(({ teacher, name }) => `${teacher} > ${name}`);
+
+  it("halves by PD all the way and by CFD from cfdFrom on", () => {
+    expect(names(halvings(16, { ...plan, cfdFrom: 8, pdTo: 2, cfdTo: 2 }))).toEqual([
+      "teacher > pd-8",
+      "pd-8 > pd-4",
+      "pd-4 > pd-2",
+      "pd-8 > cfd-4",
+      "cfd-4 > cfd-2",
+    ]);
+  });
+
+  it("begins CFD with the teacher itself where it has few steps", () => {
+    expect(names(halvings(4, { ...plan, cfdFrom: 8, pdTo: 2, cfdTo: 1 }))).toEqual([
+      "teacher > pd-2",
+      "teacher > cfd-2",
+      "cfd-2 > cfd-1",
+    ]);
+  });
+
+  it("trains the students of two steps and of one longer, as the authors do", () => {
+    const steps = halvings(8, { ...plan, pdTo: 1, lastLonger: 2 }).filter(({ method }) => method === "pd");
+    expect(steps.map((stage) => stage.steps / plan.pd.steps)).toEqual([1, 2, 2]);
+  });
+
+  it("scales the training of every stage, down to one step", () => {
+    const { smoke } = presets.quickstart;
+    const longer = scaleSteps(smoke, 2.5);
+    expect([longer.base.steps, longer.plan.pd.steps]).toEqual([
+      Math.round(smoke.base.steps * 2.5),
+      Math.round(smoke.plan.pd.steps * 2.5),
+    ]);
+    expect(scaleSteps(smoke, 1e-9).classifier.steps).toBe(1);
+  });
+
+  it("has the arms of an experiment as stages of one run, each with its name and label", async () => {
+    const cifar = (preset: string) =>
+      configure(parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--preset", preset]));
+    const screen = (await cifar("screen")).halvings;
+    expect(screen.slice(0, 3).map(({ name }) => name)).toEqual(["pd-8", "pd-4", "pd-2"]);
+    const arms = screen.slice(3);
+    expect(arms.every(({ seed }) => seed === 0)).toBe(true);
+    expect(arms.every(({ teacher, studentSteps }) => teacher === "pd-2" && studentSteps === 1)).toBe(true);
+    expect(new Set(arms.map(({ steps, rate, batch }) => `${steps} ${rate} ${batch}`)).size).toBe(1);
+    expect(arms.map(({ label }) => label)).toEqual(
+      expect.arrayContaining(["PD", "CFD 1", "CFD 0.5, beta 0.003", "CFD 0.9 + PD", "PD, averaged"]),
+    );
+    expect(methodsOf(await cifar("screen")).map(({ label }) => label)).toContain("CFD 0.95, 1 step");
+    const confirm = (await cifar("confirm")).halvings.slice(1);
+    expect(confirm).toHaveLength(3 * 3 * 3);
+    expect(names(confirm.slice(0, 4))).toEqual([
+      "pd-8 > pd-seed-0-to-4",
+      "pd-seed-0-to-4 > pd-seed-0-to-2",
+      "pd-seed-0-to-2 > pd-seed-0-to-1",
+      "pd-8 > pd-seed-1-to-4",
+    ]);
+    const chains = (await cifar("chains")).halvings.slice(1);
+    expect(names(chains.filter(({ label }) => label === "PD, SNR + 1"))).toEqual([
+      "pd-8 > pd-snr-1-to-4",
+      "pd-snr-1-to-4 > pd-snr-1-to-2",
+      "pd-snr-1-to-2 > pd-snr-1-to-1",
+    ]);
+    const shifted = chains.filter(({ shift }) => shift !== undefined);
+    expect(shifted.map(({ studentSteps }) => studentSteps)).toEqual([32, 16, 8, 4, 2, 1]);
+    expect(shifted[0]!.teacher).toBe("teacher");
+    expect(methodsOf(await cifar("chains")).map(({ label }) => label)).toContain("PD, 8 steps");
+  });
+
+  it("has the paper's numbers in the preset of that name", () => {
+    const { base, classifier, plan: halving, teacherSteps } = presets["cifar10-cfd"].paper;
+    expect([teacherSteps, base.steps, base.batch, base.rate, base.warmup]).toEqual([
+      1024, 8e5, 128, 2e-4, 5000,
+    ]);
+    expect([classifier.steps, classifier.rate, classifier.schedule]).toEqual([300 * 391, 0.1, "tenths"]);
+    const stages = halvings(teacherSteps, halving);
+    expect(stages.find(({ name }) => name === "pd-8")).toMatchObject({
+      steps: 10_000,
+      rate: 5e-5,
+      batch: 128,
+    });
+    expect(stages.find(({ name }) => name === "cfd-1")).toMatchObject({
+      steps: 20_000,
+      temperature: 0.9,
+      beta: 0,
+    });
+  });
+
+  it("chooses stages by name and group, in their order", () => {
+    const chosen = chooseStages(config, ["picture", "cfd", "classifier"]);
+    expect(chosen.map(({ name }) => name)).toEqual(["classifier", "cfd-2", "picture"]);
+    expect(chooseStages(config, undefined).map(({ name }) => name)).toEqual([
+      ...["teacher", "classifier", "pd-4", "pd-2", "cfd-2"],
+      ...["samples", "evaluate", "picture"],
+    ]);
+    const file = { path: "judge.pt", sha256: "" };
+    const judged = chooseStages({ ...config, files: { classifier: file } }, ["teacher", "classifier"]);
+    expect(judged.map(({ name, training }) => [name, training?.steps])).toEqual([
+      ["classifier", undefined], // a wrong file shows before anything is trained
+      ["teacher", config.base.steps],
+    ]);
+    expect(() => chooseStages(config, ["clasifier"])).toThrow("got clasifier (did you mean classifier?)");
+  });
+});
+
+describe("the costs", () => {
+  it("are told before: steps, time and checkpoints of each stage", async () => {
+    const engine = await useBackend("wasm");
+    const before = tf.memory().numTensors;
+    const place = { out: "runs/nowhere", config, data: loadEmoji() };
+    const text = await planOf(place, chooseStages(config, ["teacher", "cfd", "picture"]), engine);
+    expect(text).toMatch(/teacher +6 steps of 4 +about \d+ s +1 MB/);
+    expect(text).toMatch(/cfd-2 +3 steps of 4 +about \d+ s +1 MB/);
+    expect(text).toContain("  picture\n");
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("are refused where the disk has no room: checkpoints, samples, pictures, logs, and one copy", async () => {
+    const place = { out: join(tmpdir(), "no-such-run"), config, data: loadEmoji() };
+    const roomFor = async (stages: readonly string[], free = 0) => {
+      const refusal = await checkDisk(place, chooseStages(config, stages), free).catch(
+        (error: unknown) => (error as Error).message,
+      );
+      return refusal ?? "enough";
+    };
+    expect(await roomFor(["teacher"], await freeBytes(tmpdir()))).toBe("enough");
+    expect(await roomFor(["teacher"])).toMatch(
+      /^.*no-such-run: expected room for about \d+ MB \(checkpoints 1 MB, samples 0 MB, pictures 0 MB, logs \d+ MB, the copy that takes a file's place \d+ MB\), got 0 MB free: make room, or choose another place with --out\.$/,
+    );
+    const big = { ...config, measured: 100_000 };
+    const many = { ...place, config: big };
+    const stages = chooseStages(big, undefined);
+    // Six methods of 100,009 images of 24x24x3 bytes, and one of these files twice.
+    const samples = 100_009 * 1728;
+    await expect(checkDisk(many, stages, 7 * samples)).rejects.toThrow(
+      /samples 1\.0 GB, .* the copy that takes a file's place 173 MB/,
+    );
+    await checkDisk(many, stages, 7 * samples + 4e7);
+  });
+
+  it("count what is there already as written", async () => {
+    const out = await mkdtemp(join(tmpdir(), "room-"));
+    await mkdir(join(out, "checkpoints"));
+    const place = { out, config, data: loadEmoji() };
+    const stages = chooseStages(config, ["teacher"]);
+    const whole = needed(roomOf(place, stages, () => 1000)).bytes;
+    await writeFile(join(out, "checkpoints", "teacher.safetensors"), Buffer.alloc(400));
+    expect(needed(roomOf(place, stages, () => 1000)).bytes).toBe(whole - 400);
+    await writeFile(join(out, "checkpoints", "teacher.safetensors"), Buffer.alloc(1400));
+    expect(needed(roomOf(place, stages, () => 1000)).bytes).toBe(whole - 1000);
+    await rm(out, { recursive: true });
+  });
+});
+
+describe("the config", () => {
+  it.each([
+    [{ ...config, sed: 1 }, "unknown setting sed (did you mean seed?)"],
+    [
+      { ...config, seed: "1" },
+      'seed: expected an integer from -9007199254740991 to 9007199254740991, got "1"',
+    ],
+    [{ ...config, base: { ...config.base, speed: 1 } }, "unknown setting base.speed"],
+    [
+      { ...config, base: { ...config.base, batch: 4, microBatches: 3 } },
+      "base: a batch of 4 cannot be cut into 3 micro-batches",
+    ],
+    [
+      { ...config, halvings: [...config.halvings.slice(0, -1), { ...config.halvings.at(-1), layers: 3 }] },
+      "features of 3 layers need a ResNet of as many stages as the classifier",
+    ],
+    [{ ...config, halvings: config.halvings.slice(1) }, "pd-2 learns from pd-4, which is no stage before it"],
+    [{ ...config, teacherSteps: 16 }, "pd-4 of 4 steps cannot halve teacher of 16 steps"],
+    [{ ...config, halvings: [config.halvings[0], config.halvings[0]] }, "two stages are named pd-4"],
+  ])("is refused if wrong: %#", (wrong, message) => {
+    expect(() => checkConfig(wrong, "config.json")).toThrow(`config.json: ${message}.`);
+  });
+});
+
+describe("the run's directory", () => {
+  let home = "";
+  const fresh = { resume: false, force: false };
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "recipe-"));
+  });
+  afterAll(() => rm(home, { recursive: true }));
+
+  it("is taken when new, refused when it holds a run, resumed only with the same settings", async () => {
+    const out = join(home, "run");
+    await openDirectory(out, config, fresh);
+    expect(JSON.parse(await readFile(join(out, "config.json"), "utf8"))).toEqual(config);
+    await expect(openDirectory(out, config, fresh)).rejects.toThrow("already holds a run. Add --resume");
+    await openDirectory(out, config, { resume: true, force: false });
+    await writeFile(join(out, "config.json"), JSON.stringify({ ...config, parallel: 2 })); // of an earlier version
+    await openDirectory(out, config, { resume: true, force: false });
+    const other = { ...config, seed: 3 };
+    await expect(openDirectory(out, other, { resume: true, force: false })).rejects.toThrow(
+      "holds a run with other settings: seed was 0 and is now 3.",
+    );
+  });
+
+  it("holds nothing of a write that was killed once it is opened again", async () => {
+    const out = join(home, "killed");
+    await mkdir(out);
+    await writeFile(join(out, ".config.json.3.0.tmp"), "{");
+    await openDirectory(out, config, fresh); // killed before it was a run: it starts
+    await writeFile(join(out, "checkpoints", ".teacher.safetensors.3.5.tmp"), "half");
+    await openDirectory(out, config, { resume: true, force: false });
+    expect((await readdir(out, { recursive: true })).sort()).toEqual(["checkpoints", "config.json"]);
+    const foreign = join(home, "foreign");
+    await mkdir(foreign);
+    for (const name of [".thesis.1.2.tmp", "thesis"]) await writeFile(join(foreign, name), "theirs");
+    await expect(openDirectory(foreign, config, fresh)).rejects.toThrow("is not empty and holds no run");
+    expect(await readdir(foreign)).toHaveLength(2);
+  });
+
+  it("with force loses what a run wrote and nothing else", async () => {
+    const out = join(home, "forced");
+    await openDirectory(out, config, fresh);
+    await writeFile(join(out, "log.jsonl"), "{}\n");
+    await writeFile(join(out, "report.html"), "");
+    await mkdir(join(out, "tensorboard"));
+    await writeFile(join(out, "notes.txt"), "mine");
+    await openDirectory(out, { ...config, seed: 1 }, { resume: false, force: true });
+    expect((await readdir(out)).sort()).toEqual(["checkpoints", "config.json", "notes.txt"]);
+    expect(await readFile(join(out, "notes.txt"), "utf8")).toBe("mine");
+  });
+
+  it("is refused, even with force, when something else is in it; nothing to resume is an error", async () => {
+    const out = join(home, "else");
+    await mkdir(out);
+    await expect(openDirectory(out, config, { resume: true, force: false })).rejects.toThrow(
+      "holds no run to resume",
+    );
+    await writeFile(join(out, "thesis.txt"), "mine");
+    await expect(openDirectory(out, config, { resume: false, force: true })).rejects.toThrow("is not empty");
+    expect(await readFile(join(out, "thesis.txt"), "utf8")).toBe("mine");
+  });
+});
+
+describe("the command line", () => {
+  const parse = (...words: string[]) => parseArguments("quickstart", ["node", "quickstart", ...words]);
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it("has defaults, and scales steps", async () => {
+    const choice = parse("--preset", "scratch", "--seed", "7", "--steps-scale", "0.5");
+    expect(choice).toMatchObject({ resume: false, force: false, dryRun: false });
+    const chosen = await configure(choice);
+    expect(chosen).toMatchObject({ preset: "scratch", seed: 7, engine: "wasm" });
+    expect(chosen.base.steps).toBe(Math.round(presets.quickstart.scratch.base.steps / 2));
+    expect(parse().out).toBe("runs/quickstart");
+    expect(parse("--preset", "smoke").out).toBe("runs/quickstart-smoke");
+    const cifar = parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--data", "DIR"]);
+    expect([await configure(cifar), cifar.data]).toMatchObject([
+      { recipe: "cifar10-cfd", preset: "tiny" },
+      "DIR",
+    ]);
+  });
+
+  it("changes the preset's engine and single settings, but by the number of threads nothing", async () => {
+    expect(await configure(parse("--threads", "3"))).toEqual(await configure(parse()));
+    expect(await configure(parse("--engine", "node"))).toMatchObject({ engine: "node" });
+    const changed = await configure(parse("--set", "base.rate=1e-4", "--set", "halvings.0.steps=7"));
+    expect([changed.base.rate, changed.halvings[0]!.steps]).toEqual([1e-4, 7]);
+    await expect(configure(parse("--preset", "scratch", "--teacher-steps", "12"))).rejects.toThrow(
+      "the teacher: 12 steps cannot be halved down to 1; add --teacher-steps 8, or another power of two,",
+    );
+    await expect(configure(parse("--set", "base.rat=1"))).rejects.toThrow(
+      "--set base.rat=1: expected path=value with a setting of the config (did you mean base.rate?).",
+    );
+    await expect(configure(parse("--set", "base.rate=fast"))).rejects.toThrow(
+      'the options: base.rate: expected a number from 1e-9 to 10, got "fast".',
+    );
+  });
+
+  it("goes on from the networks that ship, with one more halving by each method", async () => {
+    const { files, halvings: stages, teacherSteps, groups, shown } = await configure(parse());
+    expect(stages.map(({ name }) => name)).toEqual([
+      ...["pd-8", "pd-4", "pd-2", "pd-1", "cfd-4", "cfd-2", "cfd-1"],
+      ...["pd-live", "cfd-live"],
+    ]);
+    const shipped = ["teacher", "classifier", ...stages.slice(0, -2).map(({ name }) => name)];
+    expect(Object.keys(files)).toEqual(shipped);
+    for (const stage of stages.slice(-2)) expect(stage.steps).toBeGreaterThanOrEqual(100);
+    const manifest = readManifest();
+    expect(["teacher", ...stages.slice(0, -2).map(({ name }) => name)]).toEqual(
+      manifest.models.map(({ id }) => id),
+    );
+    expect(teacherSteps).toBe(manifest.models[0]!.steps);
+    const { train } = loadEmoji("kinds", groups);
+    expect(train.classes).toEqual(manifest.classes);
+    expect(train.classes).toEqual(expect.arrayContaining(shown!));
+    await expect(configure(parse("--teacher", "ckpt.pt"))).rejects.toThrow(
+      "--teacher: the preset quickstart goes on from students that ship",
+    );
+    await expect(configure(parse("--teacher-steps", "8"))).rejects.toThrow("--teacher-steps: the preset");
+  });
+
+  it("takes CIFAR-10, or a folder of pictures with their size", async () => {
+    const cifar = (...words: string[]) => parseArguments("cifar10-cfd", ["node", "cifar10-cfd", ...words]);
+    expect(await configure(cifar())).toMatchObject({ dataset: "cifar10" });
+    const own = cifar("--dataset", "folder:cats");
+    expect(own.dataset).toEqual({ folder: "cats" });
+    expect(await configure(own)).toMatchObject({ dataset: "folder", imageSize: 32 });
+    const small = await configure(cifar("--dataset", "folder:cats", "--image-size", "16"));
+    expect(small).toMatchObject({ dataset: "folder", imageSize: 16 });
+    await expect(configure(cifar("--image-size", "16"))).rejects.toThrow(
+      "expected --dataset folder:DIR beside it",
+    );
+  });
+
+  it("replays a saved config, and refuses a broken one", async () => {
+    const home = await mkdtemp(join(tmpdir(), "config-"));
+    const path = join(home, "config.json");
+    await writeFile(path, JSON.stringify(config));
+    expect(await configure(parse("--config", path))).toEqual(config);
+    expect(await configure(parse("--config", path, "--seed", "3"))).toEqual({ ...config, seed: 3 });
+    await writeFile(path, JSON.stringify({ ...config, parallel: 2 })); // as before the engine had threads
+    expect(await configure(parse("--config", path))).toEqual(config);
+    await writeFile(path, "{");
+    await expect(configure(parse("--config", path))).rejects.toThrow(`${path}: expected JSON, got:`);
+    await rm(home, { recursive: true });
+  });
+
+  it.each([
+    [["--resum"], "unknown option '--resum'\n(Did you mean --resume?)"],
+    [["--seed", "1.5"], "It must be an integer."],
+    [["--steps-scale", "0"], "It must be a positive number."],
+    [["--threads", "0"], "It must be at least 1."],
+    [["--engine", "gpu"], "Allowed choices are wasm, cpu, node, cuda."],
+    [["--config", "a.json", "--preset", "smoke"], "cannot be used with option '--preset <size>'"],
+    [["--force", "--resume"], "cannot be used with option '--resume'"],
+    [["extra"], "too many arguments"],
+  ])("refuses %j", (words, message) => {
+    let printed = "";
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      printed += String(text);
+      return true;
+    });
+    vi.spyOn(process, "exit").mockImplementation((code) => {
+      throw new Error(`exit ${String(code)}`);
+    });
+    expect(() => parse(...words)).toThrow("exit 1");
+    expect(printed).toContain(message);
+  });
+});
+
+describe("what a run shows", () => {
+  it("names durations as people do", () => {
+    expect([7.4, 61, 3720].map(duration)).toEqual(["7 s", "1 min 01 s", "1 h 02 min"]);
+  });
+
+  it("sets titles and labels around a grid without touching its pixels", () => {
+    const grid = { width: 30, height: 16, data: new Uint8Array(30 * 16 * 3).fill(77) };
+    const rows = [{ label: "PD", note: "2 steps" }, { label: "CFD" }];
+    const page = figure(grid, 2, { title: "Title", subtitle: "words", rows, columns: ["one"] });
+    const greys = page.data.filter((_, i) => i % 3 === 0);
+    expect(greys.filter((value) => value === 77).length).toBeGreaterThanOrEqual(30 * 16);
+    expect(greys.filter((value) => value < 60).length).toBeGreaterThan(100); // ink
+    expect(encodePng(page).subarray(1, 4).toString()).toBe("PNG");
+  });
+
+  it("prints a table that says what was measured", () => {
+    const row = {
+      method: "PD, 2 steps",
+      networkCalls: 2,
+      millisecondsPerImage: 1.25,
+      frechet: 3.5,
+      toTeacher: 0.1234,
+    };
+    const counts = { trainingImages: 90, testImages: 10, samplesPerMethod: 20 };
+    const text = tableOf({
+      ...counts,
+      extractors: [],
+      classifierAccuracy: 0.5,
+      frechetOfTestImages: 0.25,
+      rows: [row],
+    });
+    expect(text).toContain("PD, 2 steps");
+    expect(text).toContain("3.50");
+    expect(text).toContain(
+      "20 samples against 90 training images, on the features of this run's own classifier",
+    );
+    expect(text).toContain("right on 50 % of 10 test images");
+  });
+});

@@ -1,0 +1,103 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { confirmed, deviation, mean, screened } from "../../tools/results/findings.js";
+import { pageOf } from "../../tools/results/page.js";
+import { readExperiment, readMeasuredRun, secondsOf, type MeasuredRun } from "../../tools/results/runs.js";
+
+const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
+
+describe("docs/results.md", () => {
+  it("is what follows from the runs in docs/results", () => {
+    expect(readFileSync(`${docs}results.md`, "utf8")).toBe(pageOf(readExperiment(`${docs}results`)));
+  });
+});
+
+describe("a run", () => {
+  it("is refused by the name of the file that is cut short", () => {
+    const run = mkdtempSync(join(tmpdir(), "run-"));
+    const screen = join(docs, "results", "screen");
+    for (const file of ["config.json", "log.jsonl"]) copyFileSync(join(screen, file), join(run, file));
+    writeFileSync(join(run, "report.json"), readFileSync(join(screen, "report.json")).subarray(0, 900));
+    expect(() => readMeasuredRun(run)).toThrow(/report\.json: expected a whole JSON file, got: /);
+    rmSync(run, { recursive: true });
+  });
+});
+
+const line = (stage: string, step: number, second: number) => ({
+  stage,
+  step,
+  at: new Date(1000 * second).toISOString(),
+});
+
+describe("the time of a stage", () => {
+  it("is that between its lines, scaled to all steps", () => {
+    expect(secondsOf([line("a", 50, 10), line("a", 100, 20), line("a", 150, 30)])).toEqual({ a: 30 });
+  });
+
+  it("leaves out what parts a run from its continuation, and steps that are done again", () => {
+    const log = [
+      line("a", 50, 10),
+      line("a", 100, 20),
+      { event: "resume" },
+      line("a", 50, 500),
+      line("a", 100, 510),
+    ];
+    expect(secondsOf(log)).toEqual({ a: 20 });
+  });
+});
+
+describe("what is found", () => {
+  const result = (arm: string, frechet: number, kernel: number, toTeacher: number) => {
+    const distances = [{ frechet, kernel: { mean: kernel, standardError: 0.01 }, precision: 1, recall: 1 }];
+    return {
+      arm,
+      steps: 1,
+      stage: arm,
+      halving: { label: arm, method: arm === "PD" ? "pd" : "cfd" },
+      row: { toTeacher },
+      distances,
+    };
+  };
+  const run = {
+    report: { extractors: [{ extractor: "judge" }] },
+    results: [result("PD", 3, 0.3, 0.1), result("CFD 1", 2, 0.2, 0.2), result("CFD 0.5", 4, 0.31, 0.3)],
+  };
+
+  it("ranks the arms, and tells clear differences from others", () => {
+    const [heading, headline, byJudge, pixels] = screened(run as unknown as MeasuredRun, "One halving");
+    expect(heading).toBe("One halving:");
+    expect(headline).toContain("1 of 2 students by CFD are nearer to the data than PD's");
+    expect(byJudge).toContain("are CFD 1 (2.00); PD (3.00); CFD 0.5 (4.00); PD (3.00) is number 2 of 3.");
+    expect(byJudge).toMatch(/1 of 2 by CFD are clearly .* nearer than PD; clearly farther: none\.$/);
+    expect(pixels).toMatch(/: PD \(0\.100\); CFD 1 \(0\.200\); CFD 0\.5 \(0\.300\)\.$/);
+  });
+
+  it("compares chains seed by seed, at the steps that all arms have", () => {
+    const student = (arm: string, steps: number, frechet: number) => ({
+      ...result(arm, frechet, arm === "PD" ? 0.3 : 0.2, arm === "PD" ? 0.1 : 0.2),
+      steps,
+    });
+    const chains = {
+      report: run.report,
+      results: [
+        ...[3, 4].map((distance) => student("PD", 2, distance)),
+        ...[1, 5].map((distance) => student("CFD 1", 2, distance)),
+        student("CFD 1", 8, 0),
+      ],
+    } as unknown as MeasuredRun;
+    expect(confirmed(chains, "Chains")).toEqual([
+      "Chains:",
+      "CFD 1: nearer to the data than PD in 1 of 2 comparisons (of one seed, number of steps and extractor) by the Frechet " +
+        "distance, in 2 of 2 by the kernel distance. Frechet distance less PD's, the seeds' mean: on judge -0.50 at 2 steps. " +
+        "Pixels from the teacher: 0.200 at 2 steps.",
+      "PD: pixels from the teacher 0.100 at 2 steps.",
+    ]);
+  });
+
+  it("has the mean and the deviation of a sample", () => {
+    expect([mean([1, 2, 6]), deviation([1, 3])]).toEqual([3, Math.SQRT2]);
+  });
+});

@@ -1,0 +1,42 @@
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { attempt, packInto, root, run } from "./pack.js";
+
+/** Makes `project`, an empty folder, a project that has the tarball and its peers from npm. */
+export function installConsumer(project: string): void {
+  const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    peerDependencies: Record<string, string>;
+  };
+  const peers = Object.entries(own.peerDependencies).map(([name, range]) => `${name}@${range}`);
+  writeJson(project, "package.json", { name: "consumer", private: true, type: "module" });
+  const tarball = packInto(project);
+  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball, ...peers], project);
+}
+
+/** Compiles a program of this folder there, under strict TypeScript, against the packed types. */
+export function compileConsumer(project: string, name: string): void {
+  copyFileSync(join(root, "tools/package", name), join(project, name));
+  writeJson(project, "tsconfig.json", {
+    compilerOptions: {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      target: "ES2022",
+      lib: ["ES2022", "DOM"],
+      module: "NodeNext",
+      types: [],
+    },
+    files: [name],
+  });
+  const outcome = attempt(join(root, "node_modules/.bin/tsc"), ["-p", ".", "--pretty", "false"], project);
+  // tfjs's own declarations do not pass skipLibCheck: false; ours and the consumer must.
+  const ours = outcome.stdout
+    .split("\n")
+    .filter((line) => /^\S/.test(line) && !line.startsWith("node_modules/@tensorflow/"));
+  if (ours.length > 0) throw new Error(`consumer: expected to compile, got\n${ours.join("\n")}`);
+}
+
+function writeJson(project: string, name: string, value: unknown): void {
+  writeFileSync(join(project, name), JSON.stringify(value, null, 2));
+}
