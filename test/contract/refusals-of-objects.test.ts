@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import * as cfd from "../../src/index.js";
 import { decodeCifar10, checkImageRange, drawBatch, imageBatch, imageSet } from "../../src/data/index.js";
-import { type TorchValue, encodeDiffusers, encodeSafetensors, stateDictIn } from "../../src/formats/index.js";
+import {
+  encodeDiffusers,
+  encodeSafetensors,
+  fromFloat32,
+  stateDictIn,
+  toFloat32,
+  type TorchValue,
+} from "../../src/formats/index.js";
 import { statistics } from "../../src/metrics/index.js";
 
 describe("what cannot even be shown as text where a word, a list or a set is expected", () => {

@@ -21,9 +21,9 @@ export async function run(
   place: Place,
 ): Promise<void> {
   const { cwd, env, log, signal } = place;
-  signal.throwIfAborted();
   const file = await open(log, "a");
   try {
+    signal.throwIfAborted(); // nothing is awaited from here until somebody listens
     const child = spawn(program, args, { cwd, env, stdio: ["ignore", file.fd, file.fd] });
     const kill = () => child.kill();
     signal.addEventListener("abort", kill);
