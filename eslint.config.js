@@ -1,43 +1,6 @@
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-// Which folders of src a folder may import from: arrows run downwards only.
-const mayImport = {
-  schedules: [],
-  samplers: ["schedules"],
-  distillation: ["schedules", "samplers"],
-  losses: ["schedules", "distillation"],
-  models: ["schedules"],
-  metrics: ["io"],
-  io: ["schedules", "models", "samplers"],
-  training: ["schedules", "models", "io"],
-};
-
-// What runs in a browser imports nothing of Node, and no engine: both are the user's choice, behind other entries.
-const notAnEngine = {
-  regex: "^@tensorflow/tfjs-",
-  message: "The core imports @tensorflow/tfjs, engines only in src/backends.",
-};
-const notInCore = [{ regex: "^node:", message: "Node-only code belongs to src/node." }, notAnEngine];
-
-const layers = Object.entries(mayImport).map(([folder, below]) => ({
-  files: [`src/${folder}/**`],
-  rules: {
-    "no-restricted-imports": [
-      "error",
-      {
-        patterns: [
-          ...notInCore,
-          {
-            regex: `^\\.\\./(?!${["[a-z-]+\\.js$", ...below.map((name) => `${name}/`)].join("|")})`,
-            message: `src/${folder} may import from ${["its own folder", ...below].join(", ")}.`,
-          },
-        ],
-      },
-    ],
-  },
-}));
-
 export default defineConfig(
   {
     ignores: [
@@ -101,13 +64,6 @@ export default defineConfig(
       ],
     },
   },
-  {
-    files: ["src/*.ts"],
-    ignores: ["src/node/index.ts"],
-    rules: { "no-restricted-imports": ["error", { patterns: notInCore }] },
-  },
-  { files: ["src/cli/**"], rules: { "no-restricted-imports": ["error", { patterns: [notAnEngine] }] } },
-  ...layers,
   {
     // Names of files and labels are strangers' words, which a terminal would obey.
     files: ["examples/recipe/**"],

@@ -43,7 +43,7 @@ async function mine(): Promise<Record<string, unknown>> {
 }
 /** Another process that holds the folder until it is killed; resolves once it does. */
 async function hold() {
-  const program = `import { withLock } from "./examples/recipe/lock.ts";
+  const program = `import { withLock } from "./examples/recipe/storage/lock.ts";
     await withLock(${JSON.stringify(out)}, () => { console.log("held"); return new Promise((done) => setTimeout(done, 60_000)); });`;
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program]);
   await new Promise((resolve) => child.stdout.once("data", resolve));

@@ -1,0 +1,84 @@
+// Who may import whom, `npm run imports`: arrows run downwards only, and what is not allowed here is an error.
+
+// The rooms of src, each with those below it that it may open. Files of the root's own are for all.
+const rooms = {
+  autodiff: [],
+  schedules: [],
+  prediction: ["schedules"],
+  samplers: ["prediction", "schedules"],
+  targets: ["autodiff", "prediction", "schedules"],
+  losses: ["autodiff", "targets", "prediction", "schedules"],
+  models: ["autodiff"],
+  formats: ["models", "prediction", "schedules"],
+  data: ["formats"],
+  metrics: ["formats"],
+  training: ["autodiff", "formats", "models", "prediction", "schedules"],
+  backends: ["autodiff"],
+  doctor: ["autodiff", "backends", "models", "training"],
+  node: ["data", "formats", "training"],
+  cli: ["backends", "data", "doctor", "formats", "node", "training"],
+};
+const basics = "^src/(types|check|bounds|rng)[.]ts$";
+const entries = "^src/(index|(formats|metrics|data|node)/index|backends/(cpu|wasm|webgl|webgpu))[.]ts$";
+
+/** Paths in node_modules of packages. */
+const packages = (...names) => names.map((name) => `^node_modules/${name}/`);
+
+const allow = (from, ...to) => ({ from: { path: from }, to: { path: to.flat() } });
+const builtins = (from) => ({ from: { path: from }, to: { dependencyTypes: ["core"] } });
+
+const allowed = [
+  ...Object.entries(rooms).map(([room, below]) =>
+    allow(`^src/${room}/`, basics, `^src/(${[room, ...below].join("|")})/`),
+  ),
+  allow(basics, basics),
+  allow("^src/generator[.]ts$", basics, "^src/(models|samplers|training)/"),
+  allow("^src/index[.]ts$", basics, "^src/generator[.]ts$", "^src/[a-z]+/"),
+  allow("^src/cli/", "^src/index[.]ts$"),
+
+  // Of packages TensorFlow.js alone is for all, without engines, which are for their own files.
+  allow("^src/", packages("@tensorflow/tfjs")),
+  allow("^src/check[.]ts$", packages("fastest-levenshtein")),
+  allow("^src/rng[.]ts$", packages("pure-rand")),
+  allow("^src/formats/", packages("fflate", "crc-32", "protobufjs")),
+  allow("^src/metrics/", packages("ml-matrix")),
+  allow("^src/cli/", packages("commander", "pngjs")),
+  allow("^src/backends/wasm", packages("@tensorflow/tfjs-backend-wasm")),
+  allow("^src/backends/webgpu", packages("@tensorflow/tfjs-backend-webgpu", "@webgpu/types")),
+  // What runs in a page knows nothing of Node.
+  builtins("^src/(node|cli|backends/native)/|^src/backends/wasm/(node|worker)[.]ts$"),
+
+  // Examples import what anybody can: the package by its names. The recipe is a program of several files, with an index.
+  allow("^(examples|bench|scripts|tools|test)/", "^node_modules/"),
+  builtins("^(examples|bench|scripts|tools|test)/"),
+  allow("^examples/", entries),
+  allow("^examples/(cifar10-cfd|quickstart)[.]ts$", "^examples/recipe/index[.]ts$"),
+  allow("^examples/recipe/", "^examples/recipe/", "^tools/[a-z-]+[.]ts$"),
+  allow("^examples/browser/", "^examples/browser/", "^examples/recipe/index[.]ts$", "^tools/"),
+  allow("^examples/scale/", "^examples/recipe/index[.]ts$"),
+  allow("^bench/", "^(bench|tools|src)/"),
+  allow("^tools/", "^tools/", entries, "^bench/", "^examples/recipe/index[.]ts$", "^test/projects/"),
+  allow(
+    "^scripts/",
+    "^tools/",
+    entries,
+    "^bench/",
+    "^examples/recipe/index[.]ts$",
+    "^test/(projects|formats/fuzz)/",
+  ),
+  allow("^test/", "^(test|src|tools)/"),
+  allow("^examples/recipe/test/", "^test/support/"),
+];
+
+export default {
+  forbidden: [{ name: "no-circle", severity: "error", from: {}, to: { circular: true } }],
+  allowed,
+  allowedSeverity: "error",
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^src/backends/wasm/kernels/|[.]generated/|/dist/" },
+    tsPreCompilationDeps: true, // types too
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types", "default"] },
+  },
+};
