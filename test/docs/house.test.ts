@@ -21,6 +21,7 @@ function pathsIn(page: string): string[] {
     page.match(/(?<![\w./-])(?:src|test|examples|scripts|tools|bench|docs)\/[\w./-]*[\w/]/g) ?? [];
   return named.filter((path) => !BUILT.some((folder) => path.startsWith(folder)));
 }
+const NOTES = ["CHANGELOG.md", "bench/NOTES.md", "scripts/reference/README.md"];
 const BUILT = ["docs/api", "examples/browser/dist"];
 
 /** Variables of a block that hide a builder of the package. */
@@ -48,7 +49,7 @@ describe("the pages", () => {
     expect([...projectDocuments].sort()).toEqual(inDocs);
   });
 
-  it.each([...pages, "CHANGELOG.md"])("%s names no path that is not there", (page) => {
+  it.each([...pages, ...NOTES])("%s names no path that is not there", (page) => {
     expect(pathsIn(read(page)).filter((path) => !existsSync(`${root}/${path}`))).toEqual([]);
   });
 
