@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { canFuse } from "../autodiff/fused.js";
+import { canFuse } from "../autodiff/run-fused.js";
 import type { Params } from "../types.js";
 import { addPerChannel, addSame, pixelMean } from "./channelwise.js";
-import { differentiable, fusedOr } from "../autodiff/differentiable.js";
+import { differentiable, fusedOr } from "../autodiff/custom-gradient.js";
 import { ones, zeros } from "./initialisers.js";
 import type { ApplyOptions } from "./network.js";
 import { param, type ParamSpecs } from "./params.js";

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { canFuse, runFused } from "../autodiff/fused.js";
-import { differentiable, isRecording } from "../autodiff/differentiable.js";
+import { canFuse, runFused } from "../autodiff/run-fused.js";
+import { differentiable, isRecording } from "../autodiff/custom-gradient.js";
 
 /**
  * The mean over each image's pixels: [B, H, W, C] to [B, 1, 1, C]. Pooling does it about ten times faster than

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { canFuse, numbered, runFused } from "../autodiff/fused.js";
+import { canFuse, numbered, runFused } from "../autodiff/run-fused.js";
 import { addPerChannel, addSame, sumPerChannel } from "./channelwise.js";
-import { isRecording } from "../autodiff/differentiable.js";
+import { isRecording } from "../autodiff/custom-gradient.js";
 
 /** What is added to a convolution's outputs, in this order. */
 export interface Added {

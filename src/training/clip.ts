@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkNamed, checkTensors, isNumber, quoted } from "../check.js";
-import { runFusedOr } from "../autodiff/fused.js";
+import { runFusedOr } from "../autodiff/run-fused.js";
 import type { Grads } from "../types.js";
 
 /**

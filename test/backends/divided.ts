@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import { withScratch } from "../../src/backends/wasm/heap.js";
-import type { run } from "../../src/backends/wasm/jobs.js";
-import { kernelsOf } from "../../src/backends/wasm/module.js";
+import { withScratch } from "../../src/backends/wasm/memory/heap.js";
+import type { run } from "../../src/backends/wasm/threads/jobs.js";
+import { kernelsOf } from "../../src/backends/wasm/load-kernels.js";
 
 // Kernels that are called for parts of their units, in any order: the bits are those of one call.
 

@@ -1,0 +1,66 @@
+import type * as tf from "@tensorflow/tfjs";
+import { checkRows, DOUBLE, imageSizes, PASS, SLICE, sumRows, type Images } from "./channelwise.js";
+import { FLOAT } from "../convolution/geometry.js";
+import { address, kernel, withScratch } from "../memory/heap.js";
+import { run, type Job } from "../threads/jobs.js";
+
+// The engine's part of group norm with or without SiLU: see src/models/group-norm.ts for what it computes.
+
+interface Attributes {
+  readonly groups: number;
+  readonly activate: boolean;
+  readonly epsilon: number;
+}
+
+/** So many images are divided among threads whole; of fewer, parts of an image, which share few lines of the cache. */
+const WHOLE = 8;
+
+/** A unit is `share` groups of an image. */
+function slices({ batch, pixels, channels }: Images, groups: number): { share: number; job: Job } {
+  const width = channels / groups;
+  const share = batch >= WHOLE ? groups : Math.min(groups, Math.ceil(SLICE / width));
+  const job = {
+    units: batch * Math.ceil(groups / share),
+    work: 3 * PASS * pixels * share * width,
+    room: 5 * share * width * FLOAT,
+  };
+  return { share, job };
+}
+
+/** x, gamma, beta to y and, for the gradient, each image's and group's mean and 1 / standard deviation. */
+export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+  const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
+  const { groups, activate, epsilon } = attrs as unknown as Attributes;
+  const sizes = imageSizes(x);
+  const { batch, pixels, channels } = sizes;
+  checkRows("groupNorm", channels, [gamma, beta]);
+  const outputs = [x.shape, [batch, groups], [batch, groups]].map((shape) =>
+    backend.makeOutput(shape, "float32"),
+  );
+  const tensors = [x, gamma, beta, ...outputs].map((tensor) => address(backend, tensor));
+  const { share, job } = slices(sizes, groups);
+  run(backend, "groupNorm", job, ...tensors, pixels, channels, groups, share, epsilon, Number(activate));
+  return outputs;
+});
+
+/** dy, what {@link groupNorm} was given, its mean and its 1 / standard deviation to the gradients of x, gamma, beta. */
+export const groupNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+  const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
+  const { groups, activate } = attrs as unknown as Attributes;
+  const sizes = imageSizes(x);
+  const { batch, pixels, channels } = sizes;
+  const outputs = [x, gamma, beta].map(({ shape }) => backend.makeOutput(shape, "float32"));
+  const tensors = [x, inputs.dy!, outputs[0]!, gamma, beta, inputs.extra0!, inputs.extra1!];
+  const addresses = tensors.map((tensor) => address(backend, tensor));
+  const { share, job } = slices(sizes, groups);
+  const row = channels * DOUBLE;
+  withScratch(backend, [batch * 2 * row], (sums) => {
+    const counts = [pixels, channels, groups, share, Number(activate)];
+    run(backend, "groupNormGradient", job, ...addresses, sums, ...counts);
+    const [, dGamma, dBeta] = outputs.map((tensor) => address(backend, tensor));
+    const columns = { rows: batch, columns: channels, stepBytes: 2 * row };
+    sumRows(backend, { ...columns, sums, to: dBeta! });
+    sumRows(backend, { ...columns, sums: sums + row, to: dGamma! });
+  });
+  return outputs;
+});

@@ -1,0 +1,55 @@
+import { withScratch, type WasmBackend } from "../memory/heap.js";
+import { joinedTo, type Kernels, type Loaded } from "../load-kernels.js";
+import type { Threads } from "./compute.js";
+
+// A job is a kernel that divides its output: (first, end, room, ...) computes the units from first to end, in scratch of
+// its own at `room`. Whoever computes a unit sums it in the same order, so the bits depend neither on the threads nor on
+// who claims what.
+
+/** What there is to do. */
+export interface Job {
+  readonly units: number;
+  /** Rough floating-point operations of one unit; 8 for each number that a pass only touches. */
+  readonly work: number;
+  /** Bytes of scratch that a thread needs, not cleared. */
+  readonly room?: number;
+}
+
+/** Work that is done before other threads have taken notice of it, and work that is worth claiming: operations. */
+const ALONE = 2 ** 18;
+const CLAIM = 2 ** 16;
+
+const threads = new WeakMap<Loaded, Threads>();
+
+/** The threads that compute this engine's jobs, if it has more than one. */
+export const threadsOf = (backend: WasmBackend): Threads | undefined => threads.get(joinedTo(backend));
+
+/** Lets these threads compute the jobs from now on, or, without any, the calling one alone. */
+export function setThreads(backend: WasmBackend, team: Threads | undefined): void {
+  if (team === undefined) threads.delete(joinedTo(backend));
+  else threads.set(joinedTo(backend), team);
+}
+
+/** Computes all units of a job, in all threads where it is large enough for that. */
+export function run(
+  backend: WasmBackend,
+  name: keyof Kernels,
+  { units, work, room = 0 }: Job,
+  ...values: readonly number[]
+): void {
+  const team = threadsOf(backend);
+  team?.check();
+  const together = team !== undefined && units > 1 && units * work > ALONE;
+  withRoom(backend, room * (together ? team.count : 1), (at) => {
+    if (together) {
+      team.compute(name, { units, least: Math.ceil(CLAIM / work), room: at, roomBytes: room }, values);
+    } else if (units > 0) {
+      joinedTo(backend).kernels[name](0, units, at, ...values);
+    }
+  });
+}
+
+function withRoom(backend: WasmBackend, bytes: number, use: (at: number) => void): void {
+  if (bytes === 0) use(0);
+  else withScratch(backend, [bytes], use);
+}
