@@ -22,7 +22,12 @@ import { fusedMatMul, matMul } from "./wasm/stock/mat-mul.js";
 import { cast, identity } from "./wasm/operations/identity.js";
 import { sums } from "./wasm/operations/sums.js";
 import { maxPoolGradient, unsortedSegmentSum } from "./wasm/stock/scatter.js";
-import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, pool } from "./wasm/operations/window.js";
+import {
+  depthwise,
+  depthwiseFilterGradient,
+  depthwiseInputGradient,
+  pool,
+} from "./wasm/operations/window.js";
 
 /** A cure that needs no stock kernel. */
 const whole = (kernelFunc: tf.KernelFunc) => () => kernelFunc;

@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { divide, workOf } from "./division.js";
 import { describeAdded, EPILOGUE, type Added } from "./epilogue.js";
-import { FLOAT, geometry, panelBytes, type Attributes, type ConvInfo } from "./geometry.js";
-import { address, kernel, sizeOf, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
+import { geometry, panelBytes, type Attributes, type ConvInfo } from "./geometry.js";
+import { FLOAT, address, kernel, sizeOf, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
 import { run } from "../threads/jobs.js";
 import { backwards, forwards, type Pass, type Sweep } from "./sweeps.js";
 import { backward, forward, suits, winograd } from "./winograd.js";

@@ -1,8 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { check } from "../../../check.js";
 import { checkRows, imageSizes } from "../fused/channelwise.js";
-import { FLOAT } from "./geometry.js";
-import { address, sizeOf, type WasmBackend } from "../memory/heap.js";
+import { FLOAT, address, sizeOf, type WasmBackend } from "../memory/heap.js";
 
 /** What a convolution adds to its outputs, in this order: see kernels/epilogue.ts. */
 export interface Added {

@@ -1,14 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import {
-  FLOAT,
-  geometry,
-  panelBytes,
-  visited,
-  type Attributes,
-  type Canvas,
-  type ConvInfo,
-} from "./geometry.js";
-import { address, kernel, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
+import { geometry, panelBytes, visited, type Attributes, type Canvas, type ConvInfo } from "./geometry.js";
+import { FLOAT, address, kernel, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
 import { run } from "../threads/jobs.js";
 import { forward, suits } from "./winograd.js";
 import { winogradFilterGradient } from "./winograd-filter-gradient.js";

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { sizeOf } from "../memory/heap.js";
+import { FLOAT, sizeOf } from "../memory/heap.js";
 
 /** A convolution's sizes, borders and strides, as tfjs works them out. */
 export type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
@@ -18,8 +18,6 @@ export interface Attributes {
   /** Of the input's gradient. */
   readonly inputShape?: Sizes;
 }
-
-export const FLOAT = 4;
 
 /** Bytes of one place in panels of so many channels. */
 export const panelBytes = (channels: number, lanes: number) => Math.ceil(channels / lanes) * lanes * FLOAT;

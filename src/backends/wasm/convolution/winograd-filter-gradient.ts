@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { FLOAT, panelBytes } from "./geometry.js";
-import { address, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
+import { panelBytes } from "./geometry.js";
+import { FLOAT, address, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
 import { run } from "../threads/jobs.js";
 import {
   describe,

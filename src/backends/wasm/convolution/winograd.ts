@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { divide, workOf, type Division } from "./division.js";
 import { describeAdded, EPILOGUE, type Added } from "./epilogue.js";
-import { FLOAT, panelBytes, type ConvInfo } from "./geometry.js";
-import { address, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
+import { panelBytes, type ConvInfo } from "./geometry.js";
+import { FLOAT, address, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
 import { run } from "../threads/jobs.js";
 
 // Convolutions of 3 x 3 filters by F(4x4, 3x3), see kernels/winograd-lines.ts: 36 matrix products, a quarter of the direct

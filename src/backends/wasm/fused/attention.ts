@@ -1,8 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { PASS } from "./channelwise.js";
-import { FLOAT, panelBytes } from "../convolution/geometry.js";
-import { address, kernel, withScratch, type WasmBackend } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { panelBytes } from "../convolution/geometry.js";
+import { FLOAT, address, kernel, withScratch, type WasmBackend } from "../memory/heap.js";
+import { PASS, run } from "../threads/jobs.js";
 
 // The engine's part of attention: see src/models/attention.ts for what it computes.
 

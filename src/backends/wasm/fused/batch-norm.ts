@@ -1,8 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { channelSlices, checkRows, DOUBLE, imageSizes, PASS, pixelBlocks, sumRows } from "./channelwise.js";
-import { FLOAT } from "../convolution/geometry.js";
-import { address, kernel, withScratch, type WasmBackend } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { channelSlices, checkRows, imageSizes, pixelBlocks, sumRows } from "./channelwise.js";
+import { DOUBLE, FLOAT, address, kernel, withScratch, type WasmBackend } from "../memory/heap.js";
+import { PASS, run } from "../threads/jobs.js";
 
 // The engine's part of src/models/batch-norm.ts.
 

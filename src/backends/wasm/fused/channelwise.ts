@@ -1,8 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { check } from "../../../check.js";
-import { FLOAT } from "../convolution/geometry.js";
-import { address, kernel, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { DOUBLE, FLOAT, address, kernel, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
+import { PASS, run } from "../threads/jobs.js";
 import { share } from "../operations/identity.js";
 
 // The engine's part of src/models/channelwise.ts, and what norms share with it.
@@ -10,11 +9,6 @@ import { share } from "../operations/identity.js";
 /** Pixels whose sums the kernels take in float32, and channels that are a unit of sums: as in kernels/channels.ts. */
 export const BLOCK = 32;
 export const SLICE = 16;
-
-/** Operations that take as long as one number does to come from memory and to go there again. */
-export const PASS = 16;
-
-export const DOUBLE = 8;
 
 /** A batch of images [B, ..., C] as the kernels see it. */
 export interface Images {

@@ -1,8 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { checkRows, DOUBLE, imageSizes, PASS, SLICE, sumRows, type Images } from "./channelwise.js";
-import { FLOAT } from "../convolution/geometry.js";
-import { address, kernel, withScratch } from "../memory/heap.js";
-import { run, type Job } from "../threads/jobs.js";
+import { checkRows, imageSizes, SLICE, sumRows, type Images } from "./channelwise.js";
+import { DOUBLE, FLOAT, address, kernel, withScratch } from "../memory/heap.js";
+import { PASS, run, type Job } from "../threads/jobs.js";
 
 // The engine's part of group norm with or without SiLU: see src/models/group-norm.ts for what it computes.
 

@@ -1,8 +1,16 @@
 import type * as tf from "@tensorflow/tfjs";
-import { DOUBLE, PASS, sumRows } from "./channelwise.js";
-import { FLOAT } from "../convolution/geometry.js";
-import { address, forgetPacked, kernel, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
-import { run, type Job } from "../threads/jobs.js";
+import { sumRows } from "./channelwise.js";
+import {
+  DOUBLE,
+  FLOAT,
+  address,
+  forgetPacked,
+  kernel,
+  sizeOf,
+  withScratch,
+  type WasmBackend,
+} from "../memory/heap.js";
+import { PASS, run, type Job } from "../threads/jobs.js";
 import { share } from "../operations/identity.js";
 
 // The engine's part of src/training, for all weights at once: their inputs follow each other, row by row.

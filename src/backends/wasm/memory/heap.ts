@@ -39,6 +39,10 @@ export function kernel(run: WasmKernel): tf.KernelFunc {
     run(inputs as Record<string, tf.TensorInfo>, backend as WasmBackend, attrs as Record<string, unknown>);
 }
 
+/** Bytes of a float32, or of an int32, and of a float64. */
+export const FLOAT = 4;
+export const DOUBLE = 8;
+
 /** The address of a tensor's first byte. It does not move; views of the heap are lost when the heap grows. */
 export function address(backend: WasmBackend, tensor: tf.TensorInfo): number {
   return backend.dataIdMap.get(tensor.dataId).memoryOffset;

@@ -1,8 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { PASS } from "../fused/channelwise.js";
-import { FLOAT } from "../convolution/geometry.js";
-import { address, kernel, sizeOf, type WasmBackend } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { FLOAT, address, kernel, sizeOf, type WasmBackend } from "../memory/heap.js";
+import { PASS, run } from "../threads/jobs.js";
 import { loadedKernels } from "../load-kernels.js";
 
 // The stock Slice copies its whole input out of the heap before it takes its part, and Concat, SplitV, Unpack and

@@ -1,8 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { PASS } from "../fused/channelwise.js";
-import { FLOAT } from "../convolution/geometry.js";
-import { address, kernel, sizeOf, type WasmBackend } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { FLOAT, address, kernel, sizeOf, type WasmBackend } from "../memory/heap.js";
+import { PASS, run } from "../threads/jobs.js";
 
 // tf.add, tf.sub, tf.mul, tf.maximum and tf.minimum of float32 in all threads, where the shapes are equal or one of them is
 // of one number, or of one a row, or of one row; and what cuts numbers off, tf.relu for one. NaN stays NaN in all.

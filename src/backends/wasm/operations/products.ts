@@ -1,7 +1,7 @@
 import { correlate, points } from "../convolution/filter-gradient.js";
 import { divide, workOf } from "../convolution/division.js";
-import { FLOAT, panelBytes } from "../convolution/geometry.js";
-import { withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
+import { panelBytes } from "../convolution/geometry.js";
+import { FLOAT, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
 import { run } from "../threads/jobs.js";
 
 // Matrix products by the kernels for convolutions: a matrix is an image of one row whose pixels are its rows.

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
-import { channelSlices, imageSizes, PASS, SLICE } from "../fused/channelwise.js";
+import { channelSlices, imageSizes, SLICE } from "../fused/channelwise.js";
 import { address, kernel, sizeOf } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { PASS, run } from "../threads/jobs.js";
 import { poolInfo } from "../stock/scatter.js";
 
 /** tf.unsortedSegmentSum of float32. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { DOUBLE, PASS, sumPixels, sumRows } from "../fused/channelwise.js";
-import { address, kernel, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { sumPixels, sumRows } from "../fused/channelwise.js";
+import { DOUBLE, address, kernel, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
+import { PASS, run } from "../threads/jobs.js";
 
 // tf.sum and tf.mean of float32 over the first or the last axes, or all: the stock kernels sum in float32, in one thread.
 

@@ -1,9 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../../../check.js";
-import { DOUBLE, PASS } from "../fused/channelwise.js";
-import { FLOAT, type Attributes, type ConvInfo, type Sizes } from "../convolution/geometry.js";
-import { address, kernel, sizeOf, withScratch, writeInts, type WasmBackend } from "../memory/heap.js";
-import { run } from "../threads/jobs.js";
+import { type Attributes, type ConvInfo, type Sizes } from "../convolution/geometry.js";
+import {
+  DOUBLE,
+  FLOAT,
+  address,
+  kernel,
+  sizeOf,
+  withScratch,
+  writeInts,
+  type WasmBackend,
+} from "../memory/heap.js";
+import { PASS, run } from "../threads/jobs.js";
 import { poolInfo } from "../stock/scatter.js";
 
 // Pools and depthwise convolutions, whose windows go through each channel by itself.

@@ -9,11 +9,14 @@ import type { Threads } from "./compute.js";
 /** What there is to do. */
 export interface Job {
   readonly units: number;
-  /** Rough floating-point operations of one unit; 8 for each number that a pass only touches. */
+  /** Rough floating-point operations of one unit; {@link PASS} for each number that is read and written. */
   readonly work: number;
   /** Bytes of scratch that a thread needs, not cleared. */
   readonly room?: number;
 }
+
+/** Operations that take as long as one number does to come from memory and to go there again. */
+export const PASS = 16;
 
 /** Work that is done before other threads have taken notice of it, and work that is worth claiming: operations. */
 const ALONE = 2 ** 18;
