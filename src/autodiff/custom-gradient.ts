@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { canFuse, numbered, runFused, type Fused } from "./run-fused.js";
+import { gradientOf, type FusedWithGradient, type WithGradientName } from "./fused-kernels.js";
+import { isRecording } from "./internals.js";
+import { canFuse, numbered, runFused } from "./run-fused.js";
 
 /** An operation with a gradient of its own, in place of that of the operations it is made of. */
 export interface Operation<I extends readonly tf.Tensor[], O extends tf.Tensor> {
@@ -11,12 +13,8 @@ export interface Operation<I extends readonly tf.Tensor[], O extends tf.Tensor> 
    * gets `dy` only.
    */
   readonly backward: (dy: O, ...inputs: I) => readonly tf.Tensor[];
-  /**
-   * Kernels that do the same, where the engine has them. `kernel` takes `input0`, `input1`, ... and gives the value,
-   * then whatever its gradient needs besides what `keep` says. `${kernel}Gradient` takes `dy`, what was kept of
-   * `input0`, ..., the rest as `extra0`, ..., and gives one gradient per input.
-   */
-  readonly fused?: Fused;
+  /** Kernels that do the same, where the engine has them. */
+  readonly fused?: FusedWithGradient;
   /** Sees what the fused kernel gives besides the value. */
   readonly observe?: (...extras: tf.Tensor[]) => void;
 }
@@ -27,7 +25,7 @@ export function differentiable<I extends readonly tf.Tensor[], O extends tf.Tens
   ...inputs: I
 ): O {
   const { keep, forward, backward } = operation;
-  const fused = operation.fused && canFuse(operation.fused, inputs) ? operation.fused : undefined;
+  const fused = operation.fused && canFuse(operation.fused.kernel, inputs) ? operation.fused : undefined;
   const run = tf.customGrad<O>((...parts) => {
     const save = parts[inputs.length] as (tensors: tf.Tensor[]) => void;
     const [value, ...extras] = fused ? runFused(fused, numbered("input", inputs)) : [forward(...inputs)];
@@ -42,7 +40,7 @@ export function differentiable<I extends readonly tf.Tensor[], O extends tf.Tens
         return tf.tidy(() => {
           if (!fused || isRecording()) return [...backward(dy, ...(again as unknown as I))];
           const names = { ...numbered("input", again), ...numbered("extra", saved.slice(kept.length)) };
-          return runFused({ ...fused, kernel: `${fused.kernel}Gradient` }, { dy, ...names });
+          return runFused(gradientOf<WithGradientName>(fused), { dy, ...names });
         });
       },
     };
@@ -56,10 +54,10 @@ export function differentiable<I extends readonly tf.Tensor[], O extends tf.Tens
  */
 export function fusedOr<I extends readonly tf.Tensor[], O extends tf.Tensor>(
   composed: (...inputs: I) => O,
-  { observe, ...fused }: Fused & Pick<Operation<I, O>, "observe">,
+  { observe, ...fused }: FusedWithGradient & Pick<Operation<I, O>, "observe">,
   ...inputs: I
 ): O {
-  if (!canFuse(fused, inputs)) return composed(...inputs);
+  if (!canFuse(fused.kernel, inputs)) return composed(...inputs);
   const operation: Operation<I, O> = {
     keep: "inputs",
     forward: composed,
@@ -68,10 +66,4 @@ export function fusedOr<I extends readonly tf.Tensor[], O extends tf.Tensor>(
     ...(observe && { observe }),
   };
   return differentiable(operation, ...inputs);
-}
-
-/** Whether operations are being recorded: during a backward pass, for a gradient of that gradient. */
-export function isRecording(): boolean {
-  const { gradientDepth, kernelDepth } = tf.engine().state;
-  return gradientDepth > 0 && kernelDepth === 0;
 }

@@ -1,14 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-
-/** An operation that engines may have one kernel for, in place of the kernels it is made of. */
-export interface Fused {
-  /** The name it would be registered under. */
-  readonly kernel: string;
-  readonly attrs: Readonly<Record<string, number | boolean | string | readonly number[]>>;
-}
+import type { Fused, FusedName } from "./fused-kernels.js";
 
 /** Whether the engine that runs has the kernel, and these inputs are of its kind. */
-export function canFuse({ kernel }: Fused, inputs: readonly tf.Tensor[]): boolean {
+export function canFuse(kernel: FusedName, inputs: readonly tf.Tensor[]): boolean {
   return (
     tf.getKernel(kernel, tf.getBackend()) !== undefined && inputs.every(({ dtype }) => dtype === "float32")
   );
@@ -18,19 +12,22 @@ export function canFuse({ kernel }: Fused, inputs: readonly tf.Tensor[]): boolea
 type Inputs = Readonly<Record<string, tf.Tensor>> | readonly tf.Tensor[];
 
 /** Runs the kernel on its inputs. */
-export function runFused({ kernel, attrs }: Fused, inputs: Inputs): [tf.Tensor, ...tf.Tensor[]] {
+export function runFused<K extends FusedName>(
+  { kernel, attrs }: Fused<K>,
+  inputs: Inputs,
+): [tf.Tensor, ...tf.Tensor[]] {
   const named = inputs as Readonly<Record<string, tf.Tensor>>;
-  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, named, attrs);
+  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, named, attrs as tf.NamedAttrMap);
   return [outputs].flat() as [tf.Tensor, ...tf.Tensor[]];
 }
 
 /** Runs the kernel where it can, and else the composition. */
-export function runFusedOr(
-  fused: Fused,
+export function runFusedOr<K extends FusedName>(
+  fused: Fused<K>,
   inputs: Inputs,
   composed: () => readonly tf.Tensor[],
 ): readonly tf.Tensor[] {
-  return canFuse(fused, Object.values(inputs)) ? runFused(fused, inputs) : composed();
+  return canFuse(fused.kernel, Object.values(inputs)) ? runFused(fused, inputs) : composed();
 }
 
 /** Names for a kernel's inputs: `${name}0`, `${name}1` and so on. */
@@ -46,14 +43,14 @@ const HELD = 2 ** 22;
  * composition of each row. The kernel gets many rows in one call, so that small tensors cost little; no two of them begin
  * with the same tensor, as it may replace that.
  */
-export function runFusedRows<R extends readonly tf.Tensor[]>(
-  fused: Fused,
+export function runFusedRows<K extends FusedName, R extends readonly tf.Tensor[]>(
+  fused: Fused<K>,
   rows: readonly R[],
   composed: (...row: R) => readonly tf.Tensor[],
   take: (outputs: readonly tf.Tensor[], row: R) => void,
 ): void {
   const apart = new Set(rows.map(([first]) => first)).size === rows.length;
-  const fusible = apart && canFuse(fused, rows.flat());
+  const fusible = apart && canFuse(fused.kernel, rows.flat());
   for (const group of fusible ? grouped(rows) : rows.map((row) => [row])) {
     tf.tidy(() => {
       const outputs = fusible ? runFused(fused, group.flat()) : composed(...group[0]!);

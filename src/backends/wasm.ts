@@ -13,7 +13,7 @@ import { directFusedMatMul, directMatMul } from "./wasm/operations/mat-mul.js";
 import { directMaxPoolGradient, directSegmentSum } from "./wasm/operations/scatter.js";
 import { clamped, elementwise } from "./wasm/operations/elementwise.js";
 import { fused } from "./wasm/fused/index.js";
-import { guardMemory, type WasmBackend } from "./wasm/memory/heap.js";
+import { checkBackend, guardMemory, type WasmBackend } from "./wasm/memory/heap.js";
 import { withoutListeners } from "./wasm/start/listeners.js";
 import { loadedFor, loadKernels } from "./wasm/load-kernels.js";
 import { checkThreads, endTeam, endWith, reportTeam, startTeam } from "./wasm/threads/pool.js";
@@ -175,6 +175,7 @@ registerEngine({
   name: "wasm",
   version: version_wasm,
   cures: async () => {
+    checkBackend(tf.backend(), version_wasm);
     guardMemory(running());
     const own = await loadKernels(running());
     return own ? [...direct, ...cures.filter((cure) => !replaced.has(cure.kernel))] : cures;

@@ -18,7 +18,7 @@ const PLAN = 21;
 /** tf.conv2d; `stock` does what these kernels do not: dilations, other layouts and types. */
 export function convolution(stock: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const compute = kernel(({ x, filter }, backend, attrs) => {
+    const compute = kernel<Attributes>(({ x, filter }, backend, attrs) => {
       const info = geometry(x!.shape, filter!.shape, attrs, [x!, filter!]);
       if (info === undefined) return stock(call);
       return convolveForward(backend, [x!, filter!], info);
@@ -47,8 +47,8 @@ export function convolveForward(
 /** dL/dx: dy convolved with the filter turned round and its channels exchanged. */
 export function directInputGradient(composed: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const compute = kernel(({ dy, filter }, backend, attrs) => {
-      const inputShape = (attrs as unknown as Attributes).inputShape!;
+    const compute = kernel<Attributes>(({ dy, filter }, backend, attrs) => {
+      const inputShape = attrs.inputShape!;
       const info = geometry(inputShape, filter!.shape, attrs, [dy!, filter!]);
       if (info === undefined) return composed(call);
       return convolveBackward(backend, [dy!, filter!], info);

@@ -14,8 +14,8 @@ const ROW = 512;
 /** dL/dw[kh, kw, ci, co] = sum over b, i, j of x[b, s i + kh, s j + kw, ci] dy[b, i, j, co]. */
 export function directFilterGradient(composed: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const compute = kernel(({ x, dy }, backend, attrs) => {
-      const filterShape = (attrs as unknown as Attributes).filterShape!;
+    const compute = kernel<Attributes>(({ x, dy }, backend, attrs) => {
+      const filterShape = attrs.filterShape!;
       const info = geometry(x!.shape, filterShape, attrs, [x!, dy!]);
       if (info === undefined) return composed(call);
       return convolveFilter(backend, [x!, dy!], info);

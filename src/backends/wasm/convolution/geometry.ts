@@ -26,10 +26,10 @@ export const panelBytes = (channels: number, lanes: number) => Math.ceil(channel
 export function geometry(
   inputShape: readonly number[],
   filterShape: readonly number[],
-  attrs: Readonly<Record<string, unknown>>,
+  attrs: Attributes,
   tensors: readonly tf.TensorInfo[],
 ): ConvInfo | undefined {
-  const { strides, pad, dilations, dimRoundingMode, dataFormat } = attrs as unknown as Attributes;
+  const { strides, pad, dilations, dimRoundingMode, dataFormat } = attrs;
   const dilated = ![dilations ?? 1].flat().every((dilation) => dilation === 1);
   if (dilated || dataFormat === "NCHW" || tensors.some(({ dtype }) => dtype !== "float32")) return undefined;
   const shapes = [inputShape, filterShape] as [Sizes, Sizes];

@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { panelBytes } from "../convolution/geometry.js";
-import { FLOAT, address, kernel, withScratch, type WasmBackend } from "../memory/heap.js";
+import { FLOAT, address, withScratch, type WasmBackend } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";
+import type { FusedKernel } from "./fused-kernel.js";
 
 // The engine's part of attention: see src/models/attention.ts for what it computes.
 
@@ -58,7 +59,7 @@ const LISTS = 2 * 2 * FLOAT * BLOCK;
 const scoreBytes = (pixels: number) => BLOCK * panelBytes(pixels, 8);
 
 /** q, k, v to the mix of v and, for the gradient, each query's largest score and 1 / sum of its unscaled weights. */
-export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+export const attention: FusedKernel<"Attention"> = (inputs, backend, { scale }) => {
   const given = [inputs.input0!, inputs.input1!, inputs.input2!];
   const sizes = sizesOf(given[0]!);
   const { images, pixels, channels } = sizes;
@@ -71,13 +72,13 @@ export const attention: tf.KernelFunc = kernel((inputs, backend, attrs) => {
     pack(backend, [v!, values], sizes, plain);
     const job = blocks(sizes, 2, LISTS + scoreBytes(pixels));
     const places = [q!, keys, values, out!, statistics!];
-    run(backend, "attend", job, ...places, pixels, channels, attrs.scale as number);
+    run(backend, "attend", job, ...places, pixels, channels, scale);
   });
   return outputs;
-});
+};
 
 /** dy, what {@link attention} was given and said, to the gradients of q, k and v. The weights are made again. */
-export const attentionGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+export const attentionGradient: FusedKernel<"AttentionGradient"> = (inputs, backend, { scale }) => {
   const given = [inputs.input0!, inputs.input1!, inputs.input2!];
   const all = sizesOf(given[0]!);
   const outputs = given.map(({ shape }) => backend.makeOutput(shape, "float32"));
@@ -88,10 +89,10 @@ export const attentionGradient: tf.KernelFunc = kernel((inputs, backend, attrs) 
     const sizes = { ...all, images: Math.min(group, all.images - first) };
     const pixels = first * all.pixels;
     const places = starts.map((start) => start + pixels * all.channels * FLOAT);
-    gradients(backend, [...places, statistics + pixels * 2 * FLOAT], sizes, attrs.scale as number);
+    gradients(backend, [...places, statistics + pixels * 2 * FLOAT], sizes, scale);
   }
   return outputs;
-});
+};
 
 /** Bytes of weights dealt out to panels of 4 keys, `keyPanelBytes` of kernels/attention.ts apart. */
 const dealtBytes = (pixels: number) => (panelBytes(pixels, 8) / 16) * (pixels * 16 + 64);

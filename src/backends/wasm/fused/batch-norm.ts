@@ -1,17 +1,16 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { FusedKernels } from "../../../autodiff/fused-kernels.js";
 import { channelSlices, checkRows, imageSizes, pixelBlocks, sumRows } from "./channelwise.js";
-import { DOUBLE, FLOAT, address, kernel, withScratch, type WasmBackend } from "../memory/heap.js";
+import { DOUBLE, FLOAT, address, withScratch, type WasmBackend } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";
+import type { FusedKernel } from "./fused-kernel.js";
 
 // The engine's part of src/models/batch-norm.ts.
 
 /** Channels that are a unit of the gradient: as in kernels/batch-norm.ts. */
 const SLICE = 64;
 
-interface Attributes {
-  readonly relu: boolean;
-  readonly epsilon: number;
-}
+type Attributes = FusedKernels["BatchNorm"];
 
 /** All pixels of a batch as those of one image: for what is done pixel by pixel. */
 function flatSizes(x: tf.TensorInfo) {
@@ -55,11 +54,11 @@ function normalise(
 }
 
 /** x, gamma, beta, mean, variance and perhaps what is added before the ReLU, to y. */
-export const fixedBatchNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+export const fixedBatchNorm: FusedKernel<"FixedBatchNorm"> = (inputs, backend, attrs) => {
   const { input0, input1, input2, input3, input4, input5 } = inputs;
   const tensors = [input0, input1, input2, input3, input4, input5];
-  return normalise(backend, tensors, attrs as unknown as Attributes);
-});
+  return normalise(backend, tensors, attrs);
+};
 
 /** Each channel's mean and variance. */
 function moments(backend: WasmBackend, x: tf.TensorInfo): [tf.TensorInfo, tf.TensorInfo] {
@@ -78,11 +77,11 @@ function moments(backend: WasmBackend, x: tf.TensorInfo): [tf.TensorInfo, tf.Ten
 }
 
 /** x, gamma and beta to y, and each channel's mean and variance. */
-export const batchNorm: tf.KernelFunc = kernel(({ input0: x, input1, input2 }, backend, attrs) => {
+export const batchNorm: FusedKernel<"BatchNorm"> = ({ input0: x, input1, input2 }, backend, attrs) => {
   const [mean, variance] = moments(backend, x!);
-  const y = normalise(backend, [x, input1, input2, mean, variance], attrs as unknown as Attributes);
+  const y = normalise(backend, [x, input1, input2, mean, variance], attrs);
   return [y, mean, variance];
-});
+};
 
 interface Gradients {
   readonly dx: tf.TensorInfo;
@@ -127,27 +126,26 @@ function gradients(
   return { dx: dx!, dOther, dGamma: dGamma!, dBeta: dBeta! };
 }
 
-export const batchNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+export const batchNormGradient: FusedKernel<"BatchNormGradient"> = (inputs, backend, attrs) => {
   const { input0, input1, input2, extra0, extra1, dy } = inputs;
   const tensors = [input0, input1, input2, extra0, extra1, undefined, dy];
-  const { dx, dGamma, dBeta } = gradients(backend, tensors, attrs as unknown as Attributes, true);
+  const { dx, dGamma, dBeta } = gradients(backend, tensors, attrs, true);
   return [dx, dGamma, dBeta];
-});
+};
 
-export const fixedBatchNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+export const fixedBatchNormGradient: FusedKernel<"FixedBatchNormGradient"> = (inputs, backend, attrs) => {
   const { input0, input1, input2, input3, input4, input5, dy } = inputs;
   const tensors = [input0, input1, input2, input3, input4, input5, dy];
-  const { epsilon } = attrs as unknown as Attributes;
-  const { dx, dOther, dGamma, dBeta } = gradients(backend, tensors, attrs as unknown as Attributes, false);
+  const { dx, dOther, dGamma, dBeta } = gradients(backend, tensors, attrs, false);
   const statistics = [input3!, input4!].map(({ shape }) => backend.makeOutput(shape, "float32"));
   const [dMean, dVariance, gamma, variance, byGamma, byBeta] = [
     ...statistics,
     ...[input1!, input4!, dGamma, dBeta],
   ].map((tensor) => backend.typedArrayFromHeap(tensor));
   for (let i = 0; i < gamma!.length; i++) {
-    const inverse = 1 / Math.sqrt(variance![i]! + epsilon);
+    const inverse = 1 / Math.sqrt(variance![i]! + attrs.epsilon);
     dMean![i] = -byBeta![i]! * gamma![i]! * inverse;
     dVariance![i] = -0.5 * byGamma![i]! * gamma![i]! * inverse ** 2;
   }
   return [dx, dGamma, dBeta, ...statistics, ...(dOther ? [dOther] : [])];
-});
+};

@@ -1,8 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { check } from "../../../check.js";
-import { DOUBLE, FLOAT, address, kernel, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
+import { DOUBLE, FLOAT, address, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";
 import { share } from "../operations/identity.js";
+import type { FusedKernel } from "./fused-kernel.js";
 
 // The engine's part of src/models/channelwise.ts, and what norms share with it.
 
@@ -42,15 +43,15 @@ export function channelSlices(
 }
 
 /** x plus one row of channels, or one for each sample. */
-export const addPerChannel: tf.KernelFunc = kernel(({ input0, input1 }, backend, { perSample }) => {
+export const addPerChannel: FusedKernel<"AddPerChannel"> = ({ input0, input1 }, backend, { perSample }) => {
   const sizes = imageSizes(input0!);
   const { batch, channels } = sizes;
-  checkRows("addPerChannel", perSample === true ? batch * channels : channels, [input1!]);
+  checkRows("addPerChannel", perSample ? batch * channels : channels, [input1!]);
   const y = backend.makeOutput(input0!.shape, "float32");
   const [from, rows, to] = [input0!, input1!, y].map((tensor) => address(backend, tensor));
-  addRows(backend, [from!, rows!, to!], sizes, perSample === true ? channels * FLOAT : 0);
+  addRows(backend, [from!, rows!, to!], sizes, perSample ? channels * FLOAT : 0);
   return y;
-});
+};
 
 /** to = from + row for each pixel of each image; `stepBytes` from one image's row to the next. May be in place. */
 export function addRows(
@@ -62,20 +63,23 @@ export function addRows(
   run(backend, "addRows", pixelBlocks(sizes), from, rows, to, sizes.pixels, sizes.channels, stepBytes);
 }
 
-export const addPerChannelGradient: tf.KernelFunc = kernel(({ dy }, backend, { perSample }) => {
+export const addPerChannelGradient: FusedKernel<"AddPerChannelGradient"> = (
+  { dy },
+  backend,
+  { perSample },
+) => {
   const { batch, channels } = imageSizes(dy!);
-  const shape = perSample === true ? [batch, channels] : [channels];
+  const shape = perSample ? [batch, channels] : [channels];
   return [share(backend, dy!), sumPixels(backend, dy!, shape, 1)];
-});
+};
 
 /** The mean over each image's pixels, [B, 1, 1, C]. */
-export const pixelMean: tf.KernelFunc = kernel(({ input0 }, backend) => {
+export const pixelMean: FusedKernel<"PixelMean"> = ({ input0 }, backend) => {
   const { batch, pixels, channels } = imageSizes(input0!);
   return sumPixels(backend, input0!, [batch, 1, 1, channels], pixels);
-});
+};
 
-export const pixelMeanGradient: tf.KernelFunc = kernel(({ dy }, backend, attrs) => {
-  const [height, width] = [attrs.height as number, attrs.width as number];
+export const pixelMeanGradient: FusedKernel<"PixelMeanGradient"> = ({ dy }, backend, { height, width }) => {
   const { batch, channels } = imageSizes(dy!);
   const dx = backend.makeOutput([batch, height, width, channels], "float32");
   const pixels = height * width;
@@ -83,7 +87,7 @@ export const pixelMeanGradient: tf.KernelFunc = kernel(({ dy }, backend, attrs) 
   const job = { units: batch, work: PASS * pixels * channels };
   run(backend, "repeatRows", job, ...addresses, pixels, channels, 1 / pixels);
   return dx;
-});
+};
 
 /** Sums over pixels divided by `divisor`, for each sample or, of shape [C], over all samples as well. */
 export function sumPixels(

@@ -1,15 +1,9 @@
-import type * as tf from "@tensorflow/tfjs";
 import { checkRows, imageSizes, SLICE, sumRows, type Images } from "./channelwise.js";
-import { DOUBLE, FLOAT, address, kernel, withScratch } from "../memory/heap.js";
+import { DOUBLE, FLOAT, address, withScratch } from "../memory/heap.js";
 import { PASS, run, type Job } from "../threads/jobs.js";
+import type { FusedKernel } from "./fused-kernel.js";
 
 // The engine's part of group norm with or without SiLU: see src/models/group-norm.ts for what it computes.
-
-interface Attributes {
-  readonly groups: number;
-  readonly activate: boolean;
-  readonly epsilon: number;
-}
 
 /** So many images are divided among threads whole; of fewer, parts of an image, which share few lines of the cache. */
 const WHOLE = 8;
@@ -27,9 +21,9 @@ function slices({ batch, pixels, channels }: Images, groups: number): { share: n
 }
 
 /** x, gamma, beta to y and, for the gradient, each image's and group's mean and 1 / standard deviation. */
-export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+export const groupNorm: FusedKernel<"GroupNorm"> = (inputs, backend, attrs) => {
   const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
-  const { groups, activate, epsilon } = attrs as unknown as Attributes;
+  const { groups, activate, epsilon } = attrs;
   const sizes = imageSizes(x);
   const { batch, pixels, channels } = sizes;
   checkRows("groupNorm", channels, [gamma, beta]);
@@ -40,12 +34,12 @@ export const groupNorm: tf.KernelFunc = kernel((inputs, backend, attrs) => {
   const { share, job } = slices(sizes, groups);
   run(backend, "groupNorm", job, ...tensors, pixels, channels, groups, share, epsilon, Number(activate));
   return outputs;
-});
+};
 
 /** dy, what {@link groupNorm} was given, its mean and its 1 / standard deviation to the gradients of x, gamma, beta. */
-export const groupNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) => {
+export const groupNormGradient: FusedKernel<"GroupNormGradient"> = (inputs, backend, attrs) => {
   const [x, gamma, beta] = [inputs.input0!, inputs.input1!, inputs.input2!];
-  const { groups, activate } = attrs as unknown as Attributes;
+  const { groups, activate } = attrs;
   const sizes = imageSizes(x);
   const { batch, pixels, channels } = sizes;
   const outputs = [x, gamma, beta].map(({ shape }) => backend.makeOutput(shape, "float32"));
@@ -62,4 +56,4 @@ export const groupNormGradient: tf.KernelFunc = kernel((inputs, backend, attrs) 
     sumRows(backend, { ...columns, sums: sums + row, to: dGamma! });
   });
   return outputs;
-});
+};

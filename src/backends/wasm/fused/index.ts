@@ -1,13 +1,15 @@
-import type * as tf from "@tensorflow/tfjs";
+import type { FusedName } from "../../../autodiff/fused-kernels.js";
 import type { Cure } from "../../engine.js";
+import { kernel } from "../memory/heap.js";
 import { attention, attentionGradient } from "./attention.js";
 import { addPerChannel, addPerChannelGradient, pixelMean, pixelMeanGradient } from "./channelwise.js";
 import { batchNorm, batchNormGradient, fixedBatchNorm, fixedBatchNormGradient } from "./batch-norm.js";
 import { convolve, convolveFilterGradient, convolveInputGradient } from "./convolve.js";
+import type { FusedKernel } from "./fused-kernel.js";
 import { groupNorm, groupNormGradient } from "./group-norm.js";
 import { adam, ema, scale, sgd, sumOfSquares } from "./updates.js";
 
-const kernels: Readonly<Record<string, tf.KernelFunc>> = {
+const kernels: { readonly [K in FusedName]: FusedKernel<K> } = {
   Attention: attention,
   AttentionGradient: attentionGradient,
   GroupNorm: groupNorm,
@@ -30,9 +32,9 @@ const kernels: Readonly<Record<string, tf.KernelFunc>> = {
   SumOfSquares: sumOfSquares,
 };
 
-/** This library's own operations (src/autodiff/fused.ts), one kernel each. */
-export const fused: readonly Cure[] = Object.entries(kernels).map(([kernel, kernelFunc]) => ({
-  kernel,
+/** This library's own operations, one kernel each. */
+export const fused: readonly Cure[] = Object.entries(kernels).map(([name, run]) => ({
+  kernel: name,
   why: "an operation of this library in one kernel, with fewer passes over memory",
-  build: () => kernelFunc,
+  build: () => kernel<never>(run),
 }));

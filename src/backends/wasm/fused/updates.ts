@@ -5,13 +5,13 @@ import {
   FLOAT,
   address,
   forgetPacked,
-  kernel,
   sizeOf,
   withScratch,
   type WasmBackend,
 } from "../memory/heap.js";
 import { PASS, run, type Job } from "../threads/jobs.js";
 import { share } from "../operations/identity.js";
+import type { FusedKernel } from "./fused-kernel.js";
 
 // The engine's part of src/training, for all weights at once: their inputs follow each other, row by row.
 
@@ -69,26 +69,26 @@ function update(
 }
 
 /** Weights, gradients and both moments to new weights and new moments. */
-export const adam: tf.KernelFunc = kernel((inputs, backend, attrs) => {
-  const { take1, keep2, take2, stepSize, bias2, epsilon, shrink, decay } = attrs as Record<string, number>;
-  const constants = [take1!, keep2!, take2!, stepSize!, bias2!, epsilon!, shrink!, decay!];
+export const adam: FusedKernel<"Adam"> = (inputs, backend, attrs) => {
+  const { take1, keep2, take2, stepSize, bias2, epsilon, shrink, decay } = attrs;
+  const constants = [take1, keep2, take2, stepSize, bias2, epsilon, shrink, decay];
   return update(backend, "adam", { rows: rowsOf(inputs, 4), replaced: [0, 2, 3] }, ...constants);
-});
+};
 
 /** Weights, gradients and momenta to new weights and new momenta. */
-export const sgd: tf.KernelFunc = kernel((inputs, backend, attrs) => {
-  const { rate, keep, decay } = attrs as Record<string, number>;
-  return update(backend, "sgd", { rows: rowsOf(inputs, 3), replaced: [0, 2] }, rate!, keep!, decay!);
-});
+export const sgd: FusedKernel<"Sgd"> = (inputs, backend, attrs) => {
+  const { rate, keep, decay } = attrs;
+  return update(backend, "sgd", { rows: rowsOf(inputs, 3), replaced: [0, 2] }, rate, keep, decay);
+};
 
 /** Averages and weights to average keep + weight take. */
-export const ema: tf.KernelFunc = kernel((inputs, backend, attrs) => {
-  const { keep, take } = attrs as Record<string, number>;
-  return update(backend, "mix", { rows: rowsOf(inputs, 2), replaced: [0] }, keep!, take!);
-});
+export const ema: FusedKernel<"Ema"> = (inputs, backend, attrs) => {
+  const { keep, take } = attrs;
+  return update(backend, "mix", { rows: rowsOf(inputs, 2), replaced: [0] }, keep, take);
+};
 
 /** The sum of the squares of all tensors' numbers. */
-export const sumOfSquares: tf.KernelFunc = kernel((inputs, backend) => {
+export const sumOfSquares: FusedKernel<"SumOfSquares"> = (inputs, backend) => {
   const out = backend.makeOutput([], "float32");
   withTable(backend, rowsOf(inputs, 1), (table, job) => {
     withScratch(backend, [job.units * DOUBLE], (sums) => {
@@ -97,14 +97,14 @@ export const sumOfSquares: tf.KernelFunc = kernel((inputs, backend) => {
     });
   });
   return out;
-});
+};
 
 /** All tensors but the first, a scalar, times that. */
-export const scale: tf.KernelFunc = kernel((inputs, backend) => {
+export const scale: FusedKernel<"Scale"> = (inputs, backend) => {
   const [factor, ...tensors] = Object.values(inputs);
   const rows = tensors.map((tensor) => [tensor, backend.makeOutput(tensor.shape, "float32")]);
   withTable(backend, rows, (table, job) => {
     run(backend, "scale", job, table, address(backend, factor!));
   });
   return rows.map(([, out]) => out!);
-});
+};

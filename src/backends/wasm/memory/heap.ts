@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { checkInternals } from "../../../autodiff/internals.js";
 
 /** The part of the wasm engine that kernels need; its own type hides the Emscripten module. */
 export interface WasmBackend {
@@ -27,16 +28,38 @@ export interface WasmBackend {
   dispose(): void;
 }
 
+/** Throws where the engine is not what {@link WasmBackend} says: that of another version may differ. */
+export function checkBackend(backend: object, version: string): asserts backend is WasmBackend {
+  const at = (path: string) =>
+    path.split(".").reduce<unknown>((owner, name) => (owner as Parts | undefined)?.[name], backend);
+  const functions = [
+    ...["_malloc", "_free", "cwrap", "tfjs.registerTensor", "tfjs.disposeData"].map((name) => `wasm.${name}`),
+    ...[
+      "dataIdMap.get",
+      "dataIdMap.has",
+      "incRef",
+      "refCount",
+      "makeOutput",
+      "typedArrayFromHeap",
+      "dispose",
+    ],
+  ];
+  const there = Object.fromEntries(functions.map((path) => [path, typeof at(path) === "function"]));
+  checkInternals("useBackend", { "wasm.HEAPU8": at("wasm.HEAPU8") instanceof Uint8Array, ...there }, version);
+}
+
+type Parts = Readonly<Record<string, unknown>>;
+
 /** A kernel with its inputs, engine and attributes unpacked. Shapes and types were checked by the operation. */
-export type WasmKernel = (
+export type WasmKernel<Attributes = unknown> = (
   inputs: Readonly<Record<string, tf.TensorInfo>>,
   backend: WasmBackend,
-  attrs: Readonly<Record<string, unknown>>,
+  attrs: Attributes,
 ) => tf.TensorInfo | tf.TensorInfo[];
 
-export function kernel(run: WasmKernel): tf.KernelFunc {
+export function kernel<Attributes>(run: WasmKernel<Attributes>): tf.KernelFunc {
   return ({ inputs, backend, attrs }) =>
-    run(inputs as Record<string, tf.TensorInfo>, backend as WasmBackend, attrs as Record<string, unknown>);
+    run(inputs as Record<string, tf.TensorInfo>, backend as WasmBackend, attrs as Attributes);
 }
 
 /** Bytes of a float32, or of an int32, and of a float64. */

@@ -104,10 +104,22 @@ function take(
   return out;
 }
 
+interface SliceAttributes {
+  readonly begin: number | number[];
+  readonly size: number | number[];
+}
+
+interface AxisAttribute {
+  readonly axis: number;
+}
+
+interface SplitAttributes extends AxisAttribute {
+  readonly numOrSizeSplits: number | number[];
+}
+
 /** tf.slice. */
 export function slice(stock: tf.KernelFunc): tf.KernelFunc {
-  const own = kernel(({ x }, backend, attrs) => {
-    const { begin, size } = attrs as { begin: number | number[]; size: number | number[] };
+  const own = kernel<SliceAttributes>(({ x }, backend, { begin, size }) => {
     const [first, sizes] = tf.slice_util.parseSliceParams(x!, begin, size) as [number[], number[]];
     tf.slice_util.assertParamsValid(x!, first, sizes);
     return take(backend, x!, first, sizes);
@@ -117,8 +129,7 @@ export function slice(stock: tf.KernelFunc): tf.KernelFunc {
 
 /** tf.split. */
 export function split(stock: tf.KernelFunc): tf.KernelFunc {
-  const own = kernel(({ x }, backend, attrs) => {
-    const { numOrSizeSplits, axis } = attrs as { numOrSizeSplits: number | number[]; axis: number };
+  const own = kernel<SplitAttributes>(({ x }, backend, { numOrSizeSplits, axis }) => {
     const along = tf.util.parseAxisParam(axis, x!.shape)[0]!;
     const begin = x!.shape.map(() => 0);
     return tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, along).map((part) => {
@@ -132,8 +143,8 @@ export function split(stock: tf.KernelFunc): tf.KernelFunc {
 
 /** tf.unstack, and so the gradient of tf.stack. */
 export function unstack(stock: tf.KernelFunc): tf.KernelFunc {
-  const own = kernel(({ value }, backend, attrs) => {
-    const along = tf.util.parseAxisParam(attrs.axis as number, value!.shape)[0]!;
+  const own = kernel<AxisAttribute>(({ value }, backend, { axis }) => {
+    const along = tf.util.parseAxisParam(axis, value!.shape)[0]!;
     const size = replaceAt(value!.shape, along, 1);
     const shape = value!.shape.filter((_, i) => i !== along);
     return Array.from({ length: value!.shape[along]! }, (_, i) => ({
@@ -156,7 +167,7 @@ export function concat(stock: tf.KernelFunc): tf.KernelFunc {
     const filled = inputs.filter((input) => sizeOf(input.shape) > 0);
     if (filled.length < 2 || inputs[0]!.dtype === "string") return stock(call);
     const backend = call.backend as WasmBackend;
-    const axis = tf.util.parseAxisParam((call.attrs as { axis: number }).axis, inputs[0]!.shape)[0]!;
+    const axis = tf.util.parseAxisParam((call.attrs as unknown as AxisAttribute).axis, inputs[0]!.shape)[0]!;
     const shapes = inputs.map((input) => input.shape);
     tf.backend_util.assertParamsConsistent(shapes, axis);
     const out = backend.makeOutput(tf.backend_util.computeOutShape(shapes, axis), inputs[0]!.dtype);

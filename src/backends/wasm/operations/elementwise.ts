@@ -80,12 +80,17 @@ function combine(
   return out;
 }
 
+interface ClipAttributes {
+  readonly clipValueMin: number;
+  readonly clipValueMax: number;
+}
+
 /** What is less or more than the bounds, which are those of the call if none are given, becomes one; other types fall back. */
 export function clamped(bounds?: readonly [number, number]): (stock: tf.KernelFunc) => tf.KernelFunc {
   return (stock) => (call) => {
-    const own = kernel(({ x }, backend, attrs) => {
+    const own = kernel<ClipAttributes>(({ x }, backend, attrs) => {
       if (x!.dtype !== "float32") return stock(call);
-      const [low, high] = bounds ?? [attrs.clipValueMin as number, attrs.clipValueMax as number];
+      const [low, high] = bounds ?? [attrs.clipValueMin, attrs.clipValueMax];
       const out = backend.makeOutput(x!.shape, "float32");
       const places = [address(backend, x!), address(backend, out)];
       const size = sizeOf(x!.shape);

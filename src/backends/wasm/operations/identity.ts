@@ -23,7 +23,7 @@ export function identity(stock: tf.KernelFunc): tf.KernelFunc {
  */
 export function cast(stock: tf.KernelFunc): tf.KernelFunc {
   return (call) =>
-    kernel(({ x }, backend, { dtype }) => {
+    kernel<{ readonly dtype: tf.DataType }>(({ x }, backend, { dtype }) => {
       if (x!.dtype === dtype) return share(backend, x!);
       const truth = dtype === "bool" && ["float32", "int32"].includes(x!.dtype);
       return truth ? tf.notEqual(x as tf.Tensor, tf.zerosLike(x as tf.Tensor)) : stock(call);

@@ -7,10 +7,8 @@ import { multiply } from "./products.js";
 /** tf.matMul by this library's own kernels: nothing is transposed or broadcast in memory, nothing cached. */
 export function directMatMul(composed: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const run = kernel(({ a, b }, backend, attrs) =>
-      feasible(a!, b!, attrs as unknown as Transposes)
-        ? product(backend, a!, b!, attrs as unknown as Transposes)
-        : composed(call),
+    const run = kernel<Transposes>(({ a, b }, backend, attrs) =>
+      feasible(a!, b!, attrs) ? product(backend, a!, b!, attrs) : composed(call),
     );
     return run(call);
   };
@@ -19,8 +17,7 @@ export function directMatMul(composed: tf.KernelFunc): tf.KernelFunc {
 /** tf.fused.matMul where it only adds a bias per column, as linear layers do: added in place. */
 export function directFusedMatMul(composed: tf.KernelFunc): tf.KernelFunc {
   return (call) => {
-    const run = kernel(({ a, b, bias }, backend, attrs) => {
-      const fused = attrs as unknown as FusedAttributes;
+    const run = kernel<FusedAttributes>(({ a, b, bias }, backend, fused) => {
       const columns = sizes(b!, fused.transposeB)[1];
       const biased =
         bias?.dtype === "float32" && bias.shape.at(-1) === columns && sizeOf(bias.shape) === columns;

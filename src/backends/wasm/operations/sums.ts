@@ -16,8 +16,7 @@ interface Attributes {
 /** Falls back on the stock kernel for other types and axes. */
 export function sums({ mean }: { readonly mean: boolean }): (stock: tf.KernelFunc) => tf.KernelFunc {
   return (stock) => (call) => {
-    const own = kernel(({ x }, backend, attrs) => {
-      const { axis, keepDims } = attrs as Attributes;
+    const own = kernel<Attributes>(({ x }, backend, { axis, keepDims }) => {
       const axes = tf.util.parseAxisParam(axis ?? x!.shape.map((_, i) => i), x!.shape);
       const side = x!.dtype === "float32" && sizeOf(x!.shape) > 0 ? sideOf(x!.shape, axes) : undefined;
       if (side === undefined) return stock(call);

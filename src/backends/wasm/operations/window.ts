@@ -12,7 +12,7 @@ import {
   type WasmBackend,
 } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";
-import { poolInfo } from "../stock/scatter.js";
+import { poolInfo, type PoolAttributes } from "../stock/scatter.js";
 
 // Pools and depthwise convolutions, whose windows go through each channel by itself.
 
@@ -24,7 +24,7 @@ export const pool =
   (kind: "maximum" | "mean") =>
   (stock: tf.KernelFunc): tf.KernelFunc =>
   (call) => {
-    const own = kernel(({ x }, backend, attrs) => {
+    const own = kernel<PoolAttributes>(({ x }, backend, attrs) => {
       const info = poolInfo(x!, attrs);
       return slide(backend, kind, forwards(info), { x: x!, to: info.outShape });
     });
@@ -76,9 +76,9 @@ function slide(backend: WasmBackend, kind: keyof typeof kinds, plan: Plan, { x, 
 function depthwiseInfo(
   inputShape: readonly number[],
   filterShape: readonly number[],
-  attrs: Readonly<Record<string, unknown>>,
+  attrs: Attributes,
 ): ConvInfo {
-  const { strides, pad, dilations, dimRoundingMode, dataFormat } = attrs as unknown as Attributes;
+  const { strides, pad, dilations, dimRoundingMode, dataFormat } = attrs;
   check(dataFormat !== "NCHW", "depthwiseConv2d", "NHWC on wasm", dataFormat);
   const [input, filter] = [inputShape, filterShape] as [Sizes, Sizes];
   const rates = dilations ?? 1;
@@ -95,7 +95,7 @@ function repeated(x: tf.TensorInfo, filterShape: readonly number[]): tf.Tensor {
 }
 
 /** tf.depthwiseConv2d */
-export const depthwise: tf.KernelFunc = kernel(({ x, filter }, backend, attrs) => {
+export const depthwise: tf.KernelFunc = kernel<Attributes>(({ x, filter }, backend, attrs) => {
   const info = depthwiseInfo(x!.shape, filter!.shape, attrs);
   const to = info.outShape;
   return tf.tidy(() => {
@@ -105,8 +105,8 @@ export const depthwise: tf.KernelFunc = kernel(({ x, filter }, backend, attrs) =
 });
 
 /** dL/dx */
-export const depthwiseInputGradient: tf.KernelFunc = kernel(({ dy, filter }, backend, attrs) => {
-  const { inputShape } = attrs as { inputShape: Sizes };
+export const depthwiseInputGradient: tf.KernelFunc = kernel<Attributes>(({ dy, filter }, backend, attrs) => {
+  const inputShape = attrs.inputShape!;
   const info = depthwiseInfo(inputShape, filter!.shape, attrs);
   const times = filter!.shape[3]!;
   const to = [...inputShape.slice(0, 3), info.outChannels];
@@ -119,8 +119,8 @@ export const depthwiseInputGradient: tf.KernelFunc = kernel(({ dy, filter }, bac
 });
 
 /** dL/dw */
-export const depthwiseFilterGradient: tf.KernelFunc = kernel(({ x, dy }, backend, attrs) => {
-  const { filterShape } = attrs as { filterShape: Sizes };
+export const depthwiseFilterGradient: tf.KernelFunc = kernel<Attributes>(({ x, dy }, backend, attrs) => {
+  const filterShape = attrs.filterShape!;
   const info = depthwiseInfo(x!.shape, filterShape, attrs);
   const plan = forwards(info);
   const out = backend.makeOutput(filterShape, "float32");

@@ -12,11 +12,11 @@ export interface Transposes {
  * the tensor's id without its shape, so that a reshaped tensor gives stale numbers. Here transposes are made, and
  * each product of a batch runs on its own under an id that is used once, so nothing stale can be found.
  */
-export const matMul: tf.KernelFunc = kernel(({ a, b }, backend, attrs) => {
+export const matMul: tf.KernelFunc = kernel<Transposes>(({ a, b }, backend, attrs) => {
   if (a!.dtype !== "float32" || b!.dtype !== "float32") {
     throw new Error(`matMul: expected float32 on wasm, got ${a!.dtype} and ${b!.dtype}.`);
   }
-  const { transposeA, transposeB } = attrs as unknown as Transposes;
+  const { transposeA, transposeB } = attrs;
   const outer = tf.backend_util.assertAndGetBroadcastShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
   return tf.tidy(() => {
     const left = matrices(a!, outer, transposeA);

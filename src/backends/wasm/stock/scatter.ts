@@ -3,27 +3,32 @@ import { kernel, sizeOf } from "../memory/heap.js";
 
 // Where the kernels cannot run, and for other types: see direct-scatter.ts.
 
+export interface SegmentAttributes {
+  readonly numSegments: number;
+}
+
 /** tf.unsortedSegmentSum, and so the gradient of tf.gather: rows of x summed by segment; other ids are left out. */
-export const unsortedSegmentSum: tf.KernelFunc = kernel(({ x, segmentIds }, backend, attrs) => {
-  const numSegments = attrs.numSegments as number;
-  const rows = sizeOf(segmentIds!.shape);
-  const rowShape = x!.shape.slice(segmentIds!.shape.length);
-  const width = sizeOf(rowShape);
-  const out = backend.makeOutput([numSegments, ...rowShape], x!.dtype);
-  const [ids, from, to] = [segmentIds!, x!, out].map((tensor) => backend.typedArrayFromHeap(tensor));
-  to!.fill(0);
-  for (let row = 0; row < rows; row++) {
-    const segment = ids![row]!;
-    if (segment < 0 || segment >= numSegments) continue;
-    for (let i = 0; i < width; i++) to![segment * width + i]! += from![row * width + i]!;
-  }
-  return out;
-});
+export const unsortedSegmentSum: tf.KernelFunc = kernel<SegmentAttributes>(
+  ({ x, segmentIds }, backend, { numSegments }) => {
+    const rows = sizeOf(segmentIds!.shape);
+    const rowShape = x!.shape.slice(segmentIds!.shape.length);
+    const width = sizeOf(rowShape);
+    const out = backend.makeOutput([numSegments, ...rowShape], x!.dtype);
+    const [ids, from, to] = [segmentIds!, x!, out].map((tensor) => backend.typedArrayFromHeap(tensor));
+    to!.fill(0);
+    for (let row = 0; row < rows; row++) {
+      const segment = ids![row]!;
+      if (segment < 0 || segment >= numSegments) continue;
+      for (let i = 0; i < width; i++) to![segment * width + i]! += from![row * width + i]!;
+    }
+    return out;
+  },
+);
 
 type PoolArguments = Parameters<typeof tf.backend_util.computePool2DInfo>;
 
 /** The attributes of MaxPoolGrad. */
-interface PoolAttributes {
+export interface PoolAttributes {
   readonly filterSize: PoolArguments[1];
   readonly strides: PoolArguments[2];
   readonly pad: PoolArguments[4];
@@ -31,14 +36,14 @@ interface PoolAttributes {
 }
 
 /** A pool's sizes, borders and strides, as tfjs works them out. */
-export function poolInfo({ shape }: tf.TensorInfo, attrs: Readonly<Record<string, unknown>>) {
-  const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as PoolAttributes;
+export function poolInfo({ shape }: tf.TensorInfo, attrs: PoolAttributes) {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs;
   const sizes = shape as PoolArguments[0];
   return tf.backend_util.computePool2DInfo(sizes, filterSize, strides, 1, pad, dimRoundingMode);
 }
 
 /** Gradient of tf.maxPool: dy goes to the first maximum of each window, also where all values are negative. */
-export const maxPoolGradient: tf.KernelFunc = kernel(({ dy, input }, backend, attrs) => {
+export const maxPoolGradient: tf.KernelFunc = kernel<PoolAttributes>(({ dy, input }, backend, attrs) => {
   const info = poolInfo(input!, attrs);
   const out = backend.makeOutput(input!.shape, "float32");
   const [from, values, to] = [dy!, input!, out].map((tensor) => backend.typedArrayFromHeap(tensor));
