@@ -16,7 +16,13 @@ import { fused } from "./wasm/fused/index.js";
 import { checkBackend, guardMemory, type WasmBackend } from "./wasm/memory/heap.js";
 import { withoutListeners } from "./wasm/start/listeners.js";
 import { loadedFor, loadKernels } from "./wasm/load-kernels.js";
-import { checkThreads, endTeam, endWith, reportTeam, startTeam } from "./wasm/threads/pool.js";
+import {
+  checkThreads,
+  endThreads,
+  endThreadsWith,
+  reportThreads,
+  startThreads,
+} from "./wasm/threads/threads-of-engine.js";
 import { concat, slice, split, tile, unstack } from "./wasm/operations/copy.js";
 import { fusedMatMul, matMul } from "./wasm/stock/mat-mul.js";
 import { cast, identity } from "./wasm/operations/identity.js";
@@ -189,12 +195,12 @@ registerEngine({
   },
   around: withoutListeners,
   startThreads: (options) => {
-    endWith(running());
-    return startTeam(running(), options);
+    endThreadsWith(running());
+    return startThreads(running(), options);
   },
-  threads: () => reportTeam(running()),
+  threads: () => reportThreads(running()),
   rest: () => {
     const backend: unknown = tf.engine().registry.wasm;
-    return backend === undefined ? Promise.resolve() : endTeam(backend as WasmBackend);
+    return backend === undefined ? Promise.resolve() : endThreads(backend as WasmBackend);
   },
 });

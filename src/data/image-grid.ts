@@ -90,7 +90,7 @@ function checkColour(colour: unknown): void {
 }
 
 /** A picture of one colour. */
-export function blankPicture(
+function blankPicture(
   width: number,
   height: number,
   background: readonly [number, number, number],

@@ -16,13 +16,13 @@ export type Kernels = Readonly<
     | "convolve"
     | "convolveTiles"
     | "multiply"
-    | "deal"
+    | "packImages"
     | "correlatePanels"
     | "collectPanels"
-    | "spreadPanels"
-    | "spreadRows"
+    | "transformPanels"
+    | "transformRows"
     | "sumPlaces"
-    | "gatherFilters"
+    | "transformFiltersBackwards"
     | "copyRows"
     | "attend"
     | "attendBackwards"
@@ -123,9 +123,7 @@ export const loadedFor = (backend: WasmBackend): Loaded | undefined => loaded.ge
 /** The kernels, where {@link loadKernels} found that they can run in this engine. */
 export const loadedKernels = (backend: WasmBackend): Kernels | undefined => loaded.get(backend)?.kernels;
 
-/** The kernels, for what runs only where they do; also in an engine that was removed and started again. */
-export const kernelsOf = (backend: WasmBackend): Kernels => joinedTo(backend).kernels;
-
+/** What is loaded, for what runs only where it is; also in an engine that was removed and started again. */
 export function joinedTo(backend: WasmBackend): Loaded {
   const known = loaded.get(backend);
   if (known !== undefined) return known;

@@ -3,6 +3,8 @@ import { check } from "../../../check.js";
 import { checkRows, imageSizes } from "../fused/channelwise.js";
 import { FLOAT, address, sizeOf, type WasmBackend } from "../memory/heap.js";
 
+// The epilogue, as libraries for matrix products call it: what is done to outputs while they are still in the cache.
+
 /** What a convolution adds to its outputs, in this order: see kernels/epilogue.ts. */
 export interface Added {
   /** One number per channel. */

@@ -5,7 +5,7 @@ import { run } from "../threads/jobs.js";
 import { forward, suits } from "./winograd.js";
 import { winogradFilterGradient } from "./winograd-filter-gradient.js";
 
-/** Bytes of panels that are dealt out together, about: an L2 cache. */
+/** Bytes of panels that are packed together, about: an L2 cache. */
 const BLOCK_BYTES = 2 ** 20;
 
 /** Pixels of a row, where how they are cut into rows does not matter. */
@@ -159,7 +159,7 @@ function addImages(
       ] as const;
       const rows = count * (canvas.height + size[0]);
       const work = 8 * size[1] * (inputs + outputs);
-      run(backend, "deal", { units: rows, work }, plan, ...from, xPanels, dyPanels);
+      run(backend, "packImages", { units: rows, work }, plan, ...from, xPanels, dyPanels);
       const job = { units: pairs, work: 2 * count * pixels * filter[0] * filter[1] * 4 * 8 };
       run(backend, "correlatePanels", job, plan, xPanels, dyPanels, sums, Number(fresh && first === 0));
     }

@@ -19,7 +19,10 @@ export interface Attributes {
   readonly inputShape?: Sizes;
 }
 
-/** Bytes of one place in panels of so many channels. */
+/**
+ * Bytes of one row in panels of so many channels. A panel is a few columns of a matrix, its `lanes` (4 or 8), row by row and
+ * filled up with zeros: as libraries for matrix products pack what they read again and again (Goto & van de Geijn 2008).
+ */
 export const panelBytes = (channels: number, lanes: number) => Math.ceil(channels / lanes) * lanes * FLOAT;
 
 /** The geometry of a convolution that the kernels can do, or nothing. */
@@ -37,7 +40,7 @@ export function geometry(
   return sizeOf(info.outShape) * sizeOf(inputShape) * sizeOf(filterShape) === 0 ? undefined : info;
 }
 
-/** An image as the kernels visit it: `height` x `width` pixels, the given ones from `top`, `left` on, zeros elsewhere. */
+/** The padded image that a filter visits: `height` x `width` pixels, the given ones from `top`, `left` on, zeros elsewhere. */
 export interface Canvas {
   readonly height: number;
   readonly width: number;

@@ -1,8 +1,9 @@
 import type { Added } from "./epilogue.js";
 import { visited, type Canvas, type ConvInfo } from "./geometry.js";
 
-// What has to be computed, as sweeps: each of them slides one filter over a canvas, by whole steps, and writes every
-// so many pixels of the output.
+// What has to be computed, as sweeps. A sweep is a plain convolution: one filter over one padded image, which writes every
+// so many pixels of the output. A convolution is one sweep; its input's gradient, a transposed convolution, is one for each
+// phase of the stride (a polyphase decomposition).
 
 /** Of two axes, rows and columns. */
 export type Pair = readonly [number, number];

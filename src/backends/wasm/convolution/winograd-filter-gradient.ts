@@ -35,7 +35,7 @@ export function winogradFilterGradient(
     const units = (inputs / 4) * Math.ceil(outputs / 16);
     const job = { units, work: PLACES * 4 * 16 * 8, room: FILTER_ROOM };
     const sizes = [inputs, outputs, sumBytes] as const;
-    run(backend, "gatherFilters", job, sums, address(backend, out), ...sizes);
+    run(backend, "transformFiltersBackwards", job, sums, address(backend, out), ...sizes);
   });
   return out;
 }
@@ -58,8 +58,8 @@ function addTiles(
     writeInts(backend, plan, describe(task, { rows: 0, panels: 0 }, [...bytes, 0]));
     for (let first = 0; first < tiles; first += block) {
       const count = Math.min(block, tiles - first);
-      const spread = { units: count, work: 8 * PLACES * (inputs + outputs), room };
-      run(backend, "spreadPanels", spread, plan, x, dy, left, right, first, count);
+      const transforming = { units: count, work: 8 * PLACES * (inputs + outputs), room };
+      run(backend, "transformPanels", transforming, plan, x, dy, left, right, first, count);
       const products = { units: (PLACES * columns) / 8, work: 2 * count * inputs * 8 };
       const fresh = Number(first === 0);
       run(backend, "sumPlaces", products, plan, left, right, sums, sumBytes, count, fresh);

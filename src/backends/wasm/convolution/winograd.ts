@@ -6,7 +6,8 @@ import { FLOAT, address, withScratch, writeInts, type WasmBackend } from "../mem
 import { run } from "../threads/jobs.js";
 
 // Convolutions of 3 x 3 filters by F(4x4, 3x3), see kernels/winograd-lines.ts: 36 matrix products, a quarter of the direct
-// sum's multiplications. Each tile of each image is computed by itself, whatever its batch.
+// sum's multiplications. Tiles and filters are transformed, multiplied place by place, and the products transformed back.
+// Each tile of each image is computed by itself, whatever its batch.
 
 /** Outputs of a tile along an axis, and places in it. */
 const STEP = 4;
@@ -111,20 +112,20 @@ export function winograd(
   const most = Math.min(rows, tiles);
   const filters = matrixBytes(inputs, panelBytes(outputs, 8) / FLOAT);
   const matrices = [matrixBytes(most, inputs), matrixBytes(most, outputs), filters] as const;
-  // Units that share tiles share what these spread to.
+  // Units that share tiles share what these are transformed to.
   const shared = division.rows === tiles;
   const bytes = [(PLAN + EPILOGUE) * FLOAT, PLACES * filters, shared ? PLACES * matrices[0] : 0];
-  withScratch(backend, bytes, (plan, panels, spread) => {
+  withScratch(backend, bytes, (plan, panels, transformed) => {
     packFilters(backend, address(backend, filter), task, panels);
     const epilogue = describeAdded(backend, added, out);
     writeInts(backend, plan, [...describe(task, division, matrices), ...epilogue]);
     const from = address(backend, input);
-    const spreading = { units: tiles, work: 8 * PLACES * inputs, room: tileRoom(inputs) };
-    if (shared) run(backend, "spreadRows", spreading, plan, from, spread);
+    const transforming = { units: tiles, work: 8 * PLACES * inputs, room: tileRoom(inputs) };
+    if (shared) run(backend, "transformRows", transforming, plan, from, transformed);
     const held = matrices[1] + (shared ? 0 : matrices[0]);
     const room = tileRoom(inputs) + rows * 2 * FLOAT + PLACES * held;
     const job = { units: division.units, work: PLACES * workOf(division, inputs), room };
-    run(backend, "convolveTiles", job, plan, from, shared ? spread : 0, panels, address(backend, out));
+    run(backend, "convolveTiles", job, plan, from, shared ? transformed : 0, panels, address(backend, out));
   });
   return out;
 }

@@ -94,16 +94,16 @@ export const attentionGradient: FusedKernel<"AttentionGradient"> = (inputs, back
   return outputs;
 };
 
-/** Bytes of weights dealt out to panels of 4 keys, `keyPanelBytes` of kernels/attention.ts apart. */
-const dealtBytes = (pixels: number) => (panelBytes(pixels, 8) / 16) * (pixels * 16 + 64);
+/** Bytes of weights packed in panels of 4 keys, `keyPanelBytes` of kernels/attention.ts apart. */
+const keysBytes = (pixels: number) => (panelBytes(pixels, 8) / 16) * (pixels * 16 + 64);
 
 /** A group of images; the places are q, k, v, dy, dq, dk, dv and statistics. */
 function gradients(backend: WasmBackend, places: number[], sizes: Sizes, scale: number): void {
   const [q, k, v, dy, dq, dk, dv, statistics] = places as Places;
   const { images, pixels, channels } = sizes;
   const [across, along] = [images * turnedBytes(sizes), images * packedBytes(sizes)];
-  const dealt = images * dealtBytes(pixels);
-  withScratch(backend, [across, across, along, along, along, dealt, dealt], (...room) => {
+  const byKeys = images * keysBytes(pixels);
+  withScratch(backend, [across, across, along, along, along, byKeys, byKeys], (...room) => {
     const [keys, values, keyRows, queries, dys, weights, scores] = room as Room;
     pack(backend, [k, keys], sizes, turned);
     pack(backend, [v, values], sizes, turned);

@@ -2,13 +2,13 @@ import type * as tf from "@tensorflow/tfjs";
 import { check } from "../../../check.js";
 import { DOUBLE, FLOAT, address, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";
-import { share } from "../operations/identity.js";
+import { view } from "../operations/identity.js";
 import type { FusedKernel } from "./fused-kernel.js";
 
 // The engine's part of src/models/channelwise.ts, and what norms share with it.
 
 /** Pixels whose sums the kernels take in float32, and channels that are a unit of sums: as in kernels/channels.ts. */
-export const BLOCK = 32;
+const BLOCK = 32;
 export const SLICE = 16;
 
 /** A batch of images [B, ..., C] as the kernels see it. */
@@ -70,7 +70,7 @@ export const addPerChannelGradient: FusedKernel<"AddPerChannelGradient"> = (
 ) => {
   const { batch, channels } = imageSizes(dy!);
   const shape = perSample ? [batch, channels] : [channels];
-  return [share(backend, dy!), sumPixels(backend, dy!, shape, 1)];
+  return [view(backend, dy!), sumPixels(backend, dy!, shape, 1)];
 };
 
 /** The mean over each image's pixels, [B, 1, 1, C]. */

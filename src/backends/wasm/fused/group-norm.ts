@@ -8,16 +8,16 @@ import type { FusedKernel } from "./fused-kernel.js";
 /** So many images are divided among threads whole; of fewer, parts of an image, which share few lines of the cache. */
 const WHOLE = 8;
 
-/** A unit is `share` groups of an image. */
-function slices({ batch, pixels, channels }: Images, groups: number): { share: number; job: Job } {
+/** A unit is `unitGroups` groups of an image. */
+function slices({ batch, pixels, channels }: Images, groups: number): { unitGroups: number; job: Job } {
   const width = channels / groups;
-  const share = batch >= WHOLE ? groups : Math.min(groups, Math.ceil(SLICE / width));
+  const unitGroups = batch >= WHOLE ? groups : Math.min(groups, Math.ceil(SLICE / width));
   const job = {
-    units: batch * Math.ceil(groups / share),
-    work: 3 * PASS * pixels * share * width,
-    room: 5 * share * width * FLOAT,
+    units: batch * Math.ceil(groups / unitGroups),
+    work: 3 * PASS * pixels * unitGroups * width,
+    room: 5 * unitGroups * width * FLOAT,
   };
-  return { share, job };
+  return { unitGroups, job };
 }
 
 /** x, gamma, beta to y and, for the gradient, each image's and group's mean and 1 / standard deviation. */
@@ -31,8 +31,8 @@ export const groupNorm: FusedKernel<"GroupNorm"> = (inputs, backend, attrs) => {
     backend.makeOutput(shape, "float32"),
   );
   const tensors = [x, gamma, beta, ...outputs].map((tensor) => address(backend, tensor));
-  const { share, job } = slices(sizes, groups);
-  run(backend, "groupNorm", job, ...tensors, pixels, channels, groups, share, epsilon, Number(activate));
+  const { unitGroups, job } = slices(sizes, groups);
+  run(backend, "groupNorm", job, ...tensors, pixels, channels, groups, unitGroups, epsilon, Number(activate));
   return outputs;
 };
 
@@ -45,10 +45,10 @@ export const groupNormGradient: FusedKernel<"GroupNormGradient"> = (inputs, back
   const outputs = [x, gamma, beta].map(({ shape }) => backend.makeOutput(shape, "float32"));
   const tensors = [x, inputs.dy!, outputs[0]!, gamma, beta, inputs.extra0!, inputs.extra1!];
   const addresses = tensors.map((tensor) => address(backend, tensor));
-  const { share, job } = slices(sizes, groups);
+  const { unitGroups, job } = slices(sizes, groups);
   const row = channels * DOUBLE;
   withScratch(backend, [batch * 2 * row], (sums) => {
-    const counts = [pixels, channels, groups, share, Number(activate)];
+    const counts = [pixels, channels, groups, unitGroups, Number(activate)];
     run(backend, "groupNormGradient", job, ...addresses, sums, ...counts);
     const [, dGamma, dBeta] = outputs.map((tensor) => address(backend, tensor));
     const columns = { rows: batch, columns: channels, stepBytes: 2 * row };

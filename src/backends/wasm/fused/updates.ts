@@ -10,7 +10,7 @@ import {
   type WasmBackend,
 } from "../memory/heap.js";
 import { PASS, run, type Job } from "../threads/jobs.js";
-import { share } from "../operations/identity.js";
+import { view } from "../operations/identity.js";
 import type { FusedKernel } from "./fused-kernel.js";
 
 // The engine's part of src/training, for all weights at once: their inputs follow each other, row by row.
@@ -50,7 +50,7 @@ function withTable(
 function successor(backend: WasmBackend, tensor: tf.TensorInfo): tf.TensorInfo {
   if (backend.refCount(tensor.dataId) > 1) return backend.makeOutput(tensor.shape, "float32");
   forgetPacked(backend, tensor);
-  return share(backend, tensor);
+  return view(backend, tensor);
 }
 
 /** Runs a kernel whose table holds rows of inputs, and then where those of them that `replaced` lists have new values. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { kernel, sizeOf } from "../memory/heap.js";
 
-// Where the kernels cannot run, and for other types: see direct-scatter.ts.
+// Where the kernels cannot run, and for other types: see operations/scatter.ts.
 
 export interface SegmentAttributes {
   readonly numSegments: number;

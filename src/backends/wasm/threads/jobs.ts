@@ -1,6 +1,6 @@
 import { withScratch, type WasmBackend } from "../memory/heap.js";
 import { joinedTo, type Kernels, type Loaded } from "../load-kernels.js";
-import type { Threads } from "./compute.js";
+import type { ThreadPool } from "./thread-pool.js";
 
 // A job is a kernel that divides its output: (first, end, room, ...) computes the units from first to end, in scratch of
 // its own at `room`. Whoever computes a unit sums it in the same order, so the bits depend neither on the threads nor on
@@ -22,15 +22,15 @@ export const PASS = 16;
 const ALONE = 2 ** 18;
 const CLAIM = 2 ** 16;
 
-const threads = new WeakMap<Loaded, Threads>();
+const threads = new WeakMap<Loaded, ThreadPool>();
 
 /** The threads that compute this engine's jobs, if it has more than one. */
-export const threadsOf = (backend: WasmBackend): Threads | undefined => threads.get(joinedTo(backend));
+export const threadsOf = (backend: WasmBackend): ThreadPool | undefined => threads.get(joinedTo(backend));
 
 /** Lets these threads compute the jobs from now on, or, without any, the calling one alone. */
-export function setThreads(backend: WasmBackend, team: Threads | undefined): void {
-  if (team === undefined) threads.delete(joinedTo(backend));
-  else threads.set(joinedTo(backend), team);
+export function setThreads(backend: WasmBackend, pool: ThreadPool | undefined): void {
+  if (pool === undefined) threads.delete(joinedTo(backend));
+  else threads.set(joinedTo(backend), pool);
 }
 
 /** Computes all units of a job, in all threads where it is large enough for that. */
@@ -40,12 +40,12 @@ export function run(
   { units, work, room = 0 }: Job,
   ...values: readonly number[]
 ): void {
-  const team = threadsOf(backend);
-  team?.check();
-  const together = team !== undefined && units > 1 && units * work > ALONE;
-  withRoom(backend, room * (together ? team.count : 1), (at) => {
+  const pool = threadsOf(backend);
+  pool?.check();
+  const together = pool !== undefined && units > 1 && units * work > ALONE;
+  withRoom(backend, room * (together ? pool.count : 1), (at) => {
     if (together) {
-      team.compute(name, { units, least: Math.ceil(CLAIM / work), room: at, roomBytes: room }, values);
+      pool.compute(name, { units, least: Math.ceil(CLAIM / work), room: at, roomBytes: room }, values);
     } else if (units > 0) {
       joinedTo(backend).kernels[name](0, units, at, ...values);
     }

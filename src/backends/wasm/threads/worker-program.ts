@@ -17,10 +17,10 @@ export const place = {
   /** Which kernel, and how many units are claimed at a time at least. */
   kernel: 80,
   least: 81,
-  /** From here on a line a thread: the next unit of its share, and where the share ends. */
-  shares: 96,
+  /** From here on a line a thread: the next unit of its range, and where the range ends. */
+  ranges: 96,
 } as const;
-/** From one thread's share to the next. */
+/** From one thread's range to the next. */
 export const LINE = 16;
 
 /** Numbers that a kernel may be given after its units and its scratch. */
@@ -48,8 +48,10 @@ export interface Start {
 const numbers = Array.from({ length: VALUES }, (_, i) => `values[${i + 2}]`).join(", ");
 
 /**
- * Claims units of its own share first, whose memory its core has seen last, then what the others have left of theirs:
- * half of what is left each time, so that at the end all wait for little. The calling thread does the same in threads.ts. Who is late finds the job closed, and nobody waits for it.
+ * Claims units of its own range first, whose memory its core has seen last, then what the others have left of theirs:
+ * half of what is left each time, so that at the end all wait for little. The calling thread
+ * does the same in thread-pool.ts. Who is late finds the job closed, and nobody waits for it. (Work stealing: Blumofe &
+ * Leiserson 1999.)
  */
 export const program = `
 const port = typeof require === "function" ? require("node:worker_threads").parentPort : self;
@@ -57,11 +59,11 @@ const claim = (kernel, { control, values, index, count }) => {
   const least = control[${place.least}];
   const room = values[0] + index * values[1];
   for (let i = 0; i < count; i++) {
-    const share = ${place.shares} + ${LINE} * ((index + i) % count);
-    const end = control[share + 1];
-    for (let first; (first = Atomics.load(control, share)) < end;) {
+    const range = ${place.ranges} + ${LINE} * ((index + i) % count);
+    const end = control[range + 1];
+    for (let first; (first = Atomics.load(control, range)) < end;) {
       const next = Math.min(end, first + Math.max(least, (end - first + 1) >> 1));
-      if (Atomics.compareExchange(control, share, first, next) === first) kernel(first, next, room, ${numbers});
+      if (Atomics.compareExchange(control, range, first, next) === first) kernel(first, next, room, ${numbers});
     }
   }
 };

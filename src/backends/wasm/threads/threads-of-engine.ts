@@ -6,7 +6,7 @@ import type { WasmBackend } from "../memory/heap.js";
 import { setThreads, threadsOf } from "./jobs.js";
 import { keepingListeners } from "../start/listeners.js";
 import { loadedFor } from "../load-kernels.js";
-import { startThreads } from "./compute.js";
+import { startPool } from "./thread-pool.js";
 
 /** More would only wait for each other. */
 const MOST = 64;
@@ -20,7 +20,7 @@ export function checkThreads({ threads, strict }: BackendOptions): void {
 const limits = new WeakMap<WasmBackend, string>();
 
 /** Has as many threads compute as are asked for, or as there are cores, or as can be had. */
-export async function startTeam(backend: WasmBackend, { threads, strict }: BackendOptions): Promise<void> {
+export async function startThreads(backend: WasmBackend, { threads, strict }: BackendOptions): Promise<void> {
   const count = threads ?? (await physicalCores());
   const limit = await bring(backend, count);
   if (limit === undefined) limits.delete(backend);
@@ -30,8 +30,8 @@ export async function startTeam(backend: WasmBackend, { threads, strict }: Backe
   }
 }
 
-/** How many threads compute, and why not as many as {@link startTeam} was asked for. */
-export function reportTeam(backend: WasmBackend): ThreadReport {
+/** How many threads compute, and why not as many as {@link startThreads} was asked for. */
+export function reportThreads(backend: WasmBackend): ThreadReport {
   const threads = (loadedFor(backend) && threadsOf(backend)?.count) ?? 1;
   const limit = limits.get(backend);
   return { threads, ...(limit !== undefined && { threadsLimit: limit }) };
@@ -40,15 +40,15 @@ export function reportTeam(backend: WasmBackend): ThreadReport {
 /** Starts so many threads, unless they run already; or says why one computes alone. */
 async function bring(backend: WasmBackend, count: number): Promise<string | undefined> {
   if (count > 1 && runs(backend, count)) return undefined;
-  await endTeam(backend);
+  await endThreads(backend);
   if (count === 1) return undefined;
   const loaded = loadedFor(backend);
   const limit = loaded === undefined ? "this library's kernels do not run here" : whyNotShared();
   if (limit !== undefined) return limit;
   try {
-    const team = await startThreads({ count, ...loaded! });
-    setThreads(backend, team);
-    if (removed.has(backend)) await endTeam(backend); // meanwhile, and nobody else would end them
+    const pool = await startPool({ count, ...loaded! });
+    setThreads(backend, pool);
+    if (removed.has(backend)) await endThreads(backend); // meanwhile, and nobody else would end them
     return undefined;
   } catch (error) {
     return `a worker could not be started: ${(error as Error).message}`;
@@ -57,34 +57,34 @@ async function bring(backend: WasmBackend, count: number): Promise<string | unde
 
 function runs(backend: WasmBackend, count: number): boolean {
   if (loadedFor(backend) === undefined) return false;
-  const team = threadsOf(backend);
+  const pool = threadsOf(backend);
   try {
-    team?.check();
-    return team?.count === count;
+    pool?.check();
+    return pool?.count === count;
   } catch {
     return false;
   }
 }
 
 /** Ends all threads but the calling one, which then computes alone. */
-export async function endTeam(backend: WasmBackend): Promise<void> {
+export async function endThreads(backend: WasmBackend): Promise<void> {
   if (loadedFor(backend) === undefined) return;
-  const team = threadsOf(backend);
+  const pool = threadsOf(backend);
   setThreads(backend, undefined);
-  await team?.end();
+  await pool?.end();
 }
 
 const watched = new WeakSet<WasmBackend>();
 const removed = new WeakSet<WasmBackend>();
 
 /** Ends the threads when TensorFlow.js removes the engine. */
-export function endWith(backend: WasmBackend): void {
+export function endThreadsWith(backend: WasmBackend): void {
   if (watched.has(backend)) return;
   watched.add(backend);
   const stock = backend.dispose.bind(backend);
   backend.dispose = () => {
     removed.add(backend);
-    void endTeam(backend);
+    void endThreads(backend);
     keepingListeners(stock);
   };
 }

@@ -7,7 +7,7 @@ import { startWorker, type Worker } from "./worker.js";
 type Kernel = (...values: number[]) => void;
 
 /** What all threads are given. */
-export interface Team {
+export interface PoolOptions {
   readonly count: number;
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
@@ -25,7 +25,7 @@ export interface Parts {
   readonly roomBytes: number;
 }
 
-export interface Threads {
+export interface ThreadPool {
   /** The calling thread is one of them. */
   readonly count: number;
   /** Computes all units of a job; throws where a thread failed, and from then on. */
@@ -37,7 +37,7 @@ export interface Threads {
 }
 
 /** What the calling thread and its workers have in common. */
-interface Crew {
+interface Pool {
   readonly start: Start;
   workers: readonly Worker[];
   /** Why they can work no more. */
@@ -45,19 +45,19 @@ interface Crew {
 }
 
 /** Starts the other threads; throws where one cannot be started. */
-export async function startThreads({ count, module, memory, kernels }: Team): Promise<Threads> {
+export async function startPool({ count, module, memory, kernels }: PoolOptions): Promise<ThreadPool> {
   const names = Object.keys(kernels).filter((name) => typeof kernels[name] === "function");
   const start: Start = {
     ...{ module, memory, names, count, index: 0 },
-    control: new Int32Array(new SharedArrayBuffer(4 * (place.shares + LINE * count))),
+    control: new Int32Array(new SharedArrayBuffer(4 * (place.ranges + LINE * count))),
     values: new Float64Array(new SharedArrayBuffer(8 * (2 + VALUES))),
     text: new Uint16Array(new SharedArrayBuffer(2 * CHARACTERS)),
   };
   start.control[place.awake] = AWAKE.most;
-  const crew: Crew = { start, workers: [] };
+  const pool: Pool = { start, workers: [] };
   const begin = (index: number) =>
     startWorker({ ...start, index }, (reason) => {
-      crew.trouble ??= `thread ${index + 1} of ${count} ended: ${reason}`;
+      pool.trouble ??= `thread ${index + 1} of ${count} ended: ${reason}`;
     });
   const results = await Promise.allSettled([begin(1)]); // alone: a page that forbids it complains of each
   if (results[0].status === "fulfilled") {
@@ -65,29 +65,29 @@ export async function startThreads({ count, module, memory, kernels }: Team): Pr
     results.push(...(await Promise.allSettled(others)));
   }
   const end = async () => {
-    crew.trouble ??= "they were ended";
+    pool.trouble ??= "they were ended";
     callThreads(start.control, -1);
-    await Promise.all(crew.workers.map((worker) => worker.end()));
+    await Promise.all(pool.workers.map((worker) => worker.end()));
   };
-  crew.workers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  if (crew.workers.length < count - 1) {
+  pool.workers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  if (pool.workers.length < count - 1) {
     await end();
     throw results.find((result) => result.status === "rejected")!.reason;
   }
-  const compute: Threads["compute"] = (kernel, parts, values) => {
-    computeTogether(crew, { name: kernel, run: kernels[kernel]! }, parts, values);
+  const compute: ThreadPool["compute"] = (kernel, parts, values) => {
+    computeTogether(pool, { name: kernel, run: kernels[kernel]! }, parts, values);
   };
   return {
     count,
     compute,
     check: () => {
-      checkCrew(crew);
+      checkPool(pool);
     },
     end,
   };
 }
 
-function checkCrew({ trouble }: Crew): void {
+function checkPool({ trouble }: Pool): void {
   if (trouble !== undefined) {
     throw new Error(
       `wasm: expected its threads to compute, got none: ${trouble}; useBackend("wasm") starts them anew, then load the ` +
@@ -97,13 +97,13 @@ function checkCrew({ trouble }: Crew): void {
 }
 
 function computeTogether(
-  crew: Crew,
+  pool: Pool,
   kernel: { readonly name: string; readonly run: Kernel },
   { units, least, room, roomBytes }: Parts,
   given: readonly number[],
 ): void {
-  checkCrew(crew);
-  const { control, values, names, count } = crew.start;
+  checkPool(pool);
+  const { control, values, names, count } = pool.start;
   if (given.length > VALUES)
     throw new Error(`${kernel.name}: expected at most ${VALUES} numbers, got ${given.length}.`);
   control[place.kernel] = names.indexOf(kernel.name);
@@ -112,24 +112,24 @@ function computeTogether(
   values[1] = roomBytes;
   values.set(given, 2);
   for (let i = 0; i < count; i++) {
-    const share = place.shares + LINE * i;
-    control[share] = Math.floor((units * i) / count);
-    control[share + 1] = Math.floor((units * (i + 1)) / count);
+    const range = place.ranges + LINE * i;
+    control[range] = Math.floor((units * i) / count);
+    control[range + 1] = Math.floor((units * (i + 1)) / count);
   }
   callThreads(control, 1);
   try {
-    claim(crew.start, least, (first, end) => {
+    claim(pool.start, least, (first, end) => {
       kernel.run(first, end, room, ...given);
     });
   } finally {
     Atomics.store(control, place.open, 0);
-    waitForOthers(crew, kernel.name);
+    waitForOthers(pool, kernel.name);
   }
   const failed = Atomics.exchange(control, place.failed, 0);
   if (failed === 0) return;
-  const text = String.fromCharCode(...crew.start.text).replace(/\0+$/, "");
-  crew.trouble = `thread ${failed} of ${count} failed in ${kernel.name}: ${text}`;
-  checkCrew(crew);
+  const text = String.fromCharCode(...pool.start.text).replace(/\0+$/, "");
+  pool.trouble = `thread ${failed} of ${count} failed in ${kernel.name}: ${text}`;
+  checkPool(pool);
 }
 
 /** Has the threads look what is to be done. */
@@ -139,18 +139,18 @@ function callThreads(control: Int32Array, open: 1 | -1): void {
   Atomics.notify(control, place.job);
 }
 
-/** As in the other threads' program: first of its own share, then of the others', half of what is left at a time. */
+/** As in the other threads' program: first of its own range, then of the others', half of what is left at a time. */
 function claim(
   { control, count, index }: Start,
   least: number,
   run: (first: number, end: number) => void,
 ): void {
   for (let i = 0; i < count; i++) {
-    const share = place.shares + LINE * ((index + i) % count);
-    const end = control[share + 1]!;
-    for (let first; (first = Atomics.load(control, share)) < end;) {
+    const range = place.ranges + LINE * ((index + i) % count);
+    const end = control[range + 1]!;
+    for (let first; (first = Atomics.load(control, range)) < end;) {
       const next = Math.min(end, first + Math.max(least, (end - first + 1) >> 1));
-      if (Atomics.compareExchange(control, share, first, next) === first) run(first, next);
+      if (Atomics.compareExchange(control, range, first, next) === first) run(first, next);
     }
   }
 }
@@ -167,31 +167,31 @@ const ASLEEP = 10;
 /** Threads that are silent for so long are taken for dead. */
 const PATIENCE = 30_000;
 
-function waitForOthers(crew: Crew, kernel: string): void {
-  const { control } = crew.start;
+function waitForOthers(pool: Pool, kernel: string): void {
+  const { control } = pool.start;
   const awake = control[place.awake]!;
   const began = performance.now();
   for (let turn = 1; Atomics.load(control, place.busy) !== 0; turn++) {
-    if (turn % 512 === 0 && performance.now() > began + awake / 1000) watchOthers(crew, kernel);
+    if (turn % 512 === 0 && performance.now() > began + awake / 1000) watchOthers(pool, kernel);
   }
   const late = performance.now() - began > LATE;
   control[place.awake] = late ? Math.max(AWAKE.least, awake >> 1) : Math.min(AWAKE.most, awake + 1);
 }
 
 /** Waits without work for the processor, and for threads that have died no longer than that takes to be seen. */
-function watchOthers(crew: Crew, kernel: string): void {
-  const { control, count } = crew.start;
+function watchOthers(pool: Pool, kernel: string): void {
+  const { control, count } = pool.start;
   let silence = 0;
   for (let busy; (busy = Atomics.load(control, place.busy)) !== 0;) {
     const before = performance.now();
     pause(control, busy);
     // A machine that was asleep was so for all threads.
     silence += Math.min(performance.now() - before, 5 * ASLEEP);
-    const dead = crew.workers.findIndex((worker) => worker.dead());
+    const dead = pool.workers.findIndex((worker) => worker.dead());
     if (dead < 0 && silence < PATIENCE) continue;
     const who = dead < 0 ? `${busy} of ${count} threads` : `thread ${dead + 2} of ${count}`;
-    crew.trouble = `${who} ended or stood still in ${kernel}`;
-    checkCrew(crew);
+    pool.trouble = `${who} ended or stood still in ${kernel}`;
+    checkPool(pool);
   }
 }
 
