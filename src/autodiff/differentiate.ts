@@ -24,7 +24,8 @@ export function differentiate<T extends tf.Tensor>(
   try {
     return tf.tidy(() => engine().gradients(freeing, [...xs], dy?.clone(), true));
   } catch (error) {
-    for (const { saved } of state.activeTape ?? []) tf.dispose(saved ?? []);
+    const tape: unknown = state.activeTape; // none if f has not begun
+    for (const { saved } of Array.isArray(tape) ? (tape as Tape) : []) tf.dispose(saved ?? []);
     throw error;
   } finally {
     state.activeTape = outer;

@@ -42,7 +42,7 @@ export function engine(): Engine {
 /** What has been recorded so far, within `engine().gradients`. */
 export function activeTape(): Tape {
   const { activeTape: tape } = engine().state as { readonly activeTape?: Tape };
-  const [node] = (tape ?? []) as readonly Partial<TapeNode>[];
+  const [node]: readonly Partial<TapeNode>[] = Array.isArray(tape) ? tape : [];
   checkInternals("gradients", {
     "engine().state.activeTape": Array.isArray(tape),
     "id of a tape's nodes": node === undefined || typeof node.id === "number",
