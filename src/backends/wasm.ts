@@ -3,19 +3,30 @@ import { version_wasm } from "@tensorflow/tfjs-backend-wasm";
 import { fail } from "../check.js";
 import { registerEngine, type Cure } from "./engine.js";
 import { keepNaN, keepNaNInWindows, losesNaN, nanAs } from "./nan.js";
-import { fusedOf, prelu } from "./wasm/stock/activation.js";
-import { prepareBinary } from "./wasm/start/binary.js";
-import { filterGradient, inputGradient } from "./wasm/stock/conv2d.js";
 import { convolution, directInputGradient } from "./wasm/convolution/direct.js";
-import { dilatedConvolution, onFittedImage } from "./wasm/stock/dilated.js";
 import { directFilterGradient } from "./wasm/convolution/filter-gradient.js";
+import { fused } from "./wasm/fused/index.js";
+import { loadedFor, loadKernels } from "./wasm/load-kernels.js";
+import { checkBackend, guardMemory, type WasmBackend } from "./wasm/memory/heap.js";
+import { concat, slice, split, tile, unstack } from "./wasm/operations/copy.js";
+import { clamped, elementwise } from "./wasm/operations/elementwise.js";
+import { cast, identity } from "./wasm/operations/identity.js";
 import { directFusedMatMul, directMatMul } from "./wasm/operations/mat-mul.js";
 import { directMaxPoolGradient, directSegmentSum } from "./wasm/operations/scatter.js";
-import { clamped, elementwise } from "./wasm/operations/elementwise.js";
-import { fused } from "./wasm/fused/index.js";
-import { checkBackend, guardMemory, type WasmBackend } from "./wasm/memory/heap.js";
+import { sums } from "./wasm/operations/sums.js";
+import {
+  depthwise,
+  depthwiseFilterGradient,
+  depthwiseInputGradient,
+  pool,
+} from "./wasm/operations/window.js";
+import { prepareBinary } from "./wasm/start/binary.js";
 import { withoutListeners } from "./wasm/start/listeners.js";
-import { loadedFor, loadKernels } from "./wasm/load-kernels.js";
+import { fusedOf, prelu } from "./wasm/stock/activation.js";
+import { filterGradient, inputGradient } from "./wasm/stock/conv2d.js";
+import { dilatedConvolution, onFittedImage } from "./wasm/stock/dilated.js";
+import { fusedMatMul, matMul } from "./wasm/stock/mat-mul.js";
+import { maxPoolGradient, unsortedSegmentSum } from "./wasm/stock/scatter.js";
 import {
   checkThreads,
   endThreads,
@@ -23,17 +34,11 @@ import {
   reportThreads,
   startThreads,
 } from "./wasm/threads/threads-of-engine.js";
-import { concat, slice, split, tile, unstack } from "./wasm/operations/copy.js";
-import { fusedMatMul, matMul } from "./wasm/stock/mat-mul.js";
-import { cast, identity } from "./wasm/operations/identity.js";
-import { sums } from "./wasm/operations/sums.js";
-import { maxPoolGradient, unsortedSegmentSum } from "./wasm/stock/scatter.js";
-import {
-  depthwise,
-  depthwiseFilterGradient,
-  depthwiseInputGradient,
-  pool,
-} from "./wasm/operations/window.js";
+
+// In wasm/: `start` starts the stock engine, in a memory that threads share; `memory` and `threads` are what kernels work in
+// and who computes them. `stock` mends TensorFlow.js's operations with the engine's own kernels, where ours cannot run;
+// `operations` and `convolution` compute them by ours, `fused` the table of src/autodiff/fused-kernels.ts. `kernels` holds
+// ours, in AssemblyScript; what calls one mostly has its name, in one of the other folders.
 
 /** A cure that needs no stock kernel. */
 const whole = (kernelFunc: tf.KernelFunc) => () => kernelFunc;
