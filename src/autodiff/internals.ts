@@ -11,13 +11,23 @@ export type TapeNode = Tape[number];
 /** The versions of TensorFlow.js that this library is tested with: the range of its peers in package.json. */
 export const TESTED = "^4.22.0";
 
-/** Throws where a part of TensorFlow.js that it does not promise is not `there`. */
+/** Paths from an object to its parts, by what `typeof` says of these. */
+type Parts = Readonly<Partial<Record<"function" | "number" | "object", readonly string[]>>>;
+
+/** Throws where `owner`, a part of TensorFlow.js, does not have what it does not promise to have. */
 export function checkInternals(
   where: string,
-  there: Readonly<Record<string, boolean>>,
+  owner: unknown,
+  parts: Parts,
   version: string = tf.version_core,
 ): void {
-  const missing = Object.keys(there).filter((name) => !there[name]);
+  const at = (path: string) =>
+    path
+      .split(".")
+      .reduce<unknown>((part, name) => (part as Record<string, unknown> | undefined)?.[name], owner);
+  const missing = Object.entries(parts).flatMap(([type, paths]) =>
+    paths.filter((path) => typeof at(path) !== type),
+  );
   const got = `version ${version} without ${missing.join(", ")}`;
   check(missing.length === 0, where, `TensorFlow.js ${TESTED}, whose internals it uses`, got);
 }
@@ -27,30 +37,21 @@ let known: Engine | undefined;
 /** TensorFlow.js's engine, whose state is as this library knows it. */
 export function engine(): Engine {
   const current = tf.engine();
-  if (current === known) return current;
-  const state = current.state as Partial<Engine["state"]>;
-  checkInternals("gradients", {
-    "engine().gradients": typeof current.gradients === "function",
-    "engine().state.gradientDepth": typeof state.gradientDepth === "number",
-    "engine().state.kernelDepth": typeof state.kernelDepth === "number",
-    "engine().state.nextTapeNodeId": typeof state.nextTapeNodeId === "number",
-  });
-  known = current;
+  if (current !== known) {
+    const state = ["gradientDepth", "kernelDepth", "nextTapeNodeId"].map((name) => `state.${name}`);
+    checkInternals("gradients", current, { function: ["gradients"], number: state });
+    known = current;
+  }
   return current;
 }
 
 /** What has been recorded so far, within `engine().gradients`. */
 export function activeTape(): Tape {
-  const { activeTape: tape } = engine().state as { readonly activeTape?: Tape };
-  const [node]: readonly Partial<TapeNode>[] = Array.isArray(tape) ? tape : [];
-  checkInternals("gradients", {
-    "engine().state.activeTape": Array.isArray(tape),
-    "id of a tape's nodes": node === undefined || typeof node.id === "number",
-    "inputs of a tape's nodes": node === undefined || typeof node.inputs === "object",
-    "outputs of a tape's nodes": node === undefined || Array.isArray(node.outputs),
-    "saved of a tape's nodes": node === undefined || "saved" in node,
-  });
-  return tape!;
+  const { state } = engine();
+  checkInternals("gradients", state, { number: ["activeTape.length"] });
+  const [node] = state.activeTape;
+  if (node) checkInternals("gradients", node, { number: ["id"], object: ["inputs", "outputs"] });
+  return state.activeTape;
 }
 
 /** Whether operations are being recorded: during a backward pass, for a gradient of that gradient. */

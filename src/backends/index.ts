@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { checkInternals } from "../autodiff/internals.js";
 import { check, checkOptions, describe, fail } from "../check.js";
 import "./cpu.js";
 import {
@@ -106,9 +105,6 @@ export function useBackend(name: BackendName, options: BackendOptions = {}): Pro
 async function choose(name: BackendName, options: BackendOptions, isOver: IsOver): Promise<BackendReport> {
   check(names.includes(name), "useBackend", `one of ${names.join(", ")}`, name);
   checkOptions("useBackend", options, { wasmPaths: true, threads: true, strict: true });
-  const { registry, registryFactory } = tf.engine() as Partial<ReturnType<typeof tf.engine>>;
-  const books = { "engine().registry": !!registry, "engine().registryFactory": !!registryFactory };
-  checkInternals("useBackend", books);
   const engine = findEngine(name) ?? (await load(name));
   const before = tf.getBackend() as string | undefined;
   const former = runningEngine();

@@ -28,27 +28,15 @@ export interface WasmBackend {
   dispose(): void;
 }
 
-/** Throws where the engine is not what {@link WasmBackend} says: that of another version may differ. */
-export function checkBackend(backend: object, version: string): asserts backend is WasmBackend {
-  const at = (path: string) =>
-    path.split(".").reduce<unknown>((owner, name) => (owner as Parts | undefined)?.[name], backend);
-  const functions = [
-    ...["_malloc", "_free", "cwrap", "tfjs.registerTensor", "tfjs.disposeData"].map((name) => `wasm.${name}`),
-    ...[
-      "dataIdMap.get",
-      "dataIdMap.has",
-      "incRef",
-      "refCount",
-      "makeOutput",
-      "typedArrayFromHeap",
-      "dispose",
-    ],
-  ];
-  const there = Object.fromEntries(functions.map((path) => [path, typeof at(path) === "function"]));
-  checkInternals("useBackend", { "wasm.HEAPU8": at("wasm.HEAPU8") instanceof Uint8Array, ...there }, version);
-}
+const FUNCTIONS = [
+  ...["_malloc", "_free", "cwrap", "tfjs.registerTensor", "tfjs.disposeData"].map((name) => `wasm.${name}`),
+  ...["dataIdMap.get", "dataIdMap.has", "incRef", "refCount", "makeOutput", "typedArrayFromHeap", "dispose"],
+];
 
-type Parts = Readonly<Record<string, unknown>>;
+/** Throws where the engine is not what {@link WasmBackend} says: that of another version may differ. */
+export function checkBackend(backend: unknown, version: string): asserts backend is WasmBackend {
+  checkInternals("useBackend", backend, { object: ["wasm.HEAPU8"], function: FUNCTIONS }, version);
+}
 
 /** A kernel with its inputs, engine and attributes unpacked. Shapes and types were checked by the operation. */
 export type WasmKernel<Attributes = unknown> = (
