@@ -1,3 +1,4 @@
+// Alone, since it loads modules anew that other files share.
 import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
