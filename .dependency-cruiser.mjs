@@ -46,7 +46,7 @@ const allowed = [
   allow("^src/backends/wasm", packages("@tensorflow/tfjs-backend-wasm")),
   allow("^src/backends/webgpu", packages("@tensorflow/tfjs-backend-webgpu", "@webgpu/types")),
   // What runs in a page knows nothing of Node.
-  builtins("^src/(node|cli|backends/native)/|^src/backends/wasm/(node|worker)[.]ts$"),
+  builtins("^src/(node|cli|backends/native)/|^src/backends/wasm/(start/node|threads/worker)[.]ts$"),
 
   // Examples import what anybody can: the package by its names. The recipe is a program of several files, with an index.
   allow("^(examples|bench|scripts|tools|test)/", "^node_modules/"),
