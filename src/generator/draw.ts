@@ -1,5 +1,5 @@
 import type { Tensor4D } from "@tensorflow/tfjs";
-import { check, checkOptions, checkPositiveInteger, fail } from "../check.js";
+import { check, checkOptions, checkPositiveInteger, checkSeeds, fail } from "../check.js";
 import { imageGrid } from "../data/image-grid.js";
 import type { DrawOptions, SampleOptions } from "./options.js";
 
@@ -35,6 +35,7 @@ export async function draw(
   const both = seed !== undefined && seeds !== undefined;
   if (both || (seed ?? seeds) === undefined) fail(WHERE, "either seed or seeds", both ? "both" : "neither");
   const all = seeds ?? [seed];
+  checkSeeds(all, WHERE);
   const columns = asked ?? Math.max(1, Math.ceil(Math.sqrt(all.length)));
   checkPositiveInteger(columns, WHERE, "columns");
   checkSize(imageShape, Math.min(columns, all.length), Math.ceil(all.length / columns));
@@ -70,7 +71,7 @@ function contextOf(canvas: HTMLCanvasElement | OffscreenCanvas): Context {
   check(typeof getContext === "function", WHERE, "a canvas", canvas);
   let reason = "one that already has a context of another kind";
   try {
-    const context = canvas.getContext("2d") as Context | null;
+    const context = canvas.getContext("2d");
     if (context !== null) return context;
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);
