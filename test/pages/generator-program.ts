@@ -31,11 +31,9 @@ export interface Done {
   readonly taken: string[];
 }
 
-type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
-
 function shownOn(canvas: HTMLCanvasElement | OffscreenCanvas): Shown {
   const { width, height } = canvas;
-  const pixels = (canvas.getContext("2d")!).getImageData(0, 0, width, height);
+  const pixels = canvas.getContext("2d")!.getImageData(0, 0, width, height);
   return { width, height, data: [...pixels.data] };
 }
 
