@@ -26,7 +26,7 @@ const engine = (name: string, budget: number, from?: string): Import => ({
 // A little above what was measured. The engines node and cuda are none of a page's.
 const imports: readonly Import[] = [
   named("sampleDdim", 5_800),
-  named("loadGenerator", 22_000),
+  named("loadGenerator", 26_800),
   named("cfdLoss", 4_800),
   named("unet", 10_200),
   named("useBackend", 4_400),

@@ -146,9 +146,7 @@ function bytesAt(address: URL, options: LoadOptions): Promise<Uint8Array<ArrayBu
 async function readFile(address: URL, { onProgress }: LoadOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { href } = address;
   check(isNode(), LOAD, "an address of a server, as pages cannot fetch files", href);
-  const files = await nodeFiles().catch(() =>
-    fail(LOAD, `the file's bytes, loadGenerator(await readFile(path)), as this program was bundled`, href),
-  );
+  const files = await nodeFiles();
   const bytes = await files
     .read(address)
     .catch((error: unknown) => fail(LOAD, `to be able to read ${href}`, causeOf(error)));

@@ -1,3 +1,4 @@
+import { fail } from "../check.js";
 import { causeOf } from "./download.js";
 
 /** Where files are kept from one load to the next. Each entry is whole, at every moment. */
@@ -51,9 +52,14 @@ export function isNode(): boolean {
 /** Node's part, whose address is hidden from bundlers, so that no page's build packs it: see useBackend. */
 export async function nodeFiles(): Promise<NodeFiles["files"]> {
   const here = import.meta.url;
-  const address = new URL("../node/generator-files.js", here).href;
-  const { files } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ address)) as NodeFiles;
-  return files;
+  try {
+    const address = new URL("../node/generator-files.js", here).href;
+    const { files } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ address)) as NodeFiles;
+    return files;
+  } catch (error) {
+    const expected = "its part for files beside it (a bundle for Node has to leave cfd-distill out)";
+    return fail("loadGenerator", expected, causeOf(error));
+  }
 }
 
 /** The keys of a cache are addresses, of which it leaves out what stands behind a #. */
