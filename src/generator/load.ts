@@ -104,7 +104,8 @@ async function read(source: Response | Blob, options: LoadOptions) {
 
 function fromResponse(response: Response) {
   const at = response.url === "" ? "the response" : response.url;
-  check(!response.bodyUsed, LOAD, "a response that nobody has read", `that of ${at}, read already`);
+  const isFree = !response.bodyUsed && response.body?.locked !== true;
+  check(isFree, LOAD, "a response that nobody has read", `that of ${at}, read already`);
   checkResponse(LOAD, `a file at ${at}`, response);
   return { at, response };
 }

@@ -116,6 +116,9 @@ describe("what is no checkpoint is named, with its address", () => {
     server.answer(serve(file));
     const read = await fetch(address);
     await read.arrayBuffer();
+    const locked = await fetch(address);
+    locked.body!.getReader();
+    await refused(locked).toThrow("a response that nobody has read");
     await refused(read).toThrow(`a response that nobody has read, got that of ${address}, read already.`);
   });
 
