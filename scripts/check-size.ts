@@ -26,7 +26,7 @@ const engine = (name: string, budget: number, from?: string): Import => ({
 // A little above what was measured. The engines node and cuda are none of a page's.
 const imports: readonly Import[] = [
   named("sampleDdim", 5_800),
-  named("loadGenerator", 22_200),
+  named("loadGenerator", 27_000),
   named("cfdLoss", 4_800),
   named("unet", 10_400),
   named("useBackend", 4_400),

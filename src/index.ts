@@ -96,7 +96,10 @@ export {
   type NetworkCheckpoint,
 } from "./training/checkpoint/checkpoint.js";
 
-export { loadGenerator, type Generator, type LoadOptions, type SampleOptions } from "./generator.js";
+export { loadGenerator, type GeneratorSource, type LoadOptions } from "./generator/load.js";
+export type { LoadProgress } from "./generator/receive.js";
+export type { Generator } from "./generator/generator.js";
+export type { DrawOptions, SampleOptions } from "./generator/options.js";
 export {
   useBackend,
   type BackendName,
