@@ -4,6 +4,7 @@ import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import * as data from "../../src/data/index.js";
 import * as formats from "../../src/formats/index.js";
+import * as main from "../../src/index.js";
 import * as metrics from "../../src/metrics/index.js";
 import * as node from "../../src/node/index.js";
 import { blocksOfPage, documentedPages } from "../support/documented-examples.js";
@@ -56,6 +57,13 @@ describe("the pages", () => {
   it.each(pages)("%s calls no variable as a builder is called", (page) => {
     const blocks = blocksOfPage(page, read(page)).filter(({ language }) => ["ts", "js"].includes(language));
     expect(blocks.flatMap(({ line, code }) => hidingIn(code).map((name) => `${line}: ${name}`))).toEqual([]);
+  });
+
+  it("name in the README's table of parts only what the main entry has", () => {
+    const [, table] = /\| part \|.*?\n(.*?)\n\n/s.exec(read("README.md"))!;
+    const names = Array.from(table!.matchAll(/`([a-z][A-Za-z0-9]{4,})`/g), ([, name]) => name!);
+    const engines = ["webgl", "webgpu"];
+    expect(names.filter((name) => !Object.hasOwn(main, name) && !engines.includes(name))).toEqual([]);
   });
 
   it.each(Object.entries({ formats, metrics, data, node }))("docs/%s.md has every export", (name, entry) => {
