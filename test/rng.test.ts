@@ -259,7 +259,7 @@ test("keys are texts or safe integers, and a stream is known by its methods", ()
       "Rng.fork: expected key to be a string or a safe integer, got ",
     );
   }
-  const { uniform, integer, fork } = createRng(1);
+  const [uniform, integer, fork] = [() => 0, () => 0, () => createRng(1)];
   for (const part of [undefined, {}, { uniform, integer }, { integer, fork }, { uniform, fork }]) {
     expect(() => {
       checkRng(part, "somewhere");
