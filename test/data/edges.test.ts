@@ -84,7 +84,7 @@ describe("refusals of sets and batches", () => {
     () =>
       drawBatch(of as ImageSet, createRng(0), options as { batch: number });
   const whole = { images: new Uint8Array(4), labels: [0], classes: ["a"], shape: [2, 2, 1] };
-  const make = (change: object) => () => imageSet({ ...whole, ...change } as ImageSet);
+  const make = (change: object) => () => imageSet({ ...whole, ...change } as unknown as ImageSet);
   const refused: [string, () => unknown][] = [
     ["imageSet: expected option labels, got label.", make({ label: [0] })],
     ["imageSet: expected every label in 0..0, got -1.", make({ labels: [-1] })],
