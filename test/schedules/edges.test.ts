@@ -194,6 +194,19 @@ describe("bounds from both sides", () => {
     ],
     ["tableSchedule: expected at least 2 alphaBars, got 1.", () => tableSchedule([1])],
     [
+      'sigmoidSchedule: expected options that give an alphaBar at every time, got {"type":"sigmoid","start":-1e+308,',
+      () => sigmoidSchedule({ start: -1e308, end: 1e308 }),
+    ],
+    ["sigmoidSchedule: expected start < end and tau > 0, got", () => sigmoidSchedule({ tau: 0 })],
+    [
+      "discreteCosineSchedule: expected maxBeta between 0 and 1, got 1.",
+      () => discreteCosineSchedule(4, { maxBeta: 1 }),
+    ],
+    [
+      "discreteCosineSchedule: expected at most 1000000 steps, got 1000001.",
+      () => discreteCosineSchedule(1_000_001),
+    ],
+    [
       'sigmoidSchedule: expected start and end whose sigmoids differ, got {"start":50,"end":60,"tau":1}.',
       () => sigmoidSchedule({ start: 50, end: 60 }),
     ],
@@ -242,6 +255,12 @@ describe("bounds from both sides", () => {
     expect(from({ type: "table", alphaBars: "1, 0" })).toThrow(
       "scheduleFromConfig: expected alphaBars to be an array of numbers, got 1, 0.",
     );
+    expect(from({ type: "table", alphaBars: [1, "0"] })).toThrow(
+      'scheduleFromConfig: expected alphaBars to be an array of numbers, got [1,"0"].',
+    );
+    for (const config of [{ type: ["cosine"], s: 0 }, { type: "toString" }, {}]) {
+      expect(from(config)).toThrow("scheduleFromConfig: expected type cosine, linear, sigmoid, ");
+    }
     expect(from({ type: "cubic" })).toThrow(
       "scheduleFromConfig: expected type cosine, linear, sigmoid, discreteCosine or table, got cubic.",
     );
