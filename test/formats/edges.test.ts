@@ -79,6 +79,16 @@ describe("what bytes seem to be", () => {
     expect(message(new Uint16Array(2))).toThrow("got a Uint16Array, whose elements are no bytes.");
     expect(message(() => 0)).toThrow("got a function.");
   });
+
+  it("what others could write to is copied", () => {
+    const shared = new SharedArrayBuffer(2);
+    for (const source of [shared, new Uint8Array(shared)]) {
+      const bytes = bytesOf("here", source);
+      new Uint8Array(shared).fill(7);
+      expect([bytes.buffer instanceof ArrayBuffer, ...bytes]).toEqual([true, 0, 0]);
+      new Uint8Array(shared).fill(0);
+    }
+  });
 });
 
 describe("JSON", () => {
@@ -98,6 +108,7 @@ describe("JSON", () => {
     const scan = (text: string, limits?: object) => () => scanJson(text, "here", "it", limits);
     expect(scan('[[],{"a":1}]', { depth: 2, values: 2 })()).toBe(1);
     expect(scan("[][][]", { depth: 1 })()).toBe(0); // beside one another
+    expect(scan("[{},{},{}]", { depth: 2 })()).toBe(0);
     expect(scan("[[]]", { depth: 1 })).toThrow("here: expected at most 1 levels of brackets in it, got 2.");
     expect(scan("[{}]", { depth: 1 })).toThrow("got 2.");
     expect(scan("[1,2,3]", { values: 2 })).toThrow("here: expected at most 2 values in it, got 3.");
@@ -113,6 +124,9 @@ describe("JSON", () => {
     expect(bytes("version https://git-lfs.github.com/spec/v1")).toThrow("got a Git LFS pointer in place of");
     expect(bytes(' \n{"a": 1}')()).toEqual({ a: 1 });
     expect(bytes("3")()).toBe(3);
+    expect(bytes('\ufeff{"a":"\ufeff"}')()).toEqual({ a: "\ufeff" });
+    expect(bytes("<html>text: 1</html>")).toThrow("got an HTML page: <html>text: 1</html>.");
+    expect(bytes('{"a":\n\n  x}')).toThrow(/got Unexpected token .*"\{"a": x\}" is not valid JSON\.$/u);
     expect(bytes("{\n\n1")).toThrow(/^here: expected it in JSON, got [^\n]{10,120}\.$/u);
     expect(decodeUtf8(utf8("\ufeffü"), "here", "it")).toBe("\ufeffü");
     expect(() => decodeUtf8(Uint8Array.of(0xff), "here", "it")).toThrow(
