@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRng } from "cfd-distill";
-import { importPackage } from "./cache.js";
+import { importPackage } from "../tools/packages.js";
 import type { Options } from "./options.js";
 import { startEngine } from "./engine.js";
 import { inThreads, show, table } from "../tools/markdown-table.js";

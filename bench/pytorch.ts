@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { CACHE } from "./cache.js";
+import { CACHE } from "../tools/packages.js";
 import { startContender, type Contender } from "./contender.js";
 import type { StepName } from "./workloads.js";
 

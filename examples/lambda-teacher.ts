@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
 import { imageBatch } from "cfd-distill/data";
-import { loadEmoji } from "./recipe/datasets/load.js";
+import { loadEmoji } from "./emoji/files.js";
 
 const steps = Number(process.argv[2] ?? 40);
 await cfd.useBackend("wasm");

@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
 import { drawBatch } from "cfd-distill/data";
 import { loadCheckpoint } from "cfd-distill/node";
-import { loadShippedEmoji } from "./recipe/stages/shipped.js";
+import { loadShippedEmoji } from "./emoji/files.js";
 
 await cfd.useBackend("wasm");
 const rng = cfd.createRng(0);

@@ -1,9 +1,9 @@
 // Draws emoji by a teacher and its distilled students, which ship, and distils a last halving before your eyes.
 //   npm run quickstart                    (minutes; --help for options, Ctrl-C and --resume at any time)
 import { parseArguments } from "./recipe/config/command-line.js";
-import { loadEmoji } from "./recipe/datasets/load.js";
+import { loadEmoji } from "./emoji/files.js";
 import { main } from "./recipe/run.js";
-import { say } from "./recipe/terminal/say.js";
+import { say } from "./recipe/terminal/print.js";
 
 const argv = process.argv;
 const choice = parseArguments("quickstart", argv);

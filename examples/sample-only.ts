@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { loadGenerator, useBackend } from "cfd-distill";
 import { imageGrid } from "cfd-distill/data";
-import { encodePng } from "./recipe/report/picture.js";
+import { encodePng } from "../tools/png.js";
 
 const [file = "examples/assets/models/cfd-1.safetensors", picture = "samples.png"] = process.argv.slice(2);
 

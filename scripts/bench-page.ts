@@ -7,7 +7,7 @@ import { takeTurns } from "../bench/timing.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
 import { isolation, serve } from "../tools/pages/serve.js";
 import { programPage } from "../tools/pages/program-page.js";
-import type { Bench, TaskName } from "../tools/bench-page/program.js";
+import type { Bench, TaskName } from "../bench/page.js";
 
 const taskNames: readonly TaskName[] = ["1 image in 4 steps", "base step"];
 const rounds = Number(process.argv[2] ?? 5);

@@ -26,7 +26,7 @@ import {
   valueAndGrads,
 } from "cfd-distill";
 import { drawBatch } from "cfd-distill/data";
-import { loadShippedEmoji, MODELS } from "../examples/recipe/stages/shipped.js";
+import { loadShippedEmoji, MODELS } from "../examples/emoji/files.js";
 
 /** One halving; without a temperature it is PD's. */
 interface Choice {

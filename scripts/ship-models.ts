@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { MODELS, type Manifest, type ShippedModel } from "../examples/recipe/stages/shipped.js";
+import { MODELS } from "../examples/emoji/files.js";
+import { type Manifest } from "../examples/emoji/manifest.js";
+import { type ShippedModel } from "../examples/emoji/manifest.js";
 import type { Halving, RecipeConfig } from "../examples/recipe/config/schema.js";
-import { loadEmoji } from "../examples/recipe/datasets/load.js";
+import { loadEmoji } from "../examples/emoji/files.js";
 import { ship } from "../tools/shipping.js";
 
 /** Students of more steps are on the way to those that ship. */

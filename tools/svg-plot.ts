@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { importPackage } from "../bench/cache.js";
+import { importPackage } from "./packages.js";
 import type { Point } from "../bench/scaling.js";
 
 interface Vega {

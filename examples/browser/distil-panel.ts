@@ -5,7 +5,7 @@ import type { Distiller, Task } from "./distiller.js";
 import { messageOf } from "./dom.js";
 import type { EngineName } from "./engines.js";
 import { loadFile } from "./manifest.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import { watchWorker, type PageModel } from "./sampler-client.js";
 import { claim, discard, loadSaved, type Saved } from "./store.js";
 

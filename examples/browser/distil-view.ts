@@ -3,7 +3,7 @@ import type { Settings } from "./distillation.js";
 import type { Listener } from "./distiller.js";
 import { byId, showMessage } from "./dom.js";
 import { figure, type Figure } from "./figure.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import { startPace } from "./pace.js";
 import { inSteps, namesOf, startsOf, type Starts } from "./plan.js";
 import type { Images, Samples, Saved } from "./store.js";

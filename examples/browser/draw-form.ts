@@ -1,6 +1,6 @@
-import type { Sheet } from "../recipe/datasets/emoji-sheet.js";
+import type { Sheet } from "../emoji/sprite-sheet.js";
 import { byId } from "./dom.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import type { Wish } from "./plan.js";
 import type { PageModel } from "./sampler-client.js";
 

@@ -1,10 +1,10 @@
 import { proxy } from "comlink";
-import type { Sheet } from "../recipe/datasets/emoji-sheet.js";
+import type { Sheet } from "../emoji/sprite-sheet.js";
 import { byId, messageOf, showMessage } from "./dom.js";
 import { drawForm } from "./draw-form.js";
 import { figure, type Figure } from "./figure.js";
 import { loadFile } from "./manifest.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import { namesOf, plan, startsOf, titleOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
 import type { Drawn } from "./sampler.js";
 import type { PageModel, SamplerClient } from "./sampler-client.js";

@@ -1,6 +1,7 @@
 import type { ImageSet } from "cfd-distill/data";
-import { cutSheet, splitTenth, type Sheet } from "../recipe/datasets/emoji-sheet.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import { cutSheet, type Sheet } from "../emoji/sprite-sheet.js";
+import { splitTenth } from "../../tools/image-sets.js";
+import type { Manifest } from "../emoji/manifest.js";
 
 /**
  * The pictures that the models were trained on.

@@ -15,7 +15,7 @@ import {
   type Rng,
 } from "cfd-distill";
 import { drawBatch, type ImageSet } from "cfd-distill/data";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 
 /** Everything that decides what is computed, as plain data. */
 export interface HalvingSetup {

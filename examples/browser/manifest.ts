@@ -1,5 +1,7 @@
-import type { Manifest, Method, ShippedModel } from "../recipe/stages/shipped.js";
-import type { Sheet } from "../recipe/datasets/emoji-sheet.js";
+import type { Manifest } from "../emoji/manifest.js";
+import type { ShippedModel } from "../emoji/manifest.js";
+import type { Method } from "../emoji/manifest.js";
+import type { Sheet } from "../emoji/sprite-sheet.js";
 
 /** The list of models. */
 export async function loadManifest(): Promise<Manifest> {

@@ -1,5 +1,6 @@
 import type { Job } from "./sampler.js";
-import type { Manifest, ShippedModel } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
+import type { ShippedModel } from "../emoji/manifest.js";
 import { nearestModel } from "./manifest.js";
 import type { PageModel } from "./sampler-client.js";
 

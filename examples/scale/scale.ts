@@ -16,7 +16,7 @@ import {
   unetToTorch,
 } from "cfd-distill/formats";
 import { loadCheckpoint } from "cfd-distill/node";
-import { loadShippedEmoji, MODELS } from "../recipe/stages/shipped.js";
+import { loadShippedEmoji, MODELS } from "../emoji/files.js";
 
 const HERE = 20; // steps in this process
 const TOTAL = 60; // the rest is PyTorch's

@@ -11,13 +11,9 @@ import {
   type NoiseSchedule,
 } from "cfd-distill";
 import { type ImageSet } from "cfd-distill/data";
-import {
-  loadShippedEmoji,
-  MODELS,
-  readManifest,
-  type Manifest,
-  type Method,
-} from "../../examples/recipe/stages/shipped.js";
+import { loadShippedEmoji, MODELS, readManifest } from "../../examples/emoji/files.js";
+import { type Manifest } from "../../examples/emoji/manifest.js";
+import { type Method } from "../../examples/emoji/manifest.js";
 
 /** A student of one step, and the model of two steps that taught it. */
 export interface Pair {

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { adam, featureDistillationLoss, noise, valueAndGrads } from "cfd-distill";
 import { imageBatch, imageGrid } from "cfd-distill/data";
-import { encodePng, figure } from "../../examples/recipe/report/picture.js";
+import { figure } from "../figure.js";
+import { encodePng } from "../png.js";
 import { scaleOf } from "./halving.js";
 import type { Shipped } from "./models.js";
 

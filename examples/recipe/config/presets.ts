@@ -1,8 +1,8 @@
 // The sizes a run comes in.
-import { chainScreeningArms, confirmingArms, liveHalvings, screeningArms } from "./experiment.js";
+import { chainScreeningArms, confirmingArms, liveHalvings, screeningArms } from "./ablation.js";
 import type { Halving, RecipeConfig, TrainingConfig } from "./schema.js";
 import type { Methods, Plan } from "./halvings.js";
-import type { ShippedFolder } from "../stages/shipped.js";
+import type { ShippedFolder } from "../../emoji/files.js";
 
 /** A preset: everything but where to compute, from which seed, and the halvings, which follow from the teacher. */
 export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings" | "files"> & {

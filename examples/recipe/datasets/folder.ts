@@ -4,7 +4,8 @@ import { imageSet, type ImageSet } from "cfd-distill/data";
 import sharp from "sharp";
 import { checkOptions, checkPositiveInteger } from "../../../src/check.js";
 import { progress } from "../terminal/progress.js";
-import { subset, type Data } from "./emoji-sheet.js";
+import { subset } from "../../../tools/image-sets.js";
+import { type Data } from "../../../tools/image-sets.js";
 
 /** Decoded side by side: more than sharp has threads for would only take memory. */
 const AT_ONCE = 16;

@@ -9,10 +9,10 @@ import {
   type FeatureStatistics,
 } from "cfd-distill/metrics";
 import { type ImageSet } from "cfd-distill/data";
-import { accuracy, closeJudge, featuresOf, featuresOfImages, openJudge, type Judge } from "./judge.js";
+import { accuracy, closeJudge, featuresOf, featuresOfImages, openJudge, type Judge } from "./extractor.js";
 import { imageSize, readSamples, readyMethods, shownClasses, type Method } from "./sampling.js";
-import type { Place } from "../storage/place.js";
-import type { Run } from "../stages/train.js";
+import type { Place } from "../storage/setup.js";
+import type { Run } from "../storage/run.js";
 
 /** What was measured of one method. */
 export interface Row {

@@ -7,13 +7,14 @@ import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "cfd-d
 import { writeFileAtomic } from "cfd-distill/node";
 import { readWhole } from "../../../src/node/read-whole.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
-import { fingerprint, naming } from "../stages/import.js";
-import { denoiserOf, loadModel } from "../stages/models.js";
-import { inSteps } from "../config/names.js";
+import { naming } from "../models/files.js";
+import { fingerprint } from "../models/files.js";
+import { denoiserOf, loadModel } from "../models/models.js";
+import { inSteps } from "../../../tools/words.js";
 import { progress } from "../terminal/progress.js";
-import { shiftedDenoiser, shiftedSchedule } from "../stages/shift.js";
-import type { Run } from "../stages/train.js";
-import { checkpointPath, type Place } from "../storage/place.js";
+import { shiftedDenoiser, shiftedSchedule } from "../models/shift.js";
+import type { Run } from "../storage/run.js";
+import { checkpointPath, type Place } from "../storage/setup.js";
 
 /** A model and the number of steps to sample it with. */
 export interface Method {

@@ -1,8 +1,9 @@
 import type { Picture } from "cfd-distill/data";
 import sharp from "sharp";
 import { readCurves } from "./curves.js";
-import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf, type Panel } from "./plot-panel.js";
-import { encodePng, width, write } from "./picture.js";
+import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf, type Panel } from "./subplot.js";
+import { width, write } from "../../../tools/figure.js";
+import { encodePng } from "../../../tools/png.js";
 
 const GREY = [112, 117, 122] as const;
 const SUBTITLE = "Points: as logged. Line: running mean over a twentieth of the stage.";

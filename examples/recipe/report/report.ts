@@ -6,16 +6,17 @@ import { imageBatch, imageGrid } from "cfd-distill/data";
 import { writeFileAtomic } from "cfd-distill/node";
 import { z } from "zod";
 import { readWhole } from "../../../src/node/read-whole.js";
-import { parseJson } from "../config/schema.js";
+import { parseJson } from "../config/check.js";
 import { readCurves } from "./curves.js";
 import { measure, type Distances, type Judgement, type Measurements } from "../measure/evaluate.js";
-import { encodePng, figure, type RowLabel } from "./picture.js";
+import { figure, type RowLabel } from "../../../tools/figure.js";
+import { encodePng } from "../../../tools/png.js";
 import { lossPlot } from "./loss-plot.js";
 import { imageSize, LIVE, readSamples, readyMethods, shownClasses } from "../measure/sampling.js";
-import { say } from "../terminal/say.js";
-import type { Run } from "../stages/train.js";
+import { say } from "../terminal/print.js";
+import type { Run } from "../storage/run.js";
 import { textTable } from "../../../tools/text-table.js";
-import { checkpointPath } from "../storage/place.js";
+import { checkpointPath } from "../storage/setup.js";
 
 const GAP = 6;
 

@@ -13,9 +13,16 @@ import { drawBatch } from "cfd-distill/data";
 import { drawAugmented } from "../datasets/augment/augment.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
 import { earlierClassifiers, featureTerms, pixelTerms } from "./losses.js";
-import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf, type Model } from "./models.js";
-import type { Place } from "../storage/place.js";
-import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
+import {
+  classifierOf,
+  denoiserOf,
+  loadClassifier,
+  loadModel,
+  teacherOf,
+  type Model,
+} from "../models/models.js";
+import type { Place } from "../storage/setup.js";
+import { shiftedDenoiser, shiftedSchedule } from "../models/shift.js";
 
 /** Some rows of a batch: a micro-batch. */
 export interface Rows {

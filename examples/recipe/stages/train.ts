@@ -1,5 +1,4 @@
-import { appendFileSync, existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import {
   accumulateGrads,
@@ -18,18 +17,9 @@ import type { TrainingConfig } from "../config/schema.js";
 import { disposeKept, keep, openKept, openKeptModel } from "../storage/checkpoints.js";
 import { progress } from "../terminal/progress.js";
 import type { Terms } from "./terms.js";
-import { showAll, type Watcher } from "../watch/watcher.js";
-import { checkpointPath, type Place } from "../storage/place.js";
-
-/** What every stage of a run shares. */
-export interface Run extends Place {
-  /** Each stage forks its own stream from this one. */
-  readonly rng: Rng;
-  /** Stops the run at the next step, after a checkpoint. */
-  readonly signal: AbortSignal;
-  /** Who shows how it goes. */
-  readonly watchers: readonly Watcher[];
-}
+import { showAll } from "../storage/watcher.js";
+import { checkpointPath } from "../storage/setup.js";
+import { log, type Run } from "../storage/run.js";
 
 /** One network to train, and how. */
 export interface Stage {
@@ -48,13 +38,6 @@ export interface Stage {
   readonly maxNorm: number;
   readonly terms: Terms;
   readonly training: TrainingConfig;
-}
-
-/** One line of the run's log, with the time at which it is written. */
-export function log(run: Run, entry: Readonly<Record<string, unknown>>): void {
-  const at = new Date().toISOString();
-  appendFileSync(join(run.out, "log.jsonl"), `${JSON.stringify({ ...entry, at })}\n`);
-  for (const watcher of run.watchers) watcher.logged?.(entry);
 }
 
 /**

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { disposeParams, type NetworkCheckpoint } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint } from "cfd-distill/node";
 import { flatten, type RecipeConfig } from "../config/schema.js";
-import { checkpointPath, type Place } from "./place.js";
+import { checkpointPath, type Place } from "./setup.js";
 
 type Kept = Parameters<typeof saveCheckpoint>[1];
 

@@ -2,7 +2,9 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node
 import { join } from "node:path";
 import { removeTemporaries, writeFileAtomic } from "cfd-distill/node";
 import { readWhole } from "../../../src/node/read-whole.js";
-import { checkConfig, flatten, parseConfig, type RecipeConfig } from "../config/schema.js";
+import { flatten, type RecipeConfig } from "../config/schema.js";
+import { checkConfig } from "../config/check.js";
+import { parseConfig } from "../config/check.js";
 import { LOCK } from "./lock.js";
 
 const OURS = [

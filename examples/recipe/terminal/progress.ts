@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
-import { harmless, say } from "./say.js";
+import { harmless, say } from "./print.js";
+import { duration } from "../../../tools/words.js";
 
 /** A stage's progress: a bar on a terminal, a plain line now and then elsewhere (a log, CI). */
 export interface Progress {
@@ -54,12 +55,4 @@ function lines(title: string, total: number, pace: Pace): Progress {
     },
     stop: () => undefined,
   };
-}
-
-/** Seconds as "45 s", "3 min 05 s" or "2 h 07 min". */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
 }

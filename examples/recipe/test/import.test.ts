@@ -22,10 +22,11 @@ import {
 import { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint, saveDiffusers } from "cfd-distill/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseArguments } from "../config/command-line.js";
-import { configure } from "../config/configure.js";
-import { loadEmoji } from "../datasets/load.js";
-import { fingerprint, importNetwork, readClassifier, readModel } from "../stages/import.js";
-import type { Place } from "../storage/place.js";
+import { configure } from "../plan/configure.js";
+import { loadEmoji } from "../../emoji/files.js";
+import { importNetwork, readClassifier, readModel } from "../models/import.js";
+import { fingerprint } from "../models/files.js";
+import type { Place } from "../storage/setup.js";
 
 const home = mkdtempSync(join(tmpdir(), "import-"));
 const at = (name: string) => join(home, name);

@@ -11,15 +11,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
-import { configure } from "../config/configure.js";
+import { configure } from "../plan/configure.js";
 import { thinned } from "../report/curves.js";
-import { encodePng } from "../report/picture.js";
+import { encodePng } from "../../../tools/png.js";
 import { reportPage, type Shown } from "../watch/html.js";
 import { html } from "../watch/markup.js";
 import { page } from "../watch/page.js";
 import { tensorboard } from "../watch/tensorboard.js";
 import { watchersOf } from "../watch/watchers.js";
-import type { Place } from "../storage/place.js";
+import type { Place } from "../storage/setup.js";
 import { crc32c, readEvents, readFolder } from "./event-file.js";
 
 const choose = (...words: string[]) =>

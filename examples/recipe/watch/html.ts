@@ -1,14 +1,14 @@
 // A run as one page that needs nothing but itself.
 import { basename, resolve } from "node:path";
-import { inSteps } from "../config/names.js";
+import { inSteps } from "../../../tools/words.js";
 import { readCurves, thinned, type Curve } from "../report/curves.js";
 import type { Measurements } from "../measure/evaluate.js";
-import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf } from "../report/plot-panel.js";
-import { stagesOf } from "../stages/plan.js";
+import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf } from "../report/subplot.js";
+import { stagesOf } from "../plan/stages.js";
 import { measuredCells } from "../report/report.js";
-import type { Place } from "../storage/place.js";
+import type { Place } from "../storage/setup.js";
 import { html, type Html } from "./markup.js";
-import type { State } from "./watcher.js";
+import type { State } from "../storage/watcher.js";
 
 /** What the page shows. */
 export interface Shown {

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "cfd-distill/node";
-import type { Place } from "../storage/place.js";
+import type { Place } from "../storage/setup.js";
 import { parseMeasurements } from "../report/report.js";
 import { reportPage } from "./html.js";
-import type { State, Watcher } from "./watcher.js";
+import type { State, Watcher } from "../storage/watcher.js";
 
 const style = readFileSync(new URL("./page.css", import.meta.url), "utf8");
 

@@ -1,8 +1,8 @@
 import type { CliChoice } from "../config/command-line.js";
-import type { Place } from "../storage/place.js";
+import type { Place } from "../storage/setup.js";
 import { page } from "./page.js";
 import { tensorboard } from "./tensorboard.js";
-import type { Watcher } from "./watcher.js";
+import type { Watcher } from "../storage/watcher.js";
 
 /** Those whom the command line asks for. */
 export function watchersOf(choice: CliChoice, place: Place): Watcher[] {

@@ -2,8 +2,8 @@
 import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { PlannedStage } from "../stages/plan.js";
-import { checkpointPath, type Place } from "./place.js";
+import type { PlannedStage } from "./stages.js";
+import { checkpointPath, type Place } from "../storage/setup.js";
 import { imageSize, methodsOf, samplesPath, shownClasses } from "../measure/sampling.js";
 
 /** Files of a kind, each with the bytes that it will have at most. */

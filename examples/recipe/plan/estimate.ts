@@ -10,13 +10,19 @@ import {
   type LossTerms,
   type Params,
 } from "cfd-distill";
-import { checkRoom, megabytes, needed, roomOf } from "../storage/disk.js";
+import { checkRoom, megabytes, needed, roomOf } from "./disk.js";
 import { nameOf } from "./engine.js";
-import { readClassifier, readModel } from "./import.js";
-import { classifierOf, denoiserOf, teacherOf, type ClassifierModel, type Description } from "./models.js";
-import type { PlannedStage } from "./plan.js";
-import { duration } from "../terminal/progress.js";
-import type { Place } from "../storage/place.js";
+import { readClassifier, readModel } from "../models/import.js";
+import {
+  classifierOf,
+  denoiserOf,
+  teacherOf,
+  type ClassifierModel,
+  type Description,
+} from "../models/models.js";
+import type { PlannedStage } from "./stages.js";
+import { duration } from "../../../tools/words.js";
+import type { Place } from "../storage/setup.js";
 
 /** The plan of a run as text: its stages with their steps, time and checkpoints. */
 export async function planOf(

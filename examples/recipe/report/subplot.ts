@@ -1,6 +1,6 @@
 // The plot of one stage's losses: where everything lies, and its lines as SVG. Who shows it sets the letters.
 import { axisOf, linear, type Axis } from "./axis.js";
-import { inSteps } from "../config/names.js";
+import { inSteps } from "../../../tools/words.js";
 import { runningMean, type Curve } from "./curves.js";
 
 /** A panel's size, and within it the rims around the plot. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { RecipeConfig } from "../config/schema.js";
-import type { Data } from "../datasets/emoji-sheet.js";
+import type { Data } from "../../../tools/image-sets.js";
 
 /** What a run begins with: where its results are kept, what it computes, and of which images. */
 export interface Place {

@@ -13,7 +13,7 @@ interface Letters {
 /** Left, top and advance of one letter in letters.png; its cell starts one pixel to the left. */
 type Glyph = readonly [number, number, number];
 
-const assets = new URL("../../assets/", import.meta.url);
+const assets = new URL("../examples/assets/", import.meta.url);
 const letters = JSON.parse(readFileSync(new URL("letters.json", assets), "utf8")) as Letters;
 const sheet = PNG.sync.read(readFileSync(new URL("letters.png", assets)));
 
@@ -75,13 +75,6 @@ export function figure(grid: Picture, gap: number, text: FigureText): Picture {
     if (row.note !== undefined) write(page, row.note, { x: margin, y: y + 19, face: "small", colour: GREY });
   });
   return page;
-}
-
-/** The picture as the bytes of a PNG file. */
-export function encodePng(picture: Picture): Buffer {
-  const png = new PNG({ width: picture.width, height: picture.height });
-  png.data = Buffer.from(picture.data);
-  return PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false });
 }
 
 function white(widthPixels: number, height: number): Picture {

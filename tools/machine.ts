@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { nativeFolder } from "../../src/backends/native/folder.js";
+import { nativeFolder } from "../src/backends/native/folder.js";
 
 /** Something that tests need from the machine: where it is, or why it cannot be used and what brings it. */
 export type Found = { readonly at: string } | { readonly reason: string; readonly cure: string };

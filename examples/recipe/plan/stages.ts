@@ -1,14 +1,14 @@
 // The stages of a run, in their order, and which of them are asked for.
 import { existsSync } from "node:fs";
 import type { RecipeConfig, TrainingConfig } from "../config/schema.js";
-import { importNetwork } from "./import.js";
+import { importNetwork } from "../models/import.js";
 import { disposeKept, openKept } from "../storage/checkpoints.js";
-import { didYouMean } from "../config/names.js";
+import { didYouMean } from "../../../tools/words.js";
 import { evaluate, present } from "../report/report.js";
 import { drawSamples } from "../measure/sampling.js";
-import type { Run } from "./train.js";
-import { halve, trainClassifier, trainTeacher } from "./stages.js";
-import { checkpointPath, type Place } from "../storage/place.js";
+import type { Run } from "../storage/run.js";
+import { halve, trainClassifier, trainTeacher } from "../stages/networks.js";
+import { checkpointPath, type Place } from "../storage/setup.js";
 
 /** One stage: it goes on where it was interrupted, and does nothing where it is finished. */
 export interface PlannedStage {

@@ -3,14 +3,18 @@ import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { disposeParams } from "cfd-distill";
 import { readWhole } from "../../../src/node/read-whole.js";
-import { SCALINGS, type CliChoice } from "./command-line.js";
-import { checkConfig, parseConfig, settingsOf, type Halving, type RecipeConfig } from "./schema.js";
-import { startEngine } from "../stages/engine.js";
-import { checkFile, fingerprint, readModel } from "../stages/import.js";
-import { halvings, shippedHalvings } from "./halvings.js";
-import { didYouMean } from "./names.js";
-import { presets, scaleSteps, type Preset } from "./presets.js";
-import { shippedAt, type ShippedFolder } from "../stages/shipped.js";
+import { SCALINGS, type CliChoice } from "../config/command-line.js";
+import { settingsOf, type Halving, type RecipeConfig } from "../config/schema.js";
+import { checkConfig } from "../config/check.js";
+import { parseConfig } from "../config/check.js";
+import { startEngine } from "./engine.js";
+import { readModel } from "../models/import.js";
+import { checkFile } from "../models/files.js";
+import { fingerprint } from "../models/files.js";
+import { halvings, shippedHalvings } from "../config/halvings.js";
+import { didYouMean } from "../../../tools/words.js";
+import { presets, scaleSteps, type Preset } from "../config/presets.js";
+import { shippedAt, type ShippedFolder } from "../../emoji/files.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */
 export async function configure(choice: CliChoice): Promise<RecipeConfig> {

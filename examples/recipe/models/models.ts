@@ -17,7 +17,7 @@ import {
   type Unet,
 } from "cfd-distill";
 import { disposeKept, openKept, openKeptModel } from "../storage/checkpoints.js";
-import { checkpointPath, type Place } from "../storage/place.js";
+import { checkpointPath, type Place } from "../storage/setup.js";
 
 /** A diffusion model but for its weights; students take all of it over from their teacher. */
 export interface Description {

@@ -2,11 +2,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { classifier, disposeParams, type Classifier, type Params } from "cfd-distill";
 import { imageBatch, type ImageSet } from "cfd-distill/data";
-import { checkFile, readClassifier } from "../stages/import.js";
-import { loadClassifierModel } from "../stages/models.js";
-import type { Place } from "../storage/place.js";
+import { readClassifier } from "../models/import.js";
+import { checkFile } from "../models/files.js";
+import { loadClassifierModel } from "../models/models.js";
+import type { Place } from "../storage/setup.js";
 import { batches, imageSize } from "./sampling.js";
-import type { Run } from "../stages/train.js";
+import type { Run } from "../storage/run.js";
 
 /** A classifier at work. */
 export interface Judge {
