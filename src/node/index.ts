@@ -8,3 +8,4 @@ export { removeTemporaries, writeFileAtomic } from "./atomic.js";
 export { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint } from "./checkpoint.js";
 export { loadDiffusers, saveDiffusers } from "./diffusers.js";
 export { saveModel, type ModelCard } from "./model.js";
+export { readWhole } from "./read-whole.js";
