@@ -1,5 +1,4 @@
 // Words that programs print alike.
-import { distance } from "fastest-levenshtein";
 
 /** How many characters of a value are shown. */
 const LONGEST = 200;
@@ -15,13 +14,6 @@ function shown(value: unknown): string {
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
-/** " (did you mean X?)", where one of the known words is near. */
-export function didYouMean(word: string, known: readonly string[]): string {
-  const [best] = [...known].sort((a, b) => distance(a, word) - distance(b, word));
-  const isNear = best !== undefined && distance(best, word) <= Math.max(2, word.length / 3);
-  return isNear ? ` (did you mean ${best}?)` : "";
-}
-
 /** "1 step", "2 steps". */
 export function inSteps(steps: number): string {
   return steps === 1 ? "1 step" : `${steps} steps`;
@@ -33,4 +25,14 @@ export function duration(seconds: number): string {
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
+}
+
+/** What went wrong, in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What Node calls an error of a file: "ENOENT" and so on. */
+export function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }

@@ -58,7 +58,7 @@ export const unit: TestProjectInlineConfiguration = {
 };
 
 /** What takes a process of its own: modules that are replaced, engines that are to start for the first time. */
-export const alone: TestProjectInlineConfiguration = {
+const alone: TestProjectInlineConfiguration = {
   ...shared,
   test: { ...inForks, name: "alone", include: [ALONE], exclude: NOT_UNIT },
 };

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { encodePng } from "../../tools/png.js";
-import { tensorboard } from "../../examples/recipe/watch/tensorboard.js";
+import { tensorboard } from "../../examples/recipe/index.js";
 import { inFolder } from "./exchange.js";
 import { python } from "./python.js";
 

@@ -1,5 +1,5 @@
 // What the numbers say, in sentences that follow from them.
-import type { Distances } from "../../examples/recipe/measure/evaluate.js";
+import type { Distances } from "../../examples/recipe/index.js";
 import { inSteps } from "../words.js";
 import type { MeasuredRun, Result } from "./runs.js";
 
