@@ -1,6 +1,6 @@
 // What manifest.json tells of the models that ship: for Node and for a page.
 import type { Weighting } from "cfd-distill";
-import type { SheetClasses } from "./sprite-sheet.js";
+import type { EmojiClasses } from "./sprite-sheet.js";
 
 /** How a model came to be: trained from data, or distilled from a model of twice as many steps. */
 export type Method = "teacher" | "pd" | "cfd";
@@ -20,7 +20,7 @@ export interface Manifest {
   /** What made them. */
   readonly command: string;
   /** Which of the emoji they were trained on. */
-  readonly dataset: { readonly classes: SheetClasses; readonly groups?: readonly string[] };
+  readonly dataset: { readonly classes: EmojiClasses; readonly groups?: readonly string[] };
   /** Names of the labels 0, 1, ... */
   readonly classes: readonly string[];
   /** Some of the classes: those to show where there is no room for all. */

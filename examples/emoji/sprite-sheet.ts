@@ -2,7 +2,7 @@
 import { imageSet, type ImageSet } from "cfd-distill/data";
 
 /** How the picture is laid out: emoji-24.json. */
-export interface Sheet {
+export interface SpriteSheet {
   readonly tile: number;
   readonly columns: number;
   /** Unicode's groups ("Animals & Nature") and the kinds in each ("animal-bird"). */
@@ -13,17 +13,17 @@ export interface Sheet {
 }
 
 /** What an image's class is: one of Unicode's nine groups, or one of its 98 kinds. */
-export type SheetClasses = "groups" | "kinds";
+export type EmojiClasses = "groups" | "kinds";
 
 /**
  * Cuts the sheet into its tiles, dropping the alpha channel that readers of PNG add.
  *
  * @param groups only the tiles of these; all of them if undefined
  */
-export function cutSheet(
+export function cutSprites(
   png: { width: number; height: number; data: Uint8Array },
-  sheet: Sheet,
-  classes: SheetClasses,
+  sheet: SpriteSheet,
+  classes: EmojiClasses,
   groups?: readonly string[],
 ): ImageSet {
   const { tile, columns } = sheet;
@@ -60,7 +60,7 @@ interface Part {
   readonly count: number;
 }
 
-function classesOf({ groups }: Sheet, classes: SheetClasses): Part[] {
+function classesOf({ groups }: SpriteSheet, classes: EmojiClasses): Part[] {
   const parts: Part[] = [];
   let first = 0;
   for (const { name: group, kinds } of groups) {

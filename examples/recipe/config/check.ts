@@ -1,6 +1,6 @@
 // A config that somebody wrote or put together: read, and held against the schema.
 import type { z } from "zod";
-import { didYouMean } from "../../../tools/words.js";
+import { didYouMean } from "../../../tools/did-you-mean.js";
 import { contradiction } from "./contradiction.js";
 import { recipe, type RecipeConfig } from "./schema.js";
 

@@ -12,7 +12,7 @@ const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 const LONGEST = 64;
 
 /** Why no halving can have this name; undefined if it can. */
-export function faultOfName(name: string): string | undefined {
+function faultOfName(name: string): string | undefined {
   if (!isFileName(name)) {
     return `a name of 1 to ${LONGEST} of the characters A-Z a-z 0-9 . _ -, with a letter or digit first and no dot last`;
   }

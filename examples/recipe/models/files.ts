@@ -4,6 +4,7 @@ import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RecipeConfig } from "../config/schema.js";
+import { messageOf } from "../../../tools/words.js";
 
 /** What names a file's content in a config, so that a run goes on only with the file it began with. */
 export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
@@ -29,7 +30,7 @@ export async function checkFile({ path, sha256 }: RecipeConfig["files"][string])
 }
 
 /** What stands beside the weights and changes what they compute. */
-export function settingsOf(folder: string): string[] {
+function settingsOf(folder: string): string[] {
   const names = ["config.json", "scheduler_config.json", "model_index.json"];
   const places = ["", "unet", "scheduler"].flatMap((part) => names.map((name) => join(folder, part, name)));
   return places.filter((path) => existsSync(path));
@@ -48,7 +49,7 @@ export async function checkIsFile(path: string): Promise<void> {
     throw new Error(`${path}: expected a file, got a folder, a pipe or a device.`);
 }
 
-export function weightsOf(folder: string): string[] {
+function weightsOf(folder: string): string[] {
   const folders = [folder, join(folder, "unet")].filter((path) => existsSync(path));
   const paths = folders.flatMap((at) => readdirSync(at).map((name) => join(at, name)));
   const weights = paths.filter((path) =>
@@ -66,7 +67,7 @@ export async function naming<T>(path: string, read: () => Promise<T>): Promise<T
   try {
     return await read();
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw message.startsWith(path) ? error : new Error(`${path}: ${message}`, { cause: error });
   }
 }

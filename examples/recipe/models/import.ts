@@ -20,10 +20,10 @@ import {
   type TorchValue,
 } from "cfd-distill/formats";
 import { loadDiffusers } from "cfd-distill/node";
-import { disposeKept, keep, openKept } from "../storage/checkpoints.js";
+import { disposeCheckpoint, saveStage, loadStage } from "../storage/checkpoints.js";
 import { isUnet, type ClassifierModel, type Model } from "./models.js";
 import { inSteps } from "../../../tools/words.js";
-import { checkpointPath, type Place } from "../storage/setup.js";
+import { checkpointPath, type Setup } from "../storage/setup.js";
 import { checkIsFile, naming, placeIn } from "./files.js";
 
 /** A model from a file, with what the file says of its sampling. */
@@ -76,34 +76,34 @@ function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
 }
 
 /** What a stage's network is, if a file holds it: nothing is trained. */
-export async function importNetwork(place: Place, stage: string, path: string): Promise<void> {
-  if (existsSync(checkpointPath(place, stage))) {
-    disposeKept(await openKept(place, stage));
+export async function importNetwork(setup: Setup, stage: string, path: string): Promise<void> {
+  if (existsSync(checkpointPath(setup, stage))) {
+    disposeCheckpoint(await loadStage(setup, stage));
     return;
   }
-  await (stage === "classifier" ? importClassifier(place, path) : importModel(place, stage, path));
+  await (stage === "classifier" ? importClassifier(setup, path) : importModel(setup, stage, path));
 }
 
-async function importModel(place: Place, stage: string, path: string): Promise<void> {
+async function importModel(setup: Setup, stage: string, path: string): Promise<void> {
   const model = await readModel(path);
   try {
-    checkImages(place, model, path);
-    const student = place.config.halvings.find(({ name }) => name === stage);
+    checkImages(setup, model, path);
+    const student = setup.config.halvings.find(({ name }) => name === stage);
     if (student && student.studentSteps !== model.steps) {
       throw new Error(
         `${path}: expected a student of ${inSteps(student.studentSteps)}, got ${inSteps(model.steps)}.`,
       );
     }
-    const steps = student ? model.steps : place.config.teacherSteps;
-    const imageShape = place.data.train.shape;
-    await keep(place, stage, { ...model, steps, imageShape });
+    const steps = student ? model.steps : setup.config.teacherSteps;
+    const imageShape = setup.data.train.shape;
+    await saveStage(setup, stage, { ...model, steps, imageShape });
   } finally {
     disposeParams(model.params);
   }
 }
 
 /** The model's images are of the data's kind: size, channels, and classes if it has any. */
-function checkImages({ data }: Place, { network, imageShape }: Imported, path: string): void {
+function checkImages({ data }: Setup, { network, imageShape }: Imported, path: string): void {
   const { shape, classes } = data.train;
   if (imageShape && imageShape.join() !== shape.join()) {
     throw new Error(`${path}: expected a model of ${shape.join("x")} images, got ${imageShape.join("x")}.`);
@@ -133,16 +133,16 @@ async function classifierAt(path: string): Promise<ClassifierModel> {
   throw new Error(`${path}: expected a classifier, got a U-Net.`);
 }
 
-async function importClassifier(place: Place, path: string): Promise<void> {
+async function importClassifier(setup: Setup, path: string): Promise<void> {
   const { network, params } = await readClassifier(path);
   try {
-    const wanted = place.data.train.classes.length;
+    const wanted = setup.data.train.classes.length;
     if (network.config.classes !== wanted) {
       throw new Error(
         `${path}: expected a classifier of the data's ${wanted} classes, got ${network.config.classes}.`,
       );
     }
-    await keep(place, "classifier", { network, params });
+    await saveStage(setup, "classifier", { network, params });
   } finally {
     disposeParams(params);
   }

@@ -18,7 +18,7 @@ import {
 } from "cfd-distill";
 import type { Halving } from "../config/schema.js";
 import { loadClassifierModel } from "../models/models.js";
-import type { Place } from "../storage/setup.js";
+import type { Setup as Place } from "../storage/setup.js";
 
 /** What a loss needs, from a teacher that answers when it is asked. */
 export type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & {

@@ -21,7 +21,7 @@ import {
   teacherOf,
   type Model,
 } from "../models/models.js";
-import type { Place } from "../storage/setup.js";
+import type { Setup as Place } from "../storage/setup.js";
 import { shiftedDenoiser, shiftedSchedule } from "../models/shift.js";
 
 /** Some rows of a batch: a micro-batch. */

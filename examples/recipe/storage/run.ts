@@ -1,11 +1,11 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Rng } from "cfd-distill";
-import type { Place } from "./setup.js";
+import type { Setup } from "./setup.js";
 import type { Watcher } from "./watcher.js";
 
 /** What every stage of a run shares. */
-export interface Run extends Place {
+export interface Run extends Setup {
   /** Each stage forks its own stream from this one. */
   readonly rng: Rng;
   /** Stops the run at the next step, after a checkpoint. */

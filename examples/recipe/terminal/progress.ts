@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import { harmless, say } from "./print.js";
+import { printableLines, print } from "./print.js";
 import { duration } from "../../../tools/words.js";
 
 /** A stage's progress: a bar on a terminal, a plain line now and then elsewhere (a log, CI). */
@@ -21,7 +21,7 @@ export function progress(name: string, total: number, from: number): Progress {
     const left = done > from ? duration((total - done) / rate) : "?";
     return { rate: `${rate >= 10 ? rate.toFixed(0) : rate.toFixed(1)}/s`, left };
   };
-  const title = harmless(name).padEnd(22);
+  const title = printableLines(name).padEnd(22);
   return process.stdout.isTTY ? bar(title, total, from, pace) : lines(title, total, pace);
 }
 
@@ -51,7 +51,7 @@ function lines(title: string, total: number, pace: Pace): Progress {
       if (done < total && performance.now() - last < 5000) return;
       last = performance.now();
       const { rate, left } = pace(done);
-      say(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
+      print(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
     },
     stop: () => undefined,
   };

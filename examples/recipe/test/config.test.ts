@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseArguments } from "../config/command-line.js";
 import { type RecipeConfig } from "../config/schema.js";
-import { checkConfig } from "../config/check.js";
-import { parseConfig } from "../config/check.js";
+import { checkConfig, parseConfig } from "../config/check.js";
 import { configure } from "../plan/configure.js";
 
 const home = mkdtempSync(join(tmpdir(), "config-"));
