@@ -199,8 +199,8 @@ describe("the plan", () => {
       ...["samples", "evaluate", "picture"],
     ]);
     const file = { path: "other.pt", sha256: "" };
-    const otherd = chooseStages({ ...config, files: { classifier: file } }, ["teacher", "classifier"]);
-    expect(otherd.map(({ name, training }) => [name, training?.steps])).toEqual([
+    const fromFile = chooseStages({ ...config, files: { classifier: file } }, ["teacher", "classifier"]);
+    expect(fromFile.map(({ name, training }) => [name, training?.steps])).toEqual([
       ["classifier", undefined], // a wrong file shows before anything is trained
       ["teacher", config.base.steps],
     ]);
