@@ -7,7 +7,7 @@ import { nativeFolder } from "../src/backends/native/folder.js";
 export type Found = { readonly at: string } | { readonly reason: string; readonly cure: string };
 
 /** Where `npm run engines` installs the packages that only engines need. */
-export const ENGINES = fileURLToPath(new URL("../../.engines/", import.meta.url));
+export const ENGINES = fileURLToPath(new URL("../.engines/", import.meta.url));
 
 const CHROMIUM_PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
