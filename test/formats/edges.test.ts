@@ -147,6 +147,7 @@ describe("stored tensors", () => {
       { ...good, dtype: "F31" },
       { ...good, dtype: undefined },
       { ...good, dtype: "toString" },
+      { ...good, dtype: ["F32"] },
       { ...good, shape: 6 },
       { ...good, shape: [2, 3.5] },
       { ...good, shape: ["2", "3"] },

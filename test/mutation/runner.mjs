@@ -84,8 +84,11 @@ class InOneProcess {
 
   async mutantRun(options) {
     const result = await this.try(options, options.reloadEnvironment);
-    const [killer] = result.killedBy ?? [];
-    if (killer === undefined || options.reloadEnvironment || (await this.passes(killer))) return result;
+    if (options.reloadEnvironment || result.status === "timeout") return result;
+    // What a module has computed once, without the mutant, would hide it.
+    if (result.status === "survived") return this.try(options, true);
+    const [killer] = result.killedBy;
+    if (await this.passes(killer)) return result;
     // Without the mutant it fails as well: something of this one or of one before it was left behind in a module.
     this.modules.clearCache();
     if (!(await this.passes(killer))) process.exit(1); // which Stryker answers with a new process
