@@ -41,6 +41,7 @@ describe("each opcode gives what Python reads of it", () => {
     ["half a surrogate pair among characters", "\x8c\x05a\xed\xa0\x80b", "a\ud800b"],
     ["two halves, first and last of their range", "\x8c\x06\xed\xa0\x80\xed\xbf\xbf", "\ud800\udfff"],
     ["a character that begins as one and is none", "\x8c\x03\xed\x9f\xbf", "\ud7ff"],
+    ["two characters, of which the first begins as one", "\x8c\x04\xed\x9f\xbfa", "\ud7ffa"],
     ["SHORT_BINBYTES", "C\x02\x01\xff", Uint8Array.of(1, 255)],
     ["BINBYTES", "B\x01\0\0\0\x07", Uint8Array.of(7)],
     ["EMPTY_LIST, APPEND", "]K\x01aK\x02a", [1, 2]],
@@ -304,6 +305,26 @@ describe("what is refused, in full words:", () => {
     expect(read(nested(100))).toHaveLength(1);
     expect(() => read(nested(101))).toThrow(
       "readTorchCheckpoint: expected at most 100 levels of lists and dicts, got more.",
+    );
+  });
+
+  const byte = (n: number) => String.fromCharCode(n);
+  it.each([
+    ["characters", `\x8c\xfa${"x".repeat(250)}`],
+    ["members of a list", `(${"N".repeat(250)}t`],
+    ["entries of a dict", `}(${Array.from({ length: 250 }, (_, i) => `K${byte(i)}N`).join("")}u`],
+  ])("more than four %s for each byte of the pickle, in all calls together", (_, value) => {
+    const calls = (count: number) => {
+      const pickle = `ctorch\ndevice\nq\x00${value}q\x010(${"h\0h\x01\x85R".repeat(count)}t0.`;
+      return { pickle, most: 4 * pickle.length };
+    };
+    let count = 1;
+    while (250 * (count + 1) <= calls(count + 1).most) count++;
+    const ended = (pickle: string) => pickle.slice(0, -1); // file() adds the last opcode
+    expect(read(ended(calls(count).pickle))).toBe("torch.device");
+    const { pickle, most } = calls(count + 1);
+    expect(() => read(ended(pickle))).toThrow(
+      `readTorchCheckpoint: expected calls whose arguments have at most ${most} parts, got more.`,
     );
   });
 
