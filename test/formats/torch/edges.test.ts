@@ -110,6 +110,73 @@ describe("each opcode gives what Python reads of it", () => {
   });
 });
 
+describe("what torch.load(weights_only=True) knows besides", () => {
+  const called = (name: string) => {
+    const at = name.lastIndexOf(".");
+    return read(`c${name.slice(0, at)}\n${name.slice(at + 1)}\n)R`);
+  };
+  const types = ["Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"];
+  const distributed = [
+    ...["device_mesh.DeviceMesh", "_mesh_layout._FlatLayout", "_mesh_layout._MeshLayout", "tensor.DTensor"],
+    ...["tensor._dtensor_spec.DTensorSpec", "tensor._dtensor_spec.TensorMeta"],
+    ...["tensor._dtensor_spec.ShardOrderEntry", "tensor.placement_types.Partial"],
+    ...["tensor.placement_types.Replicate", "tensor.placement_types.Shard"],
+    "tensor.placement_types._StridedShard",
+  ];
+  it.each([
+    "torch.Tensor",
+    "torch.nn.parameter.Parameter",
+    "torch.nested._internal.nested_tensor.NestedTensor",
+    "torch._dynamo.decorators._DimRange",
+    ...types.map((type) => `torch.${type}Tensor`),
+    ...types.map((type) => `torch.cuda.${type}Tensor`),
+    ...types.map((type) => `torch.sparse.${type}Tensor`),
+    ...types.map((type) => `torch.cuda.sparse.${type}Tensor`),
+    ...distributed.map((name) => `torch.distributed.${name}`),
+  ])("an object of %s is a leaf", (name) => {
+    expect(called(name)).toEqual(new UnreadLeaf(`an object of ${name}`));
+  });
+
+  it("tensors that are rebuilt into what there is not here are leaves", () => {
+    const rebuilt = {
+      sparse_tensor: "a sparse tensor",
+      qtensor: "a quantised tensor",
+      nested_tensor: "a nested tensor",
+      meta_tensor_no_storage: "a meta tensor, which has no values",
+      wrapper_subclass: "a tensor of a class of its own",
+      device_tensor_from_numpy: "a tensor of another device",
+    };
+    for (const [name, said] of Object.entries(rebuilt)) {
+      expect(called(`torch._utils._rebuild_${name}`)).toEqual(new UnreadLeaf(said));
+    }
+    expect(called("torch.nested._internal.nested_tensor._rebuild_njt")).toEqual(
+      new UnreadLeaf("a nested tensor"),
+    );
+  });
+
+  it("how a tensor is quantised is a name", () => {
+    const schemes = ["tensor_affine", "tensor_symmetric", "channel_affine", "channel_symmetric"];
+    for (const scheme of [...schemes, "channel_affine_float_qparams"]) {
+      expect(read(`ctorch\nper_${scheme}\n`)).toBe(`torch.per_${scheme}`);
+    }
+    expect(() => read("ctorch\nper_tensor\n")).toThrow("have to import and run, got torch.per_tensor.");
+  });
+
+  it("a tensor with attributes, of as many arguments as a call may have", () => {
+    const subclass = (args: string) =>
+      `ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_qtensor\nctorch\nTensor\n${args}}tR`;
+    expect(read(subclass(`(${"N".repeat(16)}t`))).toEqual(new UnreadLeaf("a quantised tensor"));
+    for (const [args, got] of [
+      [`(${"N".repeat(17)}t`, "a list"],
+      ["N", "None"],
+    ] as const) {
+      expect(() => read(subclass(args))).toThrow(
+        `expected a tuple of at most 16 arguments for torch._utils._rebuild_qtensor, got ${got}.`,
+      );
+    }
+  });
+});
+
 const storage = (kind = "torch\nFloatStorage", key = "0", length = "K\x04", rest = "t") =>
   `(\x8c\x07storagec${kind}\n\x8c\x01${key}\x8c\x03cpu${length}${rest}Q`;
 const V2 = "ctorch._utils\n_rebuild_tensor_v2\n";
@@ -264,6 +331,23 @@ describe("what is refused, in full words:", () => {
       storage() + storage("torch\nIntStorage"),
       "storage 0 to be of one type and length, got two descriptions",
     ],
+    [
+      storage("my.torch\nFloatStorage"),
+      `a storage among ${storages}, torch.storage.UntypedStorage, got my.torch.FloatStorage`,
+    ],
+    [
+      "(\x8c\x07storageN\x8c\x010NK\x01tQ",
+      `a storage among ${storages}, torch.storage.UntypedStorage, got None`,
+    ],
+    [
+      "cmy.torch\nuint1\n",
+      "plain data and tensors, nothing that Python would have to import and run, got my.torch.uint1",
+    ],
+    [
+      "ctorch\nuint1x\n",
+      "plain data and tensors, nothing that Python would have to import and run, got torch.uint1x",
+    ],
+    [bad("K\0(K\x01NtK\x01\x85"), `${T} shape to be a list of sizes, got a list`],
     [`${V2})R`, "a tensor on a storage, got None"],
     [`${V2}(Nt\x85R`, "a tensor on a storage, got a list"],
     [`${V2}(${vector("\x89)")}K\0K\x01\x85K\x01\x85\x89)tR`, "a tensor on a storage, got a tensor"],
