@@ -36,10 +36,13 @@ globalThis.__vitest_worker__ = {
   providedContext: {},
 };
 
+/** A class, because that is what Stryker talks to: one that is told to start, to try all, to try a mutant, to end. */
 class InOneProcess {
   async init() {
     const vitest = await createVitest("test", { config: "vitest.mutate.config.ts", watch: false });
     const found = await vitest.globTestSpecifications();
+    if (found.length === 0)
+      throw new Error(`mutate: expected tests to run, got none for ${process.env.TESTS}.`);
     this.files = found.map(({ moduleId }) => moduleId);
     const { alias } = found[0].project.vite.config.resolve;
     await vitest.close();
