@@ -147,6 +147,7 @@ describe("stored tensors", () => {
       { ...good, dtype: "F31" },
       { ...good, dtype: undefined },
       { ...good, dtype: "toString" },
+      { ...good, dtype: ["F32"] },
       { ...good, shape: 6 },
       { ...good, shape: [2, 3.5] },
       { ...good, shape: ["2", "3"] },
@@ -197,11 +198,11 @@ describe("stored tensors", () => {
       ["F64", Float64Array.of(0.1), [Math.fround(0.1)]],
       ["F32", Float32Array.of(0.5), [0.5]],
       ["BF16", Uint16Array.of(0x3f80, 0xc040, 0x7f80), [1, -3, Infinity]],
-      // 0x0001 is 2^-24, 0x0400 the first normal 2^-14, 0x7bff the last 65504, 0xfc00 -infinity.
+      // 0x0003 is 3 2^-24, 0x0400 the first normal 2^-14, 0x7bff the last 65504, 0xfc00 -infinity.
       [
         "F16",
-        Uint16Array.of(1, 0x0400, 0x7bff, 0xfc00, 0x8001),
-        [2 ** -24, 2 ** -14, 65504, -Infinity, -(2 ** -24)],
+        Uint16Array.of(3, 0x0400, 0x7bff, 0xfc00, 0x8001),
+        [3 * 2 ** -24, 2 ** -14, 65504, -Infinity, -(2 ** -24)],
       ],
       ["F8_E5M2", Uint8Array.of(0x3c, 0xc0, 0x7c), [1, -2, Infinity]],
       // 0x01 is 2^-9, 0x08 the first normal 2^-6, 0x7e the last 448.

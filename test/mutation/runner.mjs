@@ -36,10 +36,13 @@ globalThis.__vitest_worker__ = {
   providedContext: {},
 };
 
+/** A class, because that is what Stryker talks to: one that is told to start, to try all, to try a mutant, to end. */
 class InOneProcess {
   async init() {
     const vitest = await createVitest("test", { config: "vitest.mutate.config.ts", watch: false });
     const found = await vitest.globTestSpecifications();
+    if (found.length === 0)
+      throw new Error(`mutate: expected tests to run, got none for ${process.env.TESTS}.`);
     this.files = found.map(({ moduleId }) => moduleId);
     const { alias } = found[0].project.vite.config.resolve;
     await vitest.close();
@@ -84,8 +87,11 @@ class InOneProcess {
 
   async mutantRun(options) {
     const result = await this.try(options, options.reloadEnvironment);
-    const [killer] = result.killedBy ?? [];
-    if (killer === undefined || options.reloadEnvironment || (await this.passes(killer))) return result;
+    if (options.reloadEnvironment || result.status === "timeout") return result;
+    // What a module has computed once, without the mutant, would hide it.
+    if (result.status === "survived") return this.try(options, true);
+    const [killer] = result.killedBy;
+    if (await this.passes(killer)) return result;
     // Without the mutant it fails as well: something of this one or of one before it was left behind in a module.
     this.modules.clearCache();
     if (!(await this.passes(killer))) process.exit(1); // which Stryker answers with a new process

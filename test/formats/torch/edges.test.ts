@@ -41,6 +41,7 @@ describe("each opcode gives what Python reads of it", () => {
     ["half a surrogate pair among characters", "\x8c\x05a\xed\xa0\x80b", "a\ud800b"],
     ["two halves, first and last of their range", "\x8c\x06\xed\xa0\x80\xed\xbf\xbf", "\ud800\udfff"],
     ["a character that begins as one and is none", "\x8c\x03\xed\x9f\xbf", "\ud7ff"],
+    ["two characters, of which the first begins as one", "\x8c\x04\xed\x9f\xbfa", "\ud7ffa"],
     ["SHORT_BINBYTES", "C\x02\x01\xff", Uint8Array.of(1, 255)],
     ["BINBYTES", "B\x01\0\0\0\x07", Uint8Array.of(7)],
     ["EMPTY_LIST, APPEND", "]K\x01aK\x02a", [1, 2]],
@@ -106,6 +107,73 @@ describe("each opcode gives what Python reads of it", () => {
     for (const [pickle, expected] of calls) expect(shown(read(pickle))).toEqual(expected);
     expect(read("ctorch.serialization\n_get_layout\n\x8c\x07strided\x85R")).toBe("strided");
     expect(read("ctorch.serialization\n_get_layout\n)R")).toBe(null);
+  });
+});
+
+describe("what torch.load(weights_only=True) knows besides", () => {
+  const called = (name: string) => {
+    const at = name.lastIndexOf(".");
+    return read(`c${name.slice(0, at)}\n${name.slice(at + 1)}\n)R`);
+  };
+  const types = ["Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"];
+  const distributed = [
+    ...["device_mesh.DeviceMesh", "_mesh_layout._FlatLayout", "_mesh_layout._MeshLayout", "tensor.DTensor"],
+    ...["tensor._dtensor_spec.DTensorSpec", "tensor._dtensor_spec.TensorMeta"],
+    ...["tensor._dtensor_spec.ShardOrderEntry", "tensor.placement_types.Partial"],
+    ...["tensor.placement_types.Replicate", "tensor.placement_types.Shard"],
+    "tensor.placement_types._StridedShard",
+  ];
+  it.each([
+    "torch.Tensor",
+    "torch.nn.parameter.Parameter",
+    "torch.nested._internal.nested_tensor.NestedTensor",
+    "torch._dynamo.decorators._DimRange",
+    ...types.map((type) => `torch.${type}Tensor`),
+    ...types.map((type) => `torch.cuda.${type}Tensor`),
+    ...types.map((type) => `torch.sparse.${type}Tensor`),
+    ...types.map((type) => `torch.cuda.sparse.${type}Tensor`),
+    ...distributed.map((name) => `torch.distributed.${name}`),
+  ])("an object of %s is a leaf", (name) => {
+    expect(called(name)).toEqual(new UnreadLeaf(`an object of ${name}`));
+  });
+
+  it("tensors that are rebuilt into what there is not here are leaves", () => {
+    const rebuilt = {
+      sparse_tensor: "a sparse tensor",
+      qtensor: "a quantised tensor",
+      nested_tensor: "a nested tensor",
+      meta_tensor_no_storage: "a meta tensor, which has no values",
+      wrapper_subclass: "a tensor of a class of its own",
+      device_tensor_from_numpy: "a tensor of another device",
+    };
+    for (const [name, said] of Object.entries(rebuilt)) {
+      expect(called(`torch._utils._rebuild_${name}`)).toEqual(new UnreadLeaf(said));
+    }
+    expect(called("torch.nested._internal.nested_tensor._rebuild_njt")).toEqual(
+      new UnreadLeaf("a nested tensor"),
+    );
+  });
+
+  it("how a tensor is quantised is a name", () => {
+    const schemes = ["tensor_affine", "tensor_symmetric", "channel_affine", "channel_symmetric"];
+    for (const scheme of [...schemes, "channel_affine_float_qparams"]) {
+      expect(read(`ctorch\nper_${scheme}\n`)).toBe(`torch.per_${scheme}`);
+    }
+    expect(() => read("ctorch\nper_tensor\n")).toThrow("have to import and run, got torch.per_tensor.");
+  });
+
+  it("a tensor with attributes, of as many arguments as a call may have", () => {
+    const subclass = (args: string) =>
+      `ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_qtensor\nctorch\nTensor\n${args}}tR`;
+    expect(read(subclass(`(${"N".repeat(16)}t`))).toEqual(new UnreadLeaf("a quantised tensor"));
+    for (const [args, got] of [
+      [`(${"N".repeat(17)}t`, "a list"],
+      ["N", "None"],
+    ] as const) {
+      expect(() => read(subclass(args))).toThrow(
+        `expected a tuple of at most 16 arguments for torch._utils._rebuild_qtensor, got ${got}.`,
+      );
+    }
   });
 });
 
@@ -263,6 +331,23 @@ describe("what is refused, in full words:", () => {
       storage() + storage("torch\nIntStorage"),
       "storage 0 to be of one type and length, got two descriptions",
     ],
+    [
+      storage("my.torch\nFloatStorage"),
+      `a storage among ${storages}, torch.storage.UntypedStorage, got my.torch.FloatStorage`,
+    ],
+    [
+      "(\x8c\x07storageN\x8c\x010NK\x01tQ",
+      `a storage among ${storages}, torch.storage.UntypedStorage, got None`,
+    ],
+    [
+      "cmy.torch\nuint1\n",
+      "plain data and tensors, nothing that Python would have to import and run, got my.torch.uint1",
+    ],
+    [
+      "ctorch\nuint1x\n",
+      "plain data and tensors, nothing that Python would have to import and run, got torch.uint1x",
+    ],
+    [bad("K\0(K\x01NtK\x01\x85"), `${T} shape to be a list of sizes, got a list`],
     [`${V2})R`, "a tensor on a storage, got None"],
     [`${V2}(Nt\x85R`, "a tensor on a storage, got a list"],
     [`${V2}(${vector("\x89)")}K\0K\x01\x85K\x01\x85\x89)tR`, "a tensor on a storage, got a tensor"],
@@ -304,6 +389,26 @@ describe("what is refused, in full words:", () => {
     expect(read(nested(100))).toHaveLength(1);
     expect(() => read(nested(101))).toThrow(
       "readTorchCheckpoint: expected at most 100 levels of lists and dicts, got more.",
+    );
+  });
+
+  const byte = (n: number) => String.fromCharCode(n);
+  it.each([
+    ["characters", `\x8c\xfa${"x".repeat(250)}`],
+    ["members of a list", `(${"N".repeat(250)}t`],
+    ["entries of a dict", `}(${Array.from({ length: 250 }, (_, i) => `K${byte(i)}N`).join("")}u`],
+  ])("more than four %s for each byte of the pickle, in all calls together", (_, value) => {
+    const calls = (count: number) => {
+      const pickle = `ctorch\ndevice\nq\x00${value}q\x010(${"h\0h\x01\x85R".repeat(count)}t0.`;
+      return { pickle, most: 4 * pickle.length };
+    };
+    let count = 1;
+    while (250 * (count + 1) <= calls(count + 1).most) count++;
+    const ended = (pickle: string) => pickle.slice(0, -1); // file() adds the last opcode
+    expect(read(ended(calls(count).pickle))).toBe("torch.device");
+    const { pickle, most } = calls(count + 1);
+    expect(() => read(ended(pickle))).toThrow(
+      `readTorchCheckpoint: expected calls whose arguments have at most ${most} parts, got more.`,
     );
   });
 
