@@ -8,7 +8,7 @@ import { encodePng } from "./recipe/report/picture.js";
 const [file = "examples/assets/models/cfd-1.safetensors", picture = "samples.png"] = process.argv.slice(2);
 
 await useBackend("wasm");
-const generator = loadGenerator(await readFile(file));
+const generator = await loadGenerator(await readFile(file));
 const { classes } = generator;
 const seeds = Array.from({ length: 64 }, (_, i) => i); // the same seed is the same image, in any batch
 const labels = seeds.map((seed) => (classes === undefined ? -1 : seed % classes)); // each class in turn

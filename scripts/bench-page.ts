@@ -14,7 +14,7 @@ const rounds = Number(process.argv[2] ?? 5);
 const executable = findChromium();
 if (!executable) throw new Error("bench:page: expected Chromium; set CHROMIUM to its path.");
 
-const folder = await programPage(fileURLToPath(new URL("bench-page/program.ts", import.meta.url)));
+const folder = await programPage(fileURLToPath(new URL("../tools/bench-page/program.ts", import.meta.url)));
 const sites = { isolated: await serve(folder, isolation), "not isolated": await serve(folder) };
 const browser = await launchChromium(executable, { webgpu: false });
 

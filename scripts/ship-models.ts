@@ -2,7 +2,7 @@
 // log and report beside them. The quickstart, the demo in a page and the pictures of the docs use them.
 //   npm run quickstart -- --preset emoji && npm run models:ship -- runs/quickstart-emoji
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
@@ -15,6 +15,7 @@ import { ship } from "../tools/shipping.js";
 const MOST_STEPS = 8;
 
 const run = process.argv[2] ?? "runs/quickstart-emoji";
+const folder = `runs/${basename(run)}`; // wherever it lay, which is nobody's business
 const target = fileURLToPath(MODELS);
 const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8")) as RecipeConfig;
 const checkpoint = (name: string) => join(run, "checkpoints", `${name}.safetensors`);
@@ -43,7 +44,7 @@ const classes = config.dataset === "emoji-kinds" ? "kinds" : "groups";
 const pd = lastHalving("pd");
 const manifest: Manifest = {
   about: "Models trained on 24x24 Noto emoji; weights in half precision",
-  command: `npm run quickstart -- --preset ${config.preset} --out ${run} && npm run models:ship -- ${run}`,
+  command: `npm run quickstart -- --preset ${config.preset} --out ${folder} && npm run models:ship -- ${folder}`,
   dataset: { classes, ...(groups && { groups }) },
   classes: loadEmoji(classes, groups).train.classes,
   shown: config.shown ?? [],

@@ -153,7 +153,7 @@ export function checkImages(tensor: unknown, where: string, name: string): asser
 }
 
 /** Throws unless `tensor` has numbers in float32, and was not disposed. */
-export function checkFloats(tensor: Tensor, where: string, name: string): void {
+function checkFloats(tensor: Tensor, where: string, name: string): void {
   check(!tensor.isDisposed, where, `${name} to be a tensor in use`, "one that was disposed");
   check(tensor.dtype === "float32", where, `${name} to be of type float32`, tensor.dtype);
   check(tensor.size > 0, where, `${name} not to be empty`, tensor);

@@ -5,6 +5,7 @@
  */
 export type {
   Classifier,
+  ClassifierOutput,
   Denoiser,
   Grads,
   Labels,
@@ -37,6 +38,7 @@ export { progressiveTarget, type ProgressiveTargetOptions } from "./targets/prog
 export { type Weighting } from "./losses/weighting.js";
 export { type PredictionLoss } from "./losses/prediction-error.js";
 export { type DistillationInput, type TargetSource } from "./losses/distillation.js";
+export { predictionLoss, type PredictionLossOptions } from "./losses/prediction.js";
 export { denoisingLoss, type DenoisingLossInput } from "./losses/denoising.js";
 export { progressiveLoss, type ProgressiveLossInput } from "./losses/progressive.js";
 export { featureDistillationLoss, type FeatureDistillationOptions } from "./losses/feature.js";
@@ -49,8 +51,8 @@ export { cfdLoss, type CfdLoss, type CfdLossInput } from "./losses/cfd.js";
 
 export type {
   ApplyOptions,
+  ClassifierApplyOptions,
   ClassifierNetwork,
-  ClassifierOutput,
   DenoiserInput,
   DenoiserNetwork,
   Network,
@@ -70,6 +72,7 @@ export {
 } from "./models/adapters.js";
 export { networkFromConfig } from "./models/network-config.js";
 export { assignParams, cloneParams, countParameters, disposeParams } from "./models/params.js";
+export { untaped, type Tensors } from "./autodiff/untaped.js";
 export { recompute, type RecomputeOptions } from "./autodiff/recompute.js";
 
 export { valueAndGrads, type ValueAndGrads } from "./autodiff/value-and-grads.js";
@@ -93,7 +96,10 @@ export {
   type NetworkCheckpoint,
 } from "./training/checkpoint/checkpoint.js";
 
-export { loadGenerator, type Generator, type LoadOptions, type SampleOptions } from "./generator.js";
+export { loadGenerator, type GeneratorSource, type LoadOptions } from "./generator/load.js";
+export type { LoadProgress } from "./generator/receive.js";
+export type { Generator } from "./generator/generator.js";
+export type { DrawOptions, SampleOptions } from "./generator/options.js";
 export {
   useBackend,
   type BackendName,

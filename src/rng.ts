@@ -3,33 +3,54 @@ import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus"
 import { MOST } from "./bounds.js";
 import { check, checkPositiveInteger, checkSeeds } from "./check.js";
 
-/** Four 32-bit words each: who the stream is (what `fork` derives from) and where it stands. Plain JSON. */
+/**
+ * Where a stream stands, as plain JSON: 8 integers of 32 bits, each from -2^31 to 2^31 - 1. A few hundred bytes say all of a
+ * stream of any length; a checkpoint keeps one.
+ */
 export interface RngState {
+  /** Four integers that name the stream, from its seed and the keys it was forked by; they never change. `fork` starts here. */
   readonly identity: readonly number[];
+  /** Four integers that the next number comes from; equal to `identity` before the first draw. */
   readonly position: readonly number[];
 }
 
-/** A seeded stream of random numbers that can be forked into independent streams, saved and restored. */
+/**
+ * A seeded stream of random numbers that can be forked into independent streams, saved and restored. Drawing changes it:
+ * each method but `fork` and `state` moves the stream on, by the 32-bit words that it says.
+ */
 export interface Rng {
-  /** The next number, uniform in [0, 1). */
+  /** The next number, uniform in [0, 1): a multiple of 2^-32. One word. */
   uniform(): number;
-  /** The next integer, uniform in {0, ..., below - 1}; `below` is 2^32 at most. */
+  /**
+   * The next integer, uniform in {0, ..., below - 1} but for a bias of at most below / 2^32. One word.
+   * Throws if `below` is not an integer from 1 to 2^32.
+   */
   integer(below: number): number;
-  /** The next `count` numbers of the standard normal distribution. */
+  /**
+   * The next `count` numbers of the standard normal distribution (mean 0, variance 1), rounded to float32. Two words for
+   * each two numbers; an odd count leaves its last one unused. (Box & Muller 1958.)
+   * Throws if `count` is not an integer from 0 to 2^28.
+   */
   normals(count: number): Float32Array;
-  /** A random order of 0, ..., count - 1. */
+  /**
+   * The integers 0, ..., count - 1 in random order (Fisher & Yates). count - 1 words.
+   * Throws if `count` is not an integer from 0 to 2^28.
+   */
   permutation(count: number): number[];
   /**
-   * An independent stream named by `key`. It depends on this stream's seed and the key alone, not on how many
-   * numbers were drawn, so adding a draw somewhere does not change every other stream.
+   * An independent stream named by `key`, at its beginning; this one does not move. It depends on this stream's identity
+   * and the key alone, not on how many numbers were drawn: the same key gives the same stream each time, and a draw that
+   * is added somewhere does not change every other stream. "1" and 1 are two keys.
+   * Throws if `key` is neither a string nor a safe integer.
    */
   fork(key: string | number): Rng;
-  /** The state from which {@link restoreRng} goes on with the very next number. */
+  /** A copy of the state, from which {@link restoreRng} goes on with the very next number; this stream does not move. */
   state(): RngState;
 }
 
 /**
- * A random number stream (xoroshiro128+), the same on every engine and platform.
+ * A random number stream on the host (xoroshiro128+, Blackman & Vigna 2018), the same on every engine and platform. Not for
+ * secrets.
  *
  * @param seed any safe integer
  * @returns a stream; equal seeds give equal streams

@@ -39,5 +39,15 @@ export interface Denoiser {
   readonly variance?: Variance;
 }
 
-/** Images [B, H, W, C] in [-1, 1] to logits [B, classes] and features [B, width]. */
-export type Classifier = (images: Tensor4D) => { logits: Tensor2D; features: Tensor2D };
+/** What a classifier says of images, a row for each: logits, and the features they are linear in. */
+export type ClassifierOutput = {
+  /** [B, classes]. */
+  readonly logits: Tensor2D;
+  /** [B, width], those of the last layer. */
+  readonly features: Tensor2D;
+  /** The features of layers before the last, the nearest first, each [B, its width]; left out where nobody asked for them. */
+  readonly earlier?: Tensor2D[];
+};
+
+/** Images [B, H, W, C] in [-1, 1] to logits and features. */
+export type Classifier = (images: Tensor4D) => ClassifierOutput;

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { createRng, noise, restoreRng } from "../src/rng.js";
+import { checkRng, createRng, noise, restoreRng } from "../src/rng.js";
 
 beforeAll(async () => {
   await tf.setBackend("cpu");
@@ -172,4 +172,100 @@ test("a permutation gives all orders equally often", () => {
   const expected = draws / 24;
   const chiSquare = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
   expect(chiSquare).toBeLessThan(49.7); // of 23 degrees of freedom, 1 in 1000 lies above
+});
+
+describe("what a seed gives for good, worked out in Python from MurmurHash3 and xoroshiro128+ as published", () => {
+  test("the words that a seed and a key are mixed to", () => {
+    expect(createRng(7).state().identity).toEqual([97858634, 1156142250, -496265102, 1360425451]);
+    expect(createRng(-1).state().identity).toEqual([-238249480, 1856290831, 1155260487, -1659541799]);
+    expect(createRng(2 ** 40 + 3).state().identity).toEqual([-601501786, -552696413, 993890931, 1338457136]);
+    const [text, number] = [createRng(7).fork("a"), createRng(7).fork(5)];
+    expect(text.state().identity).toEqual([1385169466, -1052610780, -1873084133, 606638749]);
+    expect(number.state().identity).toEqual([1642891642, 947492264, 1646031351, -1579360043]);
+  });
+
+  test("the numbers, and the normals that two of them make", () => {
+    const uniforms = [0.5859340776223689, 0.5725321450736374, 0.20299977529793978, 0.28345946804620326];
+    const rng = createRng(7);
+    expect(uniforms.map(() => rng.uniform())).toEqual(uniforms);
+    const [u, v] = [uniforms[0]! + 0.5 / 2 ** 32, uniforms[1]!];
+    const radius = Math.sqrt(-2 * Math.log(u));
+    const normals = createRng(7).normals(2);
+    expect(normals[0]).toBeCloseTo(radius * Math.cos(2 * Math.PI * v), 6);
+    expect(normals[1]).toBeCloseTo(radius * Math.sin(2 * Math.PI * v), 6);
+  });
+});
+
+test("as many numbers are drawn as are needed: two for a pair of normals, one for each exchange", () => {
+  const after = (draw: (rng: ReturnType<typeof createRng>) => unknown) => {
+    const rng = createRng(11);
+    draw(rng);
+    return rng.uniform();
+  };
+  const uniforms = (count: number) => after((rng) => Array.from({ length: count }, () => rng.uniform()));
+  for (const [count, drawn] of [
+    [0, 0],
+    [1, 2],
+    [2, 2],
+    [3, 4],
+  ] as const) {
+    expect(after((rng) => rng.normals(count))).toBe(uniforms(drawn));
+  }
+  expect(after((rng) => rng.permutation(3))).toBe(uniforms(2));
+  expect(after((rng) => rng.permutation(0))).toBe(uniforms(0));
+});
+
+test("the smallest number there is makes the largest normal: sqrt(-2 log(2^-33))", () => {
+  const state = { identity: [1, 2, 3, 4], position: [5, 1, 6, -1] }; // whose low words add up to 0
+  expect(restoreRng(state).uniform()).toBe(0);
+  const [a, b] = restoreRng(state).normals(2);
+  expect(Math.hypot(a!, b!)).toBeCloseTo(Math.sqrt(66 * Math.LN2), 5);
+});
+
+test("a state may have a zero among its words, and its two parts are looked at each", () => {
+  const words = [0, -(2 ** 31), 2 ** 31 - 1, 4];
+  expect(restoreRng({ identity: words, position: words }).state()).toEqual({
+    identity: words,
+    position: words,
+  });
+  const complaint =
+    "restoreRng: expected a state with 4 integers of 32 bits, not all 0, each in identity and position, got ";
+  for (const state of [null, { identity: words }, { position: words }]) {
+    expect(() => restoreRng(state as never)).toThrow(complaint);
+  }
+});
+
+test("noise is made of its seeds' normals, and says what it expected", async () => {
+  const made = noise([7, 8], [1, 2, 3]);
+  const normals = [createRng(7), createRng(8)].flatMap((rng) => [...rng.normals(6)]);
+  expect([...(await made.data())]).toEqual(normals);
+  made.dispose();
+  expect(() => noise("7" as never, [1, 1, 1])).toThrow(
+    "noise: expected seeds to be an array of safe integers, got 7.",
+  );
+  for (const shape of [{ 0: 1, 1: 1, 2: 1, length: 3 }, [4, 4], [1, 4, 4, 3], undefined]) {
+    expect(() => noise([1], shape as never)).toThrow(
+      "noise: expected shape to be [height, width, channels], got ",
+    );
+  }
+  expect(() => noise([1], [2 ** 13, 2 ** 13, 8])).toThrow(
+    "noise: expected at most 268435456 numbers in all images, got 1 images of 8192x8192x8.",
+  );
+});
+
+test("keys are texts or safe integers, and a stream is known by its methods", () => {
+  for (const key of [0.5, NaN, 2 ** 53, undefined]) {
+    expect(() => createRng(1).fork(key as never)).toThrow(
+      "Rng.fork: expected key to be a string or a safe integer, got ",
+    );
+  }
+  const [uniform, integer, fork] = [() => 0, () => 0, () => createRng(1)];
+  for (const part of [undefined, {}, { uniform, integer }, { integer, fork }, { uniform, fork }]) {
+    expect(() => {
+      checkRng(part, "somewhere");
+    }).toThrow("somewhere: expected rng to be a random stream, see createRng, got ");
+  }
+  expect(() => {
+    checkRng({ uniform, integer, fork }, "somewhere");
+  }).not.toThrow();
 });

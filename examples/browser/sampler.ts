@@ -40,8 +40,8 @@ const warm = new Set<string>();
 let running = new AbortController();
 
 /** Takes a checkpoint as `id`; throws if it is not a diffusion model's. */
-function load(id: string, bytes: Uint8Array): ModelFacts {
-  const generator = loadGenerator(bytes);
+async function load(id: string, bytes: Uint8Array): Promise<ModelFacts> {
+  const generator = await loadGenerator(bytes);
   const { classes = 0 } = JSON.parse(safetensorsMetadata(bytes).network!) as { classes?: number };
   models.get(id)?.generator.dispose();
   models.set(id, { generator, classes });

@@ -1,7 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-
-type Tape = ReturnType<typeof tf.engine>["state"]["activeTape"];
-type Node = Tape[number];
+import { activeTape, engine, type Tape, type TapeNode } from "./internals.js";
 
 /**
  * y = f() and its gradients for `xs`, undefined for those that y does not depend on; `dy` is the gradient of y where y
@@ -13,21 +11,21 @@ export function differentiate<T extends tf.Tensor>(
   xs: readonly tf.Tensor[],
   dy?: T,
 ): { value: T; grads: (tf.Tensor | undefined)[] } {
-  const engine = tf.engine();
-  const { state } = engine;
+  const { state } = engine();
   // An outer gradient that records this one needs all of it later, on its own tape.
-  if (state.gradientDepth > 0) return engine.gradients(f, [...xs], dy, true);
+  if (state.gradientDepth > 0) return engine().gradients(f, [...xs], dy, true);
   const outer = state.activeTape; // of a backward pass that is under way
   const freeing = () => {
     const y = f();
-    state.activeTape = between(state.activeTape, xs, y);
+    state.activeTape = between(activeTape(), xs, y);
     freeAsServed(state.activeTape);
     return y;
   };
   try {
-    return tf.tidy(() => engine.gradients(freeing, [...xs], dy?.clone(), true));
+    return tf.tidy(() => engine().gradients(freeing, [...xs], dy?.clone(), true));
   } catch (error) {
-    for (const { saved } of state.activeTape ?? []) tf.dispose(saved ?? []);
+    const tape: unknown = state.activeTape; // none if f has not begun
+    for (const { saved } of Array.isArray(tape) ? (tape as Tape) : []) tf.dispose(saved ?? []);
     throw error;
   } finally {
     state.activeTape = outer;
@@ -46,7 +44,7 @@ function between(tape: Tape, xs: readonly tf.Tensor[], y: tf.Tensor): Tape {
     return depends;
   });
   const toY = new Set([y.id]);
-  const needed = new Set<Node>();
+  const needed = new Set<TapeNode>();
   for (const node of reached.reverse()) {
     if (!node.outputs.some(({ id }) => toY.has(id))) continue;
     needed.add(node);
@@ -62,8 +60,8 @@ const whole = new WeakMap<Tape, Tape>();
 
 /** What was recorded before the backward pass that is under way, also where no gradient needs it. */
 export function recorded(): Tape {
-  const { activeTape } = tf.engine().state;
-  return whole.get(activeTape) ?? activeTape;
+  const tape = activeTape();
+  return whole.get(tape) ?? tape;
 }
 
 /**
@@ -87,7 +85,7 @@ function freeAsServed(tape: Tape): void {
 
 /** Each gradient as a tensor of its own, also where it equals one of `others` or another one. */
 function separate(
-  gradients: ReturnType<NonNullable<Node["gradient"]>>,
+  gradients: ReturnType<NonNullable<TapeNode["gradient"]>>,
   others: readonly tf.Tensor[],
 ): typeof gradients {
   const known = new Set(others);

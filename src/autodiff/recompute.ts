@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { check, checkEach, checkNamed, checkOptions, isTensor } from "../check.js";
 import { restoreRng, type Rng } from "../rng.js";
 import { differentiate, recorded } from "./differentiate.js";
+import { activeTape, engine } from "./internals.js";
 import type { Params } from "../types.js";
 
 /** What a recomputed function depends on. */
@@ -73,13 +74,12 @@ export function recompute<const I extends readonly tf.Tensor[], O extends tf.Ten
 
 /** `f`, which throws if it reads what would have a gradient besides those of `xs`: that gradient would be lost. */
 function guarded<T>(f: () => T, xs: readonly tf.Tensor[]): () => T {
-  const { state } = tf.engine();
-  const [outer, first] = [[...recorded()], state.nextTapeNodeId];
+  const [outer, first] = [[...recorded()], engine().state.nextTapeNodeId];
   return () => {
     const result = secondRun(f);
     const taped = new Set(outer.flatMap(({ outputs }) => outputs.map(({ id }) => id)));
     const declared = new Set(xs.map(({ id }) => id));
-    const read = state.activeTape.flatMap(({ id, inputs }) => (id >= first ? Object.values(inputs) : []));
+    const read = activeTape().flatMap(({ id, inputs }) => (id >= first ? Object.values(inputs) : []));
     for (const tensor of read.filter(({ id }) => !declared.has(id))) {
       const trained = tensor instanceof tf.Variable && tensor.trainable;
       check(!trained, "recompute", "params with every trainable weight that f reads", tensor);

@@ -12,7 +12,7 @@ import {
   type KernelChange,
 } from "./engine.js";
 import { forgetIfLost } from "./lost.js";
-import { inTurn, type IsOver } from "./turns.js";
+import { inTurn, type IsOver } from "./queue.js";
 
 export type { BackendName, BackendOptions, KernelBuild, KernelChange } from "./engine.js";
 

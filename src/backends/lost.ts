@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { check } from "../check.js";
 
 // A graphics device can go away at any moment: the driver restarts, another page takes its memory, a phone sleeps. What
 // the engine computes from then on is zeros, or it waits for ever, or it fails in words of its own. Everything that a
@@ -49,7 +50,10 @@ export function guard(name: string, { passages, isLost, problem, onLoss }: Loss)
   const backend = tf.backend();
   const target = backend as unknown as Record<string, Method>;
   for (const passage of passages) {
-    const stock = target[passage]!.bind(backend);
+    const method = target[passage];
+    const got = `none in version ${tf.version_core}`;
+    check(typeof method === "function", "useBackend", `${passage} of TensorFlow.js's engine`, got);
+    const stock = method.bind(backend);
     target[passage] = (...args) => {
       throwIfLost();
       const result = orThrow(() => stock(...args), throwIfLost);

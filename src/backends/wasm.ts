@@ -3,26 +3,42 @@ import { version_wasm } from "@tensorflow/tfjs-backend-wasm";
 import { fail } from "../check.js";
 import { registerEngine, type Cure } from "./engine.js";
 import { keepNaN, keepNaNInWindows, losesNaN, nanAs } from "./nan.js";
-import { fusedOf, prelu } from "./wasm/activation.js";
-import { prepareBinary } from "./wasm/binary.js";
-import { filterGradient, inputGradient } from "./wasm/conv2d.js";
-import { convolution, directInputGradient } from "./wasm/direct.js";
-import { dilatedConvolution, onFittedImage } from "./wasm/dilated.js";
-import { directFilterGradient } from "./wasm/direct-filter-gradient.js";
-import { directFusedMatMul, directMatMul } from "./wasm/direct-mat-mul.js";
-import { directMaxPoolGradient, directSegmentSum } from "./wasm/direct-scatter.js";
-import { clamped, elementwise } from "./wasm/elementwise.js";
-import { fused } from "./wasm/fused.js";
-import { guardMemory, type WasmBackend } from "./wasm/heap.js";
-import { withoutListeners } from "./wasm/listeners.js";
-import { loadedFor, loadKernels } from "./wasm/module.js";
-import { checkThreads, endTeam, endWith, reportTeam, startTeam } from "./wasm/team.js";
-import { concat, slice, split, tile, unstack } from "./wasm/copy.js";
-import { fusedMatMul, matMul } from "./wasm/mat-mul.js";
-import { cast, identity } from "./wasm/identity.js";
-import { sums } from "./wasm/sums.js";
-import { maxPoolGradient, unsortedSegmentSum } from "./wasm/scatter.js";
-import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, pool } from "./wasm/window.js";
+import { convolution, directInputGradient } from "./wasm/convolution/direct.js";
+import { directFilterGradient } from "./wasm/convolution/filter-gradient.js";
+import { fused } from "./wasm/fused/index.js";
+import { loadedFor, loadKernels } from "./wasm/load-kernels.js";
+import { checkBackend, guardMemory, type WasmBackend } from "./wasm/memory/heap.js";
+import { concat, slice, split, tile, unstack } from "./wasm/operations/copy.js";
+import { clamped, elementwise } from "./wasm/operations/elementwise.js";
+import { cast, identity } from "./wasm/operations/identity.js";
+import { directFusedMatMul, directMatMul } from "./wasm/operations/mat-mul.js";
+import { directMaxPoolGradient, directSegmentSum } from "./wasm/operations/scatter.js";
+import { sums } from "./wasm/operations/sums.js";
+import {
+  depthwise,
+  depthwiseFilterGradient,
+  depthwiseInputGradient,
+  pool,
+} from "./wasm/operations/window.js";
+import { prepareBinary } from "./wasm/start/binary.js";
+import { withoutListeners } from "./wasm/start/listeners.js";
+import { fusedOf, prelu } from "./wasm/stock/activation.js";
+import { filterGradient, inputGradient } from "./wasm/stock/conv2d.js";
+import { dilatedConvolution, onFittedImage } from "./wasm/stock/dilated.js";
+import { fusedMatMul, matMul } from "./wasm/stock/mat-mul.js";
+import { maxPoolGradient, unsortedSegmentSum } from "./wasm/stock/scatter.js";
+import {
+  checkThreads,
+  endThreads,
+  endThreadsWith,
+  reportThreads,
+  startThreads,
+} from "./wasm/threads/threads-of-engine.js";
+
+// In wasm/: `start` starts the stock engine, in a memory that threads share; `memory` and `threads` are what kernels work in
+// and who computes them. `stock` mends TensorFlow.js's operations with the engine's own kernels, where ours cannot run;
+// `operations` and `convolution` compute them by ours, `fused` the table of src/autodiff/fused-kernels.ts. `kernels` holds
+// ours, in AssemblyScript; what calls one mostly has its name, in one of the other folders.
 
 /** A cure that needs no stock kernel. */
 const whole = (kernelFunc: tf.KernelFunc) => () => kernelFunc;
@@ -170,6 +186,7 @@ registerEngine({
   name: "wasm",
   version: version_wasm,
   cures: async () => {
+    checkBackend(tf.backend(), version_wasm);
     guardMemory(running());
     const own = await loadKernels(running());
     return own ? [...direct, ...cures.filter((cure) => !replaced.has(cure.kernel))] : cures;
@@ -183,12 +200,12 @@ registerEngine({
   },
   around: withoutListeners,
   startThreads: (options) => {
-    endWith(running());
-    return startTeam(running(), options);
+    endThreadsWith(running());
+    return startThreads(running(), options);
   },
-  threads: () => reportTeam(running()),
+  threads: () => reportThreads(running()),
   rest: () => {
     const backend: unknown = tf.engine().registry.wasm;
-    return backend === undefined ? Promise.resolve() : endTeam(backend as WasmBackend);
+    return backend === undefined ? Promise.resolve() : endThreads(backend as WasmBackend);
   },
 });

@@ -90,11 +90,7 @@ function checkColour(colour: unknown): void {
 }
 
 /** A picture of one colour. */
-export function blankPicture(
-  width: number,
-  height: number,
-  background: readonly [number, number, number],
-): Picture {
+function blankPicture(width: number, height: number, background: readonly [number, number, number]): Picture {
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < data.length; i++) data[i] = background[i % 3]!;
   return { width, height, data };

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { fail } from "../check.js";
 import { curedKernels, runningEngine, tfjsNameOf } from "../backends/engine.js";
 import { describeEngine, type BackendReport } from "../backends/index.js";
-import { inTurn } from "../backends/turns.js";
+import { inTurn } from "../backends/queue.js";
 import { diagnose, type OperationReport } from "./diagnose.js";
 import { probes } from "./probes/index.js";
 

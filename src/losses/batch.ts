@@ -1,5 +1,7 @@
 import type { Tensor4D } from "@tensorflow/tfjs";
 import { checkImages, checkLabels, checkSameShape, checkTimes } from "../check.js";
+import type { Question } from "../prediction/predict.js";
+import { alphaSigma, noised } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Labels, Times } from "../types.js";
 
@@ -20,4 +22,10 @@ export function checkBatch({ schedule, x0, eps, times, labels }: Batch, where: s
   checkSameShape(x0, eps, where, "x0 and eps");
   checkTimes(times, x0.shape[0], where);
   checkLabels(labels, x0.shape[0], where);
+}
+
+/** What a batch asks of a denoiser, after {@link checkBatch}: its noisy images at its times. Runs in a tidy. */
+export function questionOf({ schedule, x0, eps, times, labels }: Batch): Question {
+  const coefficients = times.map((t) => alphaSigma(schedule, t));
+  return { zt: noised({ x0, eps }, coefficients), times, labels, coefficients };
 }

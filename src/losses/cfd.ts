@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkOptions, isNumber } from "../check.js";
-import { predict } from "../prediction/predict.js";
-import { addNoise } from "../schedules/coefficients.js";
+import { answerTo } from "../prediction/predict.js";
 import { untaped } from "../autodiff/untaped.js";
 import type { Classifier } from "../types.js";
 import { askClassifier } from "./ask-classifier.js";
+import { questionOf } from "./batch.js";
 import { datasetOrientedLoss } from "./dataset-oriented.js";
 import { checkDistillation, DISTILLATION_INPUT, targetOf, type DistillationInput } from "./distillation.js";
 import { featureDistillationLoss } from "./feature.js";
@@ -68,28 +68,17 @@ export type CfdLoss = {
  */
 export function cfdLoss(input: CfdLossInput): CfdLoss {
   checkOptions<CfdLossInput>("cfdLoss", input, INPUT);
-  const {
-    student,
-    classifier,
-    schedule,
-    x0,
-    eps,
-    times,
-    labels,
-    temperature,
-    beta = 0,
-    gamma = 0.75,
-  } = input;
+  const { student, classifier, temperature, beta = 0, gamma = 0.75 } = input;
   checkDistillation(input, "cfdLoss");
   check(typeof classifier === "function", "cfdLoss", "classifier to be a function", classifier);
   check(isNumber(beta, 0), "cfdLoss", "beta >= 0", beta);
   check(isNumber(temperature) && temperature > 0, "cfdLoss", "temperature > 0", temperature);
   return tf.tidy(() => {
-    const zt = addNoise(schedule, x0, eps, times);
-    const target = targetOf(input, zt);
+    const question = questionOf(input);
+    const target = targetOf(input, question, "cfdLoss");
     const teacherFeatures = untaped(() => askClassifier(classifier, target.x0, "cfdLoss").features);
-    const x0OfStudent = predict(student, schedule, zt, times, { labels }).x0;
-    const { logits, features } = askClassifier(classifier, x0OfStudent, "cfdLoss");
+    const answer = answerTo(question, student);
+    const { logits, features } = askClassifier(classifier, answer.x0, "cfdLoss");
     const feature = featureDistillationLoss(features, teacherFeatures, { temperature });
     const { loss: datasetOriented, entropy, diversity } = datasetOrientedLoss(logits, { gamma });
     const loss: tf.Scalar = beta === 0 ? feature.clone() : tf.add(feature, tf.mul(datasetOriented, beta));

@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { checkDenoiser, checkOptions } from "../check.js";
-import { addNoise } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
-import { checkBatch } from "./batch.js";
-import { predictionError, type PredictionLoss } from "./prediction-error.js";
+import { checkBatch, questionOf } from "./batch.js";
+import { answerError, errorWeights, type PredictionLoss } from "./prediction-error.js";
 import type { Weighting } from "./weighting.js";
 
 /** Arguments of {@link denoisingLoss}. */
@@ -62,12 +61,14 @@ const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
 export function denoisingLoss(input: DenoisingLossInput): PredictionLoss {
   const where = "denoisingLoss";
   checkOptions(where, input, INPUT);
-  const { denoiser, schedule, x0, eps, times, labels } = input;
+  const { denoiser, x0, eps } = input;
   checkBatch(input, where);
   checkDenoiser(denoiser, where, "denoiser");
   const { weighting = DEFAULT_WEIGHTING[denoiser.predictionType] } = input;
+  const type = denoiser.predictionType;
   return tf.tidy(() => {
-    const zt = addNoise(schedule, x0, eps, times);
-    return predictionError({ where, denoiser, schedule, zt, target: { x0, eps }, times, labels, weighting });
+    const question = questionOf(input);
+    const weights = errorWeights({ where, type, ...question, weighting });
+    return answerError(question, denoiser, { x0, eps }, weights);
   });
 }

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { check, checkDenoiser, checkImages, checkNamed, checkSameShape } from "../check.js";
-import { gridPositions, progressiveTarget } from "../targets/progressive-target.js";
-import type { Prediction } from "../prediction/predict.js";
+import { gridPositions, halfSteps, targetAt } from "../targets/progressive-target.js";
+import type { Prediction, Question } from "../prediction/predict.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, Times } from "../types.js";
 import { checkBatch } from "./batch.js";
@@ -57,8 +57,11 @@ export function checkDistillation(input: DistillationInput, where: string): void
   checkDenoiser(student, where, "student");
   const one = (teacher === undefined) !== (target === undefined);
   check(one, where, "either teacher or target", teacher === undefined ? "neither" : "both");
-  if (target === undefined) return;
-  gridPositions(times, studentSteps, where); // which a teacher's target sees to
+  if (target === undefined) {
+    checkDenoiser(teacher, where, "teacher");
+    return;
+  }
+  gridPositions(times, studentSteps, where); // which a teacher's half-steps see to
   checkNamed(target, where, "target with x0 and eps");
   for (const name of ["x0", "eps"] as const) {
     checkImages(target[name], where, `target.${name}`);
@@ -66,8 +69,8 @@ export function checkDistillation(input: DistillationInput, where: string): void
   }
 }
 
-/** The target given, or the teacher's. */
-export function targetOf(input: DistillationInput, zt: tf.Tensor4D): Prediction {
-  const { teacher, target, schedule, times, studentSteps, labels } = input;
-  return target ?? progressiveTarget(teacher, schedule, zt, times, { studentSteps, labels });
+/** The target given, or the teacher's, after {@link checkDistillation}. Runs in a tidy. */
+export function targetOf(input: DistillationInput, question: Question, where: string): Prediction {
+  const { teacher, target, schedule, times, studentSteps } = input;
+  return target ?? targetAt(question, teacher, halfSteps(schedule, times, studentSteps, where));
 }

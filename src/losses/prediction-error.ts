@@ -1,22 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { askDenoiser, checkEpsDeterminesX0, toOutput, type Prediction } from "../prediction/predict.js";
-import { alphaSigma, type AlphaSigma } from "../schedules/coefficients.js";
-import type { NoiseSchedule } from "../schedules/schedule.js";
-import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
+import { askDenoiser, checkEpsDeterminesX0, toOutput } from "../prediction/predict.js";
+import type { Prediction, Question } from "../prediction/predict.js";
+import type { AlphaSigma } from "../schedules/coefficients.js";
+import type { Denoiser, PredictionType, Times } from "../types.js";
 import { weightOf, type Weighting } from "./weighting.js";
-
-/** What a denoiser is asked, and what it should have answered. */
-interface Question {
-  readonly where: string;
-  readonly denoiser: Denoiser;
-  readonly schedule: NoiseSchedule;
-  readonly zt: tf.Tensor4D;
-  readonly target: Prediction;
-  readonly times: Times;
-  readonly labels?: Labels | undefined;
-  readonly weighting: Weighting;
-}
 
 /** Terms of the losses that compare predictions. */
 export type PredictionLoss = {
@@ -28,37 +16,56 @@ export type PredictionLoss = {
   readonly epsMse: tf.Scalar;
 };
 
+/** How a network's output is compared. */
+export interface Comparison {
+  /** Who complains. */
+  readonly where: string;
+  readonly type: PredictionType;
+  readonly times: Times;
+  readonly coefficients: readonly AlphaSigma[];
+  readonly weighting: Weighting;
+}
+
+/** Per sample and term, what the squared error of the network's output is multiplied by, in float64. */
+export type ErrorWeights = { readonly [Term in keyof PredictionLoss]: readonly number[] };
+
 /**
  * mean_i w(SNR_i) * mean (x0 error_i)^2. Since zt is common to target and answer, the errors of x0, eps and v are
  * multiples of one another (Salimans & Ho 2022, Section 4): the network's own output is compared and the weight
  * is converted, in float64, so that nothing is divided by a vanishing alpha or sigma in float32.
  */
-export function predictionError(question: Question): PredictionLoss {
-  const { where, denoiser, schedule, zt, target, times, labels, weighting } = question;
-  const coefficients = times.map((t) => alphaSigma(schedule, t));
-  const type = denoiser.predictionType;
+export function errorWeights({ where, type, times, coefficients, weighting }: Comparison): ErrorWeights {
   checkEpsDeterminesX0(type, coefficients);
-  const clean = times.find((t) => schedule.alphaBar(t) === 1);
+  const clean = times.find((_, i) => coefficients[i]!.sigma === 0);
   check(clean === undefined, where, "times with noise in them (alphaBar < 1)", clean);
-
   const ratios = coefficients.map((c) => errorRatios(type, c));
-  const weights = ratios.map(({ x0 }, i) => x0 * weightOf(weighting, snr(coefficients[i]!), where));
-  return tf.tidy(() => {
-    const output = askDenoiser(denoiser, zt, times, labels);
-    const error = tf.sub(output, toOutput(type, target, coefficients));
-    const own: tf.Tensor1D = tf.mean(tf.square(error), [1, 2, 3]);
-    return {
-      loss: weightedMean(own, weights),
-      x0Mse: weightedMean(
-        own,
-        ratios.map((r) => r.x0),
-      ),
-      epsMse: weightedMean(
-        own,
-        ratios.map((r) => r.eps),
-      ),
-    };
-  });
+  return {
+    loss: ratios.map(({ x0 }, i) => x0 * weightOf(weighting, snr(coefficients[i]!), where)),
+    x0Mse: ratios.map(({ x0 }) => x0),
+    epsMse: ratios.map(({ eps }) => eps),
+  };
+}
+
+/** The terms of a network's output against what it should have been. Runs in a tidy. */
+export function compared(output: tf.Tensor4D, wanted: tf.Tensor4D, weights: ErrorWeights): PredictionLoss {
+  const own: tf.Tensor1D = tf.mean(tf.square(tf.sub(output, wanted)), [1, 2, 3]);
+  return {
+    loss: weightedMean(own, weights.loss),
+    x0Mse: weightedMean(own, weights.x0Mse),
+    epsMse: weightedMean(own, weights.epsMse),
+  };
+}
+
+/** A denoiser's answer against what it should have been, asked once and compared as it comes. Runs in a tidy. */
+export function answerError(
+  question: Question,
+  denoiser: Denoiser,
+  target: Prediction,
+  weights: ErrorWeights,
+): PredictionLoss {
+  const { zt, times, labels, coefficients } = question;
+  const wanted = toOutput(denoiser.predictionType, target, coefficients);
+  return compared(askDenoiser(denoiser, zt, times, labels), wanted, weights);
 }
 
 /** The squared errors of x0 and eps, as multiples of the squared error of what the network predicts. */

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { checkOptions } from "../check.js";
-import { addNoise } from "../schedules/coefficients.js";
+import { questionOf } from "./batch.js";
 import { checkDistillation, DISTILLATION_INPUT, targetOf, type DistillationInput } from "./distillation.js";
-import { predictionError, type PredictionLoss } from "./prediction-error.js";
+import { answerError, errorWeights, type PredictionLoss } from "./prediction-error.js";
 import type { Weighting } from "./weighting.js";
 
 /** Arguments of {@link progressiveLoss}. */
@@ -34,11 +34,12 @@ export type ProgressiveLossInput = DistillationInput & {
 export function progressiveLoss(input: ProgressiveLossInput): PredictionLoss {
   const where = "progressiveLoss";
   checkOptions<ProgressiveLossInput>(where, input, { ...DISTILLATION_INPUT, weighting: true });
-  const { student, schedule, x0, eps, times, labels, weighting = "truncatedSnr" } = input;
+  const { student, weighting = "truncatedSnr" } = input;
   checkDistillation(input, where);
+  const type = student.predictionType;
   return tf.tidy(() => {
-    const zt = addNoise(schedule, x0, eps, times);
-    const target = targetOf(input, zt);
-    return predictionError({ where, denoiser: student, schedule, zt, target, times, labels, weighting });
+    const question = questionOf(input);
+    const weights = errorWeights({ where, type, ...question, weighting });
+    return answerError(question, student, targetOf(input, question, where), weights);
   });
 }

@@ -14,7 +14,7 @@ export interface ModelDenoiserOptions {
 }
 
 /** Which outputs of a foreign model make it a classifier: by index among its outputs, or by name. */
-export interface ModelClassifierOptions extends ClassifierOptions {
+export interface ModelClassifierOptions extends Omit<ClassifierOptions, "layers"> {
   /** [B, classes], before any softmax. */
   readonly logits: number | string;
   /** [B, width]. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Params } from "../types.js";
-import { differentiable } from "../autodiff/differentiable.js";
+import { differentiable } from "../autodiff/custom-gradient.js";
 import { groupNorm, type GroupNormOptions } from "./group-norm.js";
 import { conv2d } from "./layers.js";
 

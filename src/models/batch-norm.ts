@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
-import { canFuse } from "../autodiff/fused.js";
+import type { Fused } from "../autodiff/fused-kernels.js";
+import { canFuse } from "../autodiff/run-fused.js";
 import type { Params } from "../types.js";
 import { addPerChannel, addSame, pixelMean } from "./channelwise.js";
-import { differentiable, fusedOr } from "../autodiff/differentiable.js";
+import { differentiable, fusedOr } from "../autodiff/custom-gradient.js";
 import { ones, zeros } from "./initialisers.js";
 import type { ApplyOptions } from "./network.js";
 import { param, type ParamSpecs } from "./params.js";
@@ -88,11 +89,11 @@ function normalise(x: tf.Tensor4D, params: Params, name: string, { train, relu }
     update(variance, tf.mul(batchVariance, count / (count - 1)));
   };
   return tf.tidy(() => {
-    const fused = { kernel: "BatchNorm", attrs: { relu, epsilon: EPSILON } };
+    const fused = { kernel: "BatchNorm", attrs: { relu, epsilon: EPSILON } } as const;
     const composed = (seen?: typeof observe) => (input: tf.Tensor4D, g: tf.Tensor, b: tf.Tensor) =>
       shifted(standardise(input, g, seen), b, relu);
     // The gradient of a gradient runs the composition again, which must not count as a forward pass.
-    return canFuse(fused, [x, gamma, beta])
+    return canFuse(fused.kernel, [x, gamma, beta])
       ? fusedOr(composed(), { ...fused, observe }, x, gamma, beta)
       : composed(observe)(x, gamma, beta);
   });
@@ -109,7 +110,10 @@ function weightsOf(params: Params, name: string) {
 
 type Weights = [gamma: tf.Tensor, beta: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor];
 
-const fusedFixed = (relu: boolean) => ({ kernel: "FixedBatchNorm", attrs: { relu, epsilon: EPSILON } });
+const fusedFixed = (relu: boolean): Fused<"FixedBatchNorm"> => ({
+  kernel: "FixedBatchNorm",
+  attrs: { relu, epsilon: EPSILON },
+});
 
 /** With given statistics it is x scale + shift. */
 function fixed(x: tf.Tensor4D, [gamma, beta, mean, variance]: Weights, relu: boolean): tf.Tensor4D {

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { canFuse, runFused } from "../autodiff/fused.js";
-import { differentiable, isRecording } from "../autodiff/differentiable.js";
+import { canFuse, runFused } from "../autodiff/run-fused.js";
+import { differentiable } from "../autodiff/custom-gradient.js";
+import { isRecording } from "../autodiff/internals.js";
 
 /**
  * The mean over each image's pixels: [B, H, W, C] to [B, 1, 1, C]. Pooling does it about ten times faster than
@@ -50,8 +51,8 @@ function composedSums(x: tf.Tensor4D, perSample: boolean): tf.Tensor {
 
 /** The sums over pixels, of each channel ([C]) or of each sample and channel ([B, C]): {@link addPerChannel}'s gradient. */
 export function sumPerChannel(x: tf.Tensor4D, perSample: boolean): tf.Tensor {
-  const fused = { kernel: "AddPerChannelGradient", attrs: { perSample } };
-  if (isRecording() || !canFuse(fused, [x])) return composedSums(x, perSample);
+  const fused = { kernel: "AddPerChannelGradient", attrs: { perSample } } as const;
+  if (isRecording() || !canFuse(fused.kernel, [x])) return composedSums(x, perSample);
   const [same, sums] = runFused(fused, { dy: x });
   same.dispose();
   return sums!;

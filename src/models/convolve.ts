@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { canFuse, numbered, runFused } from "../autodiff/fused.js";
+import type { FusedKernels, FusedName, Passage } from "../autodiff/fused-kernels.js";
+import { canFuse, numbered, runFused } from "../autodiff/run-fused.js";
 import { addPerChannel, addSame, sumPerChannel } from "./channelwise.js";
-import { isRecording } from "../autodiff/differentiable.js";
+import { isRecording } from "../autodiff/internals.js";
 
 /** What is added to a convolution's outputs, in this order. */
 export interface Added {
@@ -13,20 +14,6 @@ export interface Added {
   readonly residual?: tf.Tensor4D | undefined;
 }
 
-/** How a filter passes over its images. */
-export interface Passage {
-  readonly stride: 1 | 2;
-  /** Zeros on all sides, or as TensorFlow has them, at the end first. */
-  readonly border: number | "same";
-  /** Each pixel of the image stands for four. */
-  readonly upsampled: boolean;
-}
-
-/** Its kernels: one for the value, one for each gradient. */
-const VALUE = "Convolve";
-const INPUT = "ConvolveInputGradient";
-const FILTER = "ConvolveFilterGradient";
-
 /** The convolution and what is added to it: in one kernel where the engine has it, so that outputs go to memory once. */
 export function convolve(
   x: tf.Tensor4D,
@@ -36,9 +23,9 @@ export function convolve(
 ): tf.Tensor4D {
   const attrs = { ...passage, bias: !!bias, rows: !!rows, residual: !!residual };
   const inputs = [x, filter, bias, rows, residual].filter((tensor) => tensor !== undefined);
-  if (x.size * filter.size > 0 && canFuse({ kernel: VALUE, attrs }, inputs)) {
-    if (tf.getGradient(VALUE) === undefined) tf.registerGradient(gradient);
-    return runFused({ kernel: VALUE, attrs }, numbered("input", inputs))[0] as tf.Tensor4D;
+  if (x.size * filter.size > 0 && canFuse("Convolve", inputs)) {
+    if (tf.getGradient(gradient.kernelName) === undefined) tf.registerGradient(gradient);
+    return runFused({ kernel: "Convolve", attrs }, numbered("input", inputs))[0] as tf.Tensor4D;
   }
   let y = composed(x, filter, passage);
   if (bias) y = addPerChannel(y, bias);
@@ -48,13 +35,11 @@ export function convolve(
 
 /** Of the kernel; unlike a custom gradient's, each is computed only where it is needed. */
 const gradient: tf.GradConfig = {
-  kernelName: VALUE,
+  kernelName: "Convolve" satisfies FusedName,
   inputsToSave: ["input0", "input1"],
   gradFunc: (dys, saved, attrs) => {
     const [dy, x, filter] = [dys, ...saved] as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-    const { bias, rows, residual, ...passage } = attrs as unknown as Passage & Record<keyof Added, boolean>;
-    const fused = (kernel: string, inputs: tf.NamedTensorMap, shape: tf.Tensor["shape"]) =>
-      runFused({ kernel, attrs: { ...passage, shape } }, inputs)[0];
+    const { bias, rows, residual, ...passage } = attrs as unknown as FusedKernels["Convolve"];
     const ofAdded = [
       ...(bias ? [() => sumPerChannel(dy, false)] : []),
       ...(rows ? [() => sumPerChannel(dy, true)] : []),
@@ -64,11 +49,17 @@ const gradient: tf.GradConfig = {
       input0: () =>
         isRecording()
           ? tf.grad((a) => composed(a as tf.Tensor4D, filter, passage))(x, dy)
-          : fused(INPUT, { dy, filter }, x.shape),
+          : runFused(
+              { kernel: "ConvolveInputGradient", attrs: { ...passage, shape: x.shape } },
+              { dy, filter },
+            )[0],
       input1: () =>
         isRecording()
           ? tf.grad((f) => composed(x, f as tf.Tensor4D, passage))(filter, dy)
-          : fused(FILTER, { x, dy }, filter.shape),
+          : runFused(
+              { kernel: "ConvolveFilterGradient", attrs: { ...passage, shape: filter.shape } },
+              { x, dy },
+            )[0],
       ...Object.fromEntries(ofAdded.map((compute, i) => [`input${i + 2}`, compute])),
     };
   },

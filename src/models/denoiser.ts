@@ -5,13 +5,22 @@ import {
   checkLabels,
   checkNamed,
   checkOptions,
+  checkPositiveInteger,
   checkPredictionType,
   checkRows,
   checkSameShape,
   checkTimes,
   isNumber,
 } from "../check.js";
-import type { Classifier, Denoiser, Labels, Params, PredictionType, Times } from "../types.js";
+import type {
+  Classifier,
+  ClassifierOutput,
+  Denoiser,
+  Labels,
+  Params,
+  PredictionType,
+  Times,
+} from "../types.js";
 import {
   checkApplyOptions,
   type ApplyOptions,
@@ -71,12 +80,14 @@ function checkNetwork(network: { readonly apply: unknown }, where: string): void
   check(typeof network?.apply === "function", where, "a network, whose apply is a function", network);
 }
 
-/** How a classifier's images are scaled; both or neither. */
+/** How a classifier's images are scaled, by both or neither, and what it says of them. */
 export interface ClassifierOptions {
   /** One number per image channel, subtracted from (x + 1) / 2. */
   readonly mean?: readonly number[];
   /** One positive number per image channel, by which the difference is divided. */
   readonly std?: readonly number[];
+  /** How many layers' features it gives, in one pass: those before the last as `earlier`. Default 1. */
+  readonly layers?: number;
 }
 
 /**
@@ -85,10 +96,13 @@ export interface ClassifierOptions {
  * @param network a ResNet, a DenseNet, or any network of that signature
  * @param params its weights; read at each call, never disposed
  * @param options `mean` and `std` per channel: images in [-1, 1] go in as ((x + 1) / 2 - mean) / std. Without them
- *   images go in as they are
- * @returns images [B, H, W, C] in [-1, 1] => { logits [B, classes], features [B, width] }
+ *   images go in as they are. `layers`: 2 for the pooled features of the stage before the last as well, and so on; a
+ *   ResNet has as many as stages, other networks of ours the last only
+ * @returns images [B, H, W, C] in [-1, 1] => { logits [B, classes], features [B, width] }, with several layers also
+ *   `earlier`, a list of features [B, its width], the nearest to the last first
  * @throws if only one of mean and std is given, they differ in length, or a std is not positive; the classifier
- *   if their length is not the number of image channels, or what comes out is not one row per image
+ *   if their length is not the number of image channels, the network has not so many layers, or what comes out is not
+ *   one row per image
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -110,21 +124,33 @@ export function classifier(
 ): Classifier {
   checkNetwork(network, "classifier");
   checkNamed(params, "classifier", "params, weights by name");
-  checkOptions("classifier", options, { mean: true, std: true });
-  const { mean, std } = options;
+  checkOptions("classifier", options, { mean: true, std: true, layers: true });
+  const { mean, std, layers = 1 } = options;
   checkScaling(mean, std);
+  checkPositiveInteger(layers, "classifier", "layers");
   return (images) => {
     checkImages(images, "classifier", "images");
     return tf.tidy(() => {
       const scaled = mean && std ? rescale(images, mean, std) : images;
-      const output = network.apply(params, scaled);
+      const output = layers === 1 ? network.apply(params, scaled) : network.apply(params, scaled, { layers });
       checkNamed(output, "classifier", "logits and features of the network");
       checkRows(output.logits, "classifier", ["logits", "classes"], images.shape[0]);
       checkRows(output.features, "classifier", ["features", "width"], images.shape[0]);
       // They may be the images, or one tensor, or one that the network returns each time.
-      return { logits: output.logits.clone(), features: output.features.clone() };
+      const last = { logits: output.logits.clone(), features: output.features.clone() };
+      return layers === 1 ? last : { ...last, earlier: earlierOf(output, layers - 1, images.shape[0]) };
     });
   };
+}
+
+/** The features of so many layers before the last, in tensors of the caller's own. */
+function earlierOf({ earlier }: ClassifierOutput, count: number, batch: number): tf.Tensor2D[] {
+  const isList = Array.isArray(earlier) && earlier.length === count;
+  check(isList, "classifier", `the network to give the features of ${count} layers before the last`, earlier);
+  return earlier.map((features) => {
+    checkRows(features, "classifier", ["earlier features", "width"], batch);
+    return features.clone();
+  });
 }
 
 function checkScaling(mean?: readonly number[], std?: readonly number[]): void {

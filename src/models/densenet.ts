@@ -1,16 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkNamed, checkOptions, checkPositiveInteger } from "../check.js";
-import type { Params } from "../types.js";
+import { check, checkPositiveInteger } from "../check.js";
+import type { ClassifierOutput, Params } from "../types.js";
 import { batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
   blocksOfDepth,
-  checkBlocks,
   checkClassifierInput,
+  checkedConfig,
   convSpec,
+  givenParts,
   head,
   headSpecs,
   mergeSpecs,
-  type Head,
 } from "./classifier-parts.js";
 import { kaimingNormal } from "./initialisers.js";
 import { conv2d } from "./layers.js";
@@ -85,7 +85,7 @@ export function densenet(options: DenseNetOptions): DenseNet {
     config,
     init: (rng) => initParams(specs, rng),
     apply: (params, images, applyOptions) => {
-      checkClassifierInput(images, config.imageChannels, "densenet.apply", applyOptions);
+      checkClassifierInput(images, { channels: config.imageChannels }, "densenet.apply", applyOptions);
       checkParams(params, specs, "densenet.apply");
       const large = images.shape[1] >= smallest && images.shape[2] >= smallest;
       check(large, "densenet.apply", `images of at least ${smallest}x${smallest} pixels`, images);
@@ -133,7 +133,12 @@ function blocksOf({ blocks }: DenseNetConfig): Block[] {
 
 type Step = (h: tf.Tensor4D) => tf.Tensor4D;
 
-function forward(config: DenseNetConfig, params: Params, images: tf.Tensor4D, options?: ApplyOptions): Head {
+function forward(
+  config: DenseNetConfig,
+  params: Params,
+  images: tf.Tensor4D,
+  options?: ApplyOptions,
+): ClassifierOutput {
   const normalise = (h: tf.Tensor4D, name: string) => batchNormRelu(h, params, name, options);
   const conv = (h: tf.Tensor4D, name: string) => conv2d(h, params, name);
   const layer = (name: string) => (h: tf.Tensor4D) => {
@@ -160,8 +165,7 @@ function forward(config: DenseNetConfig, params: Params, images: tf.Tensor4D, op
   return head(h, params);
 }
 
-const DEPTH_OPTIONS = { depth: true, classes: true, imageChannels: true } as const;
-const PART_OPTIONS = {
+const PARTS = {
   type: true,
   growth: true,
   blocks: true,
@@ -170,29 +174,20 @@ const PART_OPTIONS = {
   imageChannels: true,
 } as const;
 
+/** The config of the options, complete, in range, and in a copy of its own. */
 function complete(options: DenseNetOptions): DenseNetConfig {
-  checkNamed(options, "densenet", "an object of options");
-  const explicit = options as Partial<DenseNetConfig> & { depth?: number };
-  const { depth, imageChannels = 3 } = explicit;
-  const classes = explicit.classes!;
-  if (depth !== undefined) {
-    checkOptions<object>("densenet", options, DEPTH_OPTIONS);
-    const blocks = blocksOfDepth(depth, DEPTHS, "densenet");
-    return checked({ type: "densenet", growth: 32, blocks, stem: 64, classes, imageChannels });
-  }
-  checkOptions<object>("densenet", options, PART_OPTIONS);
-  const { type = "densenet" } = explicit;
-  const [growth, blocks, stem] = [explicit.growth!, explicit.blocks!, explicit.stem!];
-  return checked({ type, growth, blocks, stem, classes, imageChannels });
-}
-
-/** The config itself, in a copy of its own, if it is complete and in range. */
-function checked(config: DenseNetConfig): DenseNetConfig {
-  check(config.type === "densenet", "densenet", 'type "densenet"', config.type);
-  checkBlocks(config.blocks, "densenet");
-  checkPositiveInteger(config.growth, "densenet", "growth");
-  checkPositiveInteger(config.stem, "densenet", "stem");
-  checkPositiveInteger(config.classes, "densenet", "classes");
-  checkPositiveInteger(config.imageChannels, "densenet", "imageChannels");
-  return { ...config, blocks: [...config.blocks] };
+  const given = givenParts<DenseNetConfig>(options, "densenet", PARTS, (depth) => ({
+    growth: 32,
+    blocks: blocksOfDepth(depth, DEPTHS, "densenet"),
+    stem: 64,
+  }));
+  const { type = "densenet", imageChannels = 3 } = given;
+  const [growth, blocks, stem, classes] = [given.growth!, given.blocks!, given.stem!, given.classes!];
+  const config = checkedConfig<DenseNetConfig>(
+    { type, growth, blocks, stem, classes, imageChannels },
+    "densenet",
+  );
+  checkPositiveInteger(growth, "densenet", "growth");
+  checkPositiveInteger(stem, "densenet", "stem");
+  return config;
 }

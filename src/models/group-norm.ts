@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { check } from "../check.js";
 import type { Params } from "../types.js";
 import { pixelMean } from "./channelwise.js";
-import { differentiable } from "../autodiff/differentiable.js";
+import { differentiable } from "../autodiff/custom-gradient.js";
 import { param } from "./params.js";
 
 // The gradients here recompute what they need from the saved inputs by ordinary operations, so little is kept,

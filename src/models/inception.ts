@@ -156,7 +156,7 @@ export function inception(options: { readonly resize?: InceptionConfig["resize"]
     init: (rng) => initParams(specs, rng),
     apply: (params, images, applyOptions) => {
       check(applyOptions?.train === undefined, "inception.apply", "no training mode", applyOptions);
-      checkClassifierInput(images, 3, "inception.apply", applyOptions);
+      checkClassifierInput(images, { channels: 3 }, "inception.apply", applyOptions);
       checkParams(params, specs, "inception.apply");
       return tf.tidy(() => head(runLayers(LAYERS, params, resized(images, resize)), params));
     },

@@ -1,7 +1,7 @@
-import type { Tensor2D, Tensor4D } from "@tensorflow/tfjs";
+import type { Tensor4D } from "@tensorflow/tfjs";
 import { check, checkOptions } from "../check.js";
 import type { Rng } from "../rng.js";
-import type { Labels, Params, Times } from "../types.js";
+import type { ClassifierOutput, Labels, Params, Times } from "../types.js";
 
 /** How a network is run: without `train` in inference mode; with it, dropout and batch statistics are on. */
 export interface ApplyOptions {
@@ -15,8 +15,8 @@ export interface ApplyOptions {
 }
 
 /** Throws unless `options` are {@link ApplyOptions}. */
-export function checkApplyOptions(options: ApplyOptions, where: string): void {
-  checkOptions(where, options, { train: true, recompute: true });
+export function checkApplyOptions(options: ApplyOptions, where: string, more: { layers?: true } = {}): void {
+  checkOptions<object>(where, options, { train: true, recompute: true, ...more });
   const { train, recompute } = options;
   const flag = recompute === undefined || typeof recompute === "boolean";
   check(flag, where, "recompute to be true or false", recompute);
@@ -29,12 +29,12 @@ export function checkApplyOptions(options: ApplyOptions, where: string): void {
  * A network as a plain description and two functions: nothing is stored in it, the weights are `params`.
  * `config` is plain JSON, from which `networkFromConfig` makes the same network again.
  */
-export interface Network<I extends readonly unknown[], O, C = NetworkConfigBase> {
+export interface Network<I extends readonly unknown[], O, C = NetworkConfigBase, A = ApplyOptions> {
   readonly config: C;
   /** New weights. Equal streams give equal weights; the caller disposes them. */
   init(rng: Rng): Params;
   /** The network's output for `input`. Does not dispose its inputs; the caller owns the output. */
-  apply(params: Params, ...input: readonly [...I, options?: ApplyOptions]): O;
+  apply(params: Params, ...input: readonly [...I, options?: A]): O;
 }
 
 /** What every network's config has: the name of the builder that made it. */
@@ -48,15 +48,16 @@ export type DenoiserInput = readonly [zt: Tensor4D, times: Times, labels?: Label
 /** A network that {@link denoiser} turns into a {@link Denoiser}. */
 export type DenoiserNetwork<C = NetworkConfigBase> = Network<DenoiserInput, Tensor4D, C>;
 
-/** What a classifying network returns: logits [B, classes] and the features [B, width] they are linear in. */
-export type ClassifierOutput = {
-  readonly logits: Tensor2D;
-  readonly features: Tensor2D;
+/** How a classifying network is run. */
+export type ClassifierApplyOptions = ApplyOptions & {
+  /** How many of the last stages give their features, those before the last as `earlier`. Default 1; a ResNet has more. */
+  readonly layers?: number;
 };
 
 /** A network that {@link classifier} turns into a {@link Classifier}. */
 export type ClassifierNetwork<C = NetworkConfigBase> = Network<
   readonly [images: Tensor4D],
   ClassifierOutput,
-  C
+  C,
+  ClassifierApplyOptions
 >;

@@ -1,20 +1,21 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkNamed, checkOptions, checkPositiveInteger } from "../check.js";
-import type { Params } from "../types.js";
+import { check, checkPositiveInteger } from "../check.js";
+import type { ClassifierOutput, Params } from "../types.js";
 import { batchNorm, batchNormAddRelu, batchNormRelu, batchNormSpecs } from "./batch-norm.js";
 import {
   blocksOfDepth,
-  checkBlocks,
   checkClassifierInput,
+  checkedConfig,
   convSpec,
+  givenParts,
   head,
   headSpecs,
   mergeSpecs,
-  type Head,
+  pooled,
 } from "./classifier-parts.js";
 import { kaimingNormalFanOut } from "./initialisers.js";
 import { conv2d } from "./layers.js";
-import type { ApplyOptions, ClassifierNetwork } from "./network.js";
+import type { ApplyOptions, ClassifierApplyOptions, ClassifierNetwork } from "./network.js";
 import { boundedSpecs, checkParams, initParams, type ParamSpecs } from "./params.js";
 
 /** A ResNet, written out. Stage i has `blocks[i]` blocks of `width` * 2^i channels; from the second on it halves the size. */
@@ -64,7 +65,8 @@ const DEPTHS = new Map([
  * @param options `{ depth, classes }` for ResNet-18, -34 and -50, or `{ blocks, width, classes, ... }` for any
  *   other. `{ blocks: [3, 3, 3], width: 16, shortcut: "pad", classes: 10 }` is the ResNet-20 of He et al., sec. 4.2
  * @returns the network; `config` holds the options completed. `apply(params, images)` takes images [B, H, W, C] of
- *   any size and gives `logits` [B, classes] and `features` [B, width of the last stage]
+ *   any size and gives `logits` [B, classes] and `features` [B, width of the last stage]; with `{ layers: n }` also
+ *   `earlier`, the n - 1 stages before the last, the nearest first: the pooled activations [B, width of that stage]
  * @throws if an option is unknown, missing or out of range
  * He et al. 2015, arXiv 1512.03385, table 1 and sec. 3.3.
  * @example
@@ -87,7 +89,8 @@ export function resnet(options: ResNetOptions): ResNet {
     config,
     init: (rng) => initParams(specs, rng),
     apply: (params, images, applyOptions) => {
-      checkClassifierInput(images, config.imageChannels, "resnet.apply", applyOptions);
+      const expected = { channels: config.imageChannels, stages: config.blocks.length };
+      checkClassifierInput(images, expected, "resnet.apply", applyOptions);
       checkParams(params, specs, "resnet.apply");
       return tf.tidy(() => forward(config, params, images, applyOptions));
     },
@@ -110,6 +113,10 @@ export function resnetSpecs(config: ResNetConfig): ParamSpecs {
 
 interface Block {
   readonly name: string;
+  /** 0 for the first. */
+  readonly stage: number;
+  /** Whether it is the first of its stage. */
+  readonly begins: boolean;
   readonly widthIn: number;
   /** Channels within the block. */
   readonly width: number;
@@ -127,9 +134,10 @@ function blocksOf({ blocks, width, bottleneck }: ResNetConfig): Block[] {
       const widthOut = bottleneck ? 4 * inner : inner;
       const stride = stage > 0 && i === 0 ? 2 : 1;
       const reshapes = stride === 2 || widthIn !== widthOut;
-      const block = { name: `layer${stage + 1}.${i}`, widthIn, width: inner, widthOut, stride, reshapes };
+      const place = { name: `layer${stage + 1}.${i}`, stage, begins: i === 0 };
+      const block: Block = { ...place, widthIn, width: inner, widthOut, stride, reshapes };
       widthIn = widthOut;
-      return block as Block;
+      return block;
     }),
   );
 }
@@ -152,14 +160,23 @@ function blockSpecs(block: Block, config: ResNetConfig, conv: ConvSpecs): ParamS
   return mergeSpecs([...specs, ...projection]);
 }
 
-function forward(config: ResNetConfig, params: Params, images: tf.Tensor4D, options?: ApplyOptions): Head {
+function forward(
+  config: ResNetConfig,
+  params: Params,
+  images: tf.Tensor4D,
+  options: ClassifierApplyOptions = {},
+): ClassifierOutput {
+  const { layers = 1 } = options;
+  const first = config.blocks.length - layers; // the first stage whose features are asked for
+  const earlier: tf.Tensor2D[] = [];
   let h = tf.tidy(() => batchNormRelu(conv2d(images, params, "conv1"), params, "bn1", options));
   for (const block of blocksOf(config)) {
+    if (block.begins && block.stage > first) earlier.unshift(pooled(h)); // what the stage before has made
     const next = tf.tidy(() => residual(block, config, params, { h, options }));
     h.dispose();
     h = next;
   }
-  return head(h, params);
+  return layers === 1 ? head(h, params) : { ...head(h, params), earlier };
 }
 
 /** One block: ReLU of the shortcut plus the last normalisation. The authors' code puts the stride on the 3x3. */
@@ -200,8 +217,7 @@ function padChannels(h: tf.Tensor4D, width: number): tf.Tensor4D {
   return tf.pad(subsampled, [[0, 0], [0, 0], [0, 0], [border, border]]); // prettier-ignore
 }
 
-const DEPTH_OPTIONS = { depth: true, classes: true, imageChannels: true } as const;
-const PART_OPTIONS = {
+const PARTS = {
   type: true,
   blocks: true,
   width: true,
@@ -211,36 +227,23 @@ const PART_OPTIONS = {
   imageChannels: true,
 } as const;
 
+/** The config of the options, complete, in range, and in a copy of its own. */
 function complete(options: ResNetOptions): ResNetConfig {
-  checkNamed(options, "resnet", "an object of options");
-  const explicit = options as Partial<ResNetConfig> & { depth?: number };
-  const { depth, imageChannels = 3 } = explicit;
-  const classes = explicit.classes!;
-  if (depth !== undefined) {
-    checkOptions<object>("resnet", options, DEPTH_OPTIONS);
-    const blocks = blocksOfDepth(depth, DEPTHS, "resnet");
-    const parts = { blocks, width: 64, bottleneck: depth === 50, shortcut: "projection" } as const;
-    return checked({ type: "resnet", ...parts, classes, imageChannels });
-  }
-  checkOptions<object>("resnet", options, PART_OPTIONS);
-  const { type = "resnet", bottleneck = false, shortcut = "projection" } = explicit;
-  const [blocks, width] = [explicit.blocks!, explicit.width!];
-  return checked({ type, blocks, width, bottleneck, shortcut, classes, imageChannels });
-}
-
-/** The config itself, in a copy of its own, if it is complete and in range. */
-function checked(config: ResNetConfig): ResNetConfig {
-  const { bottleneck, shortcut, width } = config;
-  check(config.type === "resnet", "resnet", 'type "resnet"', config.type);
-  checkBlocks(config.blocks, "resnet");
+  const given = givenParts<ResNetConfig>(options, "resnet", PARTS, (depth) => ({
+    blocks: blocksOfDepth(depth, DEPTHS, "resnet"),
+    width: 64,
+    bottleneck: depth === 50,
+  }));
+  const { type = "resnet", bottleneck = false, shortcut = "projection", imageChannels = 3 } = given;
+  const [blocks, width, classes] = [given.blocks!, given.width!, given.classes!];
+  const parts = { type, blocks, width, bottleneck, shortcut, classes, imageChannels };
+  const config = checkedConfig<ResNetConfig>(parts, "resnet");
   checkPositiveInteger(width, "resnet", "width");
-  checkPositiveInteger(config.classes, "resnet", "classes");
-  checkPositiveInteger(config.imageChannels, "resnet", "imageChannels");
   check(typeof bottleneck === "boolean", "resnet", "bottleneck to be true or false", bottleneck);
   const known = shortcut === "projection" || shortcut === "pad";
   check(known, "resnet", 'shortcut "projection" or "pad"', shortcut);
   const wanted = 'no bottleneck and an even width for shortcut "pad"';
   const fits = shortcut === "projection" || (!bottleneck && width % 2 === 0);
   check(fits, "resnet", wanted, `width ${width}, bottleneck ${bottleneck}`);
-  return { ...config, blocks: [...config.blocks] };
+  return config;
 }

@@ -114,7 +114,7 @@ function readmeOf(
     'import { loadGenerator, useBackend } from "cfd-distill";',
     "",
     'await useBackend("wasm");',
-    'const generator = loadGenerator(await readFile("model.safetensors"));',
+    'const generator = await loadGenerator(await readFile("model.safetensors"));',
     "const images = await generator.sample({ seeds: [1, 2, 3, 4] }); // [4, height, width, channels] in [-1, 1]",
     "```",
     "",

@@ -61,13 +61,25 @@ export function predict(
   checkLabels(labels, zt.shape[0], "predict");
   checkClip(clip, "predict");
   const coefficients = times.map((t) => alphaSigma(schedule, t));
-  return tf.tidy(() => {
-    const output = askDenoiser(denoiser, zt, times, labels);
-    const prediction = fromOutput(denoiser.predictionType, output, zt, coefficients);
-    if (clip === false) return prediction;
-    const x0 = tf.clipByValue(prediction.x0, -1, 1);
-    return { x0, eps: clip === "x0" ? prediction.eps : epsFromX0(x0, zt, coefficients) };
-  });
+  return tf.tidy(() => answerTo({ zt, times, labels, coefficients }, denoiser, clip));
+}
+
+/** What a denoiser is asked, checked before, with the schedule's coefficients at its times. */
+export interface Question {
+  readonly zt: tf.Tensor4D;
+  readonly times: Times;
+  readonly labels?: Labels | undefined;
+  readonly coefficients: readonly AlphaSigma[];
+}
+
+/** {@link predict} of what was checked before. Runs in a tidy. */
+export function answerTo(question: Question, denoiser: Denoiser, clip: Clip = false): Prediction {
+  const { zt, times, labels, coefficients } = question;
+  const output = askDenoiser(denoiser, zt, times, labels);
+  const prediction = fromOutput(denoiser.predictionType, output, zt, coefficients);
+  if (clip === false) return prediction;
+  const x0 = tf.clipByValue(prediction.x0, -1, 1);
+  return { x0, eps: clip === "x0" ? prediction.eps : epsFromX0(x0, zt, coefficients) };
 }
 
 /** Throws unless `clip` is a {@link Clip}. */

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { check, checkDenoiser, checkOptions, isNumber } from "../check.js";
+import { check, isNumber } from "../check.js";
 import { ddimStep } from "../prediction/ddim-step.js";
-import { createRng, stackNormals, type Rng } from "../rng.js";
-import { alphaSigma, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
+import { createRng, stackNormals } from "../rng.js";
+import { ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Variance } from "../types.js";
-import { checkInput, runSampler, SAMPLER_OPTIONS, type SamplerInput, type SamplerOptions } from "./run.js";
+import { checkRun, visitTimes, type Run, type SamplerOptions } from "./run.js";
 
 /** Options of {@link sampleDdim}: those of every sampler, and the noise that it adds. */
 export type DdimOptions = SamplerOptions & {
@@ -42,9 +42,17 @@ export async function sampleDdim(
   zT: tf.Tensor4D,
   options: DdimOptions,
 ): Promise<tf.Tensor4D> {
-  checkOptions<DdimOptions>("sampleDdim", options, { ...SAMPLER_OPTIONS, eta: true });
-  const { eta = 0, ...shared } = options;
-  return stochasticDdim({ name: "sampleDdim", denoiser, schedule, zT }, shared, eta);
+  const run = { where: "sampleDdim", denoiser, schedule, zT, options };
+  checkRun(run, { eta: true });
+  const { eta = 0 } = options;
+  check(isNumber(eta, 0, 1), run.where, "eta in [0, 1]", eta);
+  const noise = eta > 0 ? noiseStreams(run) : undefined;
+  return visitTimes(run, (zt, { t, from, to }, ask) => {
+    const prediction = ask(zt, t);
+    const added = eta * posteriorDeviation(from, to);
+    const mean = ddimStep(prediction, { alpha: to.alpha, sigma: remaining(to, added) });
+    return { next: withNoise(mean, added, noise), x0: prediction.x0 };
+  });
 }
 
 /** Options of {@link sampleAncestral}: those of every sampler, and the noise's seeds. */
@@ -85,37 +93,17 @@ export async function sampleAncestral(
   zT: tf.Tensor4D,
   options: AncestralOptions,
 ): Promise<tf.Tensor4D> {
-  const where = "sampleAncestral";
-  checkOptions<AncestralOptions>(where, options, { ...SAMPLER_OPTIONS, variance: true });
-  checkDenoiser(denoiser, where);
-  const { variance = denoiser.variance ?? "small", ...shared } = options;
-  check(isVariance(variance), where, 'variance "small" or "large"', variance);
-  return stochasticDdim({ name: where, denoiser, schedule, zT }, shared, 1, variance);
-}
-
-const isVariance = (value: unknown) => value === "small" || value === "large";
-
-function stochasticDdim(
-  input: SamplerInput,
-  options: SamplerOptions,
-  eta: number,
-  variance: Variance = "small",
-): Promise<tf.Tensor4D> {
-  const { name, schedule } = input;
-  checkInput(input, options);
-  check(isNumber(eta, 0, 1), name, "eta in [0, 1]", eta);
-  const streams = eta > 0 ? noiseStreams(input, options.seeds) : [];
-  return runSampler(input, options, (zt, { t, s }, ask) => {
+  const run = { where: "sampleAncestral", denoiser, schedule, zT, options };
+  checkRun(run, { variance: true });
+  const { variance = denoiser.variance ?? "small" } = options;
+  check(variance === "small" || variance === "large", run.where, 'variance "small" or "large"', variance);
+  const noise = noiseStreams(run);
+  return visitTimes(run, (zt, { t, from, to }, ask) => {
     const prediction = ask(zt, t);
-    const [from, to] = [alphaSigma(schedule, t), alphaSigma(schedule, s)];
-    const posterior = eta * posteriorDeviation(from, to);
-    const added = variance === "large" && to.sigma > 0 ? forwardDeviation(from, to) : posterior;
-    const rest = Math.sqrt(Math.max(0, to.sigma ** 2 - posterior ** 2));
-    const mean = ddimStep(prediction, { alpha: to.alpha, sigma: rest });
-    if (added === 0) return { next: mean, x0: prediction.x0 };
-    const [, height, width, channels] = zt.shape;
-    const noise = stackNormals(streams, [height, width, channels]);
-    return { next: tf.add(mean, tf.mul(noise, added)), x0: prediction.x0 };
+    const small = posteriorDeviation(from, to);
+    const added = variance === "large" && to.sigma > 0 ? forwardDeviation(from, to) : small;
+    const mean = ddimStep(prediction, { alpha: to.alpha, sigma: remaining(to, small) });
+    return { next: withNoise(mean, added, noise), x0: prediction.x0 };
   });
 }
 
@@ -129,8 +117,21 @@ function forwardDeviation(from: AlphaSigma, to: AlphaSigma): number {
   return Math.sqrt(Math.max(0, 1 - ratioOf(from.alpha, to.alpha) ** 2));
 }
 
-function noiseStreams({ name, zT }: SamplerInput, seeds: readonly number[] | undefined): Rng[] {
-  check(seeds !== undefined, name, `${zT.shape[0]} seeds, one per image, to add noise`, seeds);
+/** What of sigma_s the predicted noise has to make, where so much new noise is to come (Song et al. 2021, Eq. 12). */
+function remaining({ sigma }: AlphaSigma, added: number): number {
+  return Math.sqrt(Math.max(0, sigma ** 2 - added ** 2));
+}
+
+function withNoise(mean: tf.Tensor4D, added: number, noise?: () => tf.Tensor4D): tf.Tensor4D {
+  return noise === undefined || added === 0 ? mean : tf.add(mean, tf.mul(noise(), added));
+}
+
+/** Fresh noise at every call, from a stream for each image. */
+function noiseStreams({ where, zT, options }: Run): () => tf.Tensor4D {
+  const { seeds } = options;
+  const [batch, height, width, channels] = zT.shape;
+  check(seeds !== undefined, where, `${batch} seeds, one per image, to add noise`, seeds);
   // A stream of its own: with the seeds of `noise` the added noise would repeat the starting noise.
-  return seeds.map((seed) => createRng(seed).fork("added noise"));
+  const streams = seeds.map((seed) => createRng(seed).fork("added noise"));
+  return () => stackNormals(streams, [height, width, channels]);
 }

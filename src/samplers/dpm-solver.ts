@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { alphaSigma, ratioOf } from "../schedules/coefficients.js";
+import { ratioOf } from "../schedules/coefficients.js";
 import { logSNR, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser } from "../types.js";
-import { runSampler, type Interval, type SamplerOptions } from "./run.js";
+import { checkRun, visitTimes, type Interval, type SamplerOptions } from "./run.js";
 
 /**
  * DPM-Solver++(2M), multistep and deterministic. The first step and the last are of first order: at ten steps or
@@ -32,10 +32,11 @@ export async function sampleDpmSolver2M(
   zT: tf.Tensor4D,
   options: SamplerOptions,
 ): Promise<tf.Tensor4D> {
-  return runSampler({ name: "sampleDpmSolver2M", denoiser, schedule, zT }, options, (zt, interval, ask) => {
-    const { x0 } = ask(zt, interval.t);
-    const from = alphaSigma(schedule, interval.t);
-    const to = alphaSigma(schedule, interval.s);
+  const run = { where: "sampleDpmSolver2M", denoiser, schedule, zT, options };
+  checkRun(run);
+  return visitTimes(run, (zt, interval, ask) => {
+    const { t, from, to } = interval;
+    const { x0 } = ask(zt, t);
     // zs = (sigma_s / sigma_t) zt + alpha_s (1 - exp(-h)) D, exp(-h) = alpha_t sigma_s / (alpha_s sigma_t).
     const decay = ratioOf(to.sigma, from.sigma);
     const gain = to.alpha - from.alpha * decay;

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Prediction } from "../prediction/predict.js";
-import { alphaSigma, type AlphaSigma } from "../schedules/coefficients.js";
+import type { AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser } from "../types.js";
 import { ddimStep } from "../prediction/ddim-step.js";
-import { runSampler, type SamplerOptions } from "./run.js";
+import { checkRun, visitTimes, type SamplerOptions } from "./run.js";
 
 /**
  * Heun's second-order method, deterministic, two model calls a step and one in the last, which is a DDIM step.
@@ -36,9 +36,10 @@ export async function sampleHeun(
   zT: tf.Tensor4D,
   options: SamplerOptions,
 ): Promise<tf.Tensor4D> {
-  return runSampler({ name: "sampleHeun", denoiser, schedule, zT }, options, (zt, { t, s, isLast }, ask) => {
+  const run = { where: "sampleHeun", denoiser, schedule, zT, options };
+  checkRun(run);
+  return visitTimes(run, (zt, { t, s, from, to, isLast }, ask) => {
     const prediction = ask(zt, t);
-    const [from, to] = [alphaSigma(schedule, t), alphaSigma(schedule, s)];
     if (isLast) return { next: ddimStep(prediction, to), x0: prediction.x0 };
     const turn = Math.atan2(to.sigma, to.alpha) - Math.atan2(from.sigma, from.alpha);
     const slope = velocity(prediction, from);

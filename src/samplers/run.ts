@@ -11,12 +11,14 @@ import {
   isNumber,
   isTensor,
 } from "../check.js";
-import { checkClip, predict, type Clip, type Prediction } from "../prediction/predict.js";
+import { answerTo, checkClip, type Clip, type Prediction } from "../prediction/predict.js";
+import { alphaSigma, type AlphaSigma } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import { stepTimes } from "../schedules/times.js";
 import type { Denoiser, Labels } from "../types.js";
 import { watchFinite, type FiniteWatch } from "./finite.js";
 import { withGuidance } from "./guidance.js";
+import { nextTask } from "./next-task.js";
 
 /** Where a sampler stands, as `onStep` sees it. The tensors live until `onStep` returns or resolves. */
 export interface SamplerStep {
@@ -54,7 +56,7 @@ export type SamplerOptions = SamplerGrid & {
 };
 
 /** The names of {@link SamplerOptions}. */
-export const SAMPLER_OPTIONS = {
+const OPTIONS: Readonly<Record<keyof SamplerOptions, true>> = {
   steps: true,
   times: true,
   clip: true,
@@ -63,12 +65,16 @@ export const SAMPLER_OPTIONS = {
   seeds: true,
   onStep: true,
   signal: true,
-} as const;
+};
 
 /** One step from `t` down to `s`. */
 export interface Interval {
   readonly t: number;
   readonly s: number;
+  /** alpha and sigma at `t`. */
+  readonly from: AlphaSigma;
+  /** alpha and sigma at `s`. */
+  readonly to: AlphaSigma;
   /** The time before `t`, and the x0 predicted there; absent in the first step. */
   readonly previous: { readonly t: number; readonly x0: tf.Tensor4D } | undefined;
   readonly isLast: boolean;
@@ -81,25 +87,21 @@ export type Ask = (zt: tf.Tensor4D, t: number) => Prediction;
 export type Rule = (zt: tf.Tensor4D, interval: Interval, ask: Ask) => { next: tf.Tensor4D; x0: tf.Tensor4D };
 
 /** What a sampler works on, and under which name it reports errors. */
-export interface SamplerInput {
-  readonly name: string;
+export interface Run {
+  readonly where: string;
   readonly denoiser: Denoiser;
   readonly schedule: NoiseSchedule;
   readonly zT: tf.Tensor4D;
+  readonly options: SamplerOptions;
 }
 
-/** The loop that all samplers share: times, checks, previews, abortion and memory. */
-export async function runSampler(
-  input: SamplerInput,
-  options: SamplerOptions,
-  rule: Rule,
-): Promise<tf.Tensor4D> {
-  checkInput(input, options);
-  const { name, zT } = input;
+/** The loop that all samplers share, after {@link checkRun}: times, previews, abortion and memory. */
+export async function visitTimes(run: Run, rule: Rule): Promise<tf.Tensor4D> {
+  const { where, schedule, zT, options } = run;
   const { clip = true, onStep, signal } = options;
-  const times = gridTimes(options, name);
+  const times = gridTimes(options, where);
   const watch = watchFinite();
-  const ask = asker(input, options, watch);
+  const ask = asker(run, watch);
 
   let zt = zT.clone();
   let previous: Interval["previous"];
@@ -107,7 +109,8 @@ export async function runSampler(
     for (let index = 0; index < times.length - 1; index++) {
       signal?.throwIfAborted();
       const [t, s] = [times[index]!, times[index + 1]!];
-      const interval = { t, s, previous, isLast: index === times.length - 2 };
+      const [from, to] = [alphaSigma(schedule, t), alphaSigma(schedule, s)];
+      const interval = { t, s, from, to, previous, isLast: index === times.length - 2 };
       const { next, x0 } = tf.tidy(() => rule(zt, interval, ask));
       tf.dispose([zt, previous?.x0]);
       zt = next;
@@ -116,7 +119,7 @@ export async function runSampler(
       await nextTask();
     }
     watch.look(zt, "finite numbers in the images");
-    await watch.check(name);
+    await watch.check(where);
     return clip === true ? tf.clipByValue(zt, -1, 1) : zt.clone();
   } finally {
     tf.dispose([zt, previous?.x0]);
@@ -124,23 +127,25 @@ export async function runSampler(
   }
 }
 
-/** Throws unless the input and the options fit together. */
-export function checkInput({ name, denoiser, schedule, zT }: SamplerInput, options: SamplerOptions): void {
-  checkOptions<SamplerOptions>(name, options, SAMPLER_OPTIONS);
-  checkDenoiser(denoiser, name);
-  checkSchedule(schedule, name);
-  checkImages(zT, name, "zT");
-  const { labels, seeds, clip = true, onStep, signal } = options;
+/** Throws unless what a sampler works on fits together; `own` names its options beside those that all have. */
+export function checkRun(run: Run, own: Readonly<Record<string, true>> = {}): void {
+  const { where, denoiser, schedule, zT, options } = run;
+  checkOptions<object>(where, options, { ...OPTIONS, ...own });
+  checkDenoiser(denoiser, where);
+  checkSchedule(schedule, where);
+  checkImages(zT, where, "zT");
+  const { labels, seeds, clip = true, guidance, onStep, signal } = options;
   const batch = zT.shape[0];
-  checkLabels(labels, batch, name);
-  checkClip(clip, name);
+  checkLabels(labels, batch, where);
+  checkClip(clip, where);
+  if (guidance !== undefined) check(labels !== undefined, where, "labels together with guidance", labels);
   if (seeds !== undefined) {
-    checkSeeds(seeds, name);
-    check(seeds.length === batch, name, `${batch} seeds, one per image`, `${seeds.length} seeds`);
+    checkSeeds(seeds, where);
+    check(seeds.length === batch, where, `${batch} seeds, one per image`, `${seeds.length} seeds`);
   }
   const isSignal = signal === undefined || typeof signal?.throwIfAborted === "function";
-  check(isSignal, name, "signal to be an AbortSignal", signal);
-  check(onStep === undefined || typeof onStep === "function", name, "onStep to be a function", onStep);
+  check(isSignal, where, "signal to be an AbortSignal", signal);
+  check(onStep === undefined || typeof onStep === "function", where, "onStep to be a function", onStep);
 }
 
 /** Lets `onStep` look at tensors of its own, which it may dispose. */
@@ -153,9 +158,8 @@ async function show(step: SamplerStep, onStep: NonNullable<SamplerOptions["onSte
   }
 }
 
-function asker({ name, denoiser, schedule }: SamplerInput, options: SamplerOptions, watch: FiniteWatch): Ask {
+function asker({ denoiser, schedule, zT, options }: Run, watch: FiniteWatch): Ask {
   const { clip = true, labels, guidance } = options;
-  if (guidance !== undefined) check(labels !== undefined, name, "labels together with guidance", labels);
   const model = guidance === undefined ? denoiser : withGuidance(denoiser, guidance);
   // Before anything is clipped: what is no number would become one on some engines.
   const watched = (...asked: Parameters<Denoiser>) => {
@@ -165,7 +169,11 @@ function asker({ name, denoiser, schedule }: SamplerInput, options: SamplerOptio
     return output;
   };
   const watchedModel = Object.assign(watched, { predictionType: denoiser.predictionType });
-  return (zt, t) => predict(watchedModel, schedule, zt, Array<number>(zt.shape[0]).fill(t), { labels, clip });
+  const forAll = <T>(value: T) => Array<T>(zT.shape[0]).fill(value);
+  return (zt, t) => {
+    const coefficients = forAll(alphaSigma(schedule, t));
+    return answerTo({ zt, times: forAll(t), labels, coefficients }, watchedModel, clip);
+  };
 }
 
 function gridTimes(options: SamplerGrid, name: string): readonly number[] {
@@ -179,11 +187,4 @@ function gridTimes(options: SamplerGrid, name: string): readonly number[] {
   const falls = times.every((t, i) => i === 0 || t < times[i - 1]!);
   check(falls, name, "times in [0, 1] that fall", times);
   return times;
-}
-
-/** Lets timers, messages and an abort in between two steps. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 0);
-  });
 }

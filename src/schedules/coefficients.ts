@@ -55,9 +55,15 @@ export function addNoise(
   checkSameShape(x0, eps, "addNoise", "x0 and eps");
   checkTimes(times, x0.shape[0], "addNoise");
   const coefficients = times.map((t) => alphaSigma(schedule, t));
-  return tf.tidy(() => {
-    const alpha = perSample(coefficients.map((c) => c.alpha));
-    const sigma = perSample(coefficients.map((c) => c.sigma));
-    return tf.add(tf.mul(x0, alpha), tf.mul(eps, sigma));
-  });
+  return tf.tidy(() => noised({ x0, eps }, coefficients));
+}
+
+/** {@link addNoise} of what was checked before, with one coefficient per sample, or one for all. */
+export function noised(
+  { x0, eps }: { readonly x0: tf.Tensor4D; readonly eps: tf.Tensor4D },
+  coefficients: readonly AlphaSigma[],
+): tf.Tensor4D {
+  const alpha = perSample(coefficients.map((c) => c.alpha));
+  const sigma = perSample(coefficients.map((c) => c.sigma));
+  return tf.add(tf.mul(x0, alpha), tf.mul(eps, sigma));
 }

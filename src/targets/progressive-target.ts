@@ -9,7 +9,7 @@ import {
   checkPositiveInteger,
   checkTimes,
 } from "../check.js";
-import { epsFromX0, predict, type Prediction } from "../prediction/predict.js";
+import { answerTo, epsFromX0, type Prediction, type Question } from "../prediction/predict.js";
 import { ddimStep } from "../prediction/ddim-step.js";
 import { alphaSigma, perSample, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
@@ -60,21 +60,28 @@ export function progressiveTarget(
   checkImages(zt, "progressiveTarget", "zt");
   checkTimes(times, zt.shape[0], "progressiveTarget");
   checkLabels(labels, zt.shape[0], "progressiveTarget");
-  const grid = gridOf(schedule, times, studentSteps);
-  return tf.tidy(() => {
-    const x0 = untaped(() => {
-      const first = predict(teacher, schedule, zt, times, { labels });
-      const midway = ddimStep(first, grid.middle);
-      const second = predict(teacher, schedule, midway, grid.middleTimes, { labels });
-      return mixed(first.x0, second.x0, grid);
-    });
-    return { x0, eps: epsFromX0(x0, zt, grid.from) };
-  });
+  const coefficients = times.map((t) => alphaSigma(schedule, t));
+  const halves = halfSteps(schedule, times, studentSteps, "progressiveTarget");
+  return tf.tidy(() => targetAt({ zt, times, labels, coefficients }, teacher, halves));
 }
 
-interface Grid {
-  readonly middleTimes: Times;
-  readonly from: readonly AlphaSigma[];
+/** {@link progressiveTarget} of what was checked before. Runs in a tidy. */
+export function targetAt(question: Question, teacher: Denoiser, halves: HalfSteps): Prediction {
+  const { zt, labels, coefficients } = question;
+  const { times, middle, to } = halves;
+  const x0 = untaped(() => {
+    const first = answerTo(question, teacher);
+    const midway = ddimStep(first, middle);
+    const second = answerTo({ zt: midway, times, labels, coefficients: middle }, teacher);
+    return mixed([first.x0, second.x0], coefficients, middle, to);
+  });
+  return { x0, eps: epsFromX0(x0, zt, coefficients) };
+}
+
+/** Where the halves of each sample's step meet, and where the second ends. */
+export interface HalfSteps {
+  /** Where they meet. */
+  readonly times: Times;
   readonly middle: readonly AlphaSigma[];
   readonly to: readonly AlphaSigma[];
 }
@@ -91,21 +98,25 @@ export function gridPositions(times: Times, studentSteps: number, where: string)
   return positions;
 }
 
-/** The three times of each sample's halved step, as integers over 2N so that 0 is exactly 0. */
-function gridOf(schedule: NoiseSchedule, times: Times, studentSteps: number): Grid {
-  const positions = gridPositions(times, studentSteps, "progressiveTarget");
+/** The halves of each sample's step, as integers over 2N so that 0 is exactly 0; throws where there are none. */
+export function halfSteps(
+  schedule: NoiseSchedule,
+  times: Times,
+  studentSteps: number,
+  where: string,
+): HalfSteps {
+  const positions = gridPositions(times, studentSteps, where);
   const { config } = schedule as Partial<NoiseSchedule>; // which a schedule of the caller's may lack
   if (config?.type === "discreteCosine") {
     const { steps } = config;
     const expected = `studentSteps whose double divides the ${steps} steps of the schedule`;
-    check(steps % (2 * studentSteps) === 0, "progressiveTarget", expected, studentSteps);
+    check(steps % (2 * studentSteps) === 0, where, expected, studentSteps);
   }
-  const at = (i: number) => alphaSigma(schedule, i / (2 * studentSteps));
+  const timeOf = (i: number) => i / (2 * studentSteps);
   return {
-    middleTimes: positions.map((i) => (2 * i - 1) / (2 * studentSteps)),
-    from: times.map((t) => alphaSigma(schedule, t)),
-    middle: positions.map((i) => at(2 * i - 1)),
-    to: positions.map((i) => at(2 * i - 2)),
+    times: positions.map((i) => timeOf(2 * i - 1)),
+    middle: positions.map((i) => alphaSigma(schedule, timeOf(2 * i - 1))),
+    to: positions.map((i) => alphaSigma(schedule, timeOf(2 * i - 2))),
   };
 }
 
@@ -114,7 +125,12 @@ function gridOf(schedule: NoiseSchedule, times: Times, studentSteps: number): Gr
  * (Salimans & Ho 2022, Algorithm 2). As z'' is made of zt and the teacher's two x0, zt cancels out: it is a mean of
  * theirs, with no difference of images to be divided by what a nearly flat schedule leaves of alpha'' - r alpha.
  */
-function mixed(first: tf.Tensor4D, second: tf.Tensor4D, { from, middle, to }: Grid): tf.Tensor4D {
+function mixed(
+  [first, second]: readonly [tf.Tensor4D, tf.Tensor4D],
+  from: readonly AlphaSigma[],
+  middle: readonly AlphaSigma[],
+  to: readonly AlphaSigma[],
+): tf.Tensor4D {
   const shares = to.map((end, i) => shareOfSecond(from[i]!, middle[i]!, end));
   const rests = shares.map((share) => 1 - share);
   return tf.add(tf.mul(second, perSample(shares)), tf.mul(first, perSample(rests)));

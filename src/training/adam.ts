@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkEach, checkOptions, isNumber } from "../check.js";
-import { runFusedRows } from "../autodiff/fused.js";
+import type { FusedKernels } from "../autodiff/fused-kernels.js";
+import { runFusedRows } from "../autodiff/run-fused.js";
 import { checkLearningRate, type LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
 
@@ -65,7 +66,7 @@ export function adam(options: AdamOptions): Optimizer {
     learningRate,
     update(all, step, rate) {
       // Bias corrections in float64, folded into two numbers that all weights share.
-      const constants = {
+      const constants: Constants = {
         stepSize: rate / (1 - beta1 ** (step + 1)),
         bias2: Math.sqrt(1 - beta2 ** (step + 1)),
         keep2: beta2,
@@ -91,9 +92,7 @@ export function adam(options: AdamOptions): Optimizer {
   });
 }
 
-type Constants = Readonly<
-  Record<"stepSize" | "bias2" | "keep2" | "take1" | "take2" | "epsilon" | "shrink" | "decay", number>
->;
+type Constants = FusedKernels["Adam"];
 type Row = readonly [weight: tf.Variable, grad: tf.Tensor, expAvg: tf.Variable, expAvgSq: tf.Variable];
 
 /** From a weight, its gradient and its moments to the new weight and moments. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { check, checkNamed, checkTensors, isNumber, quoted } from "../check.js";
-import { runFusedOr } from "../autodiff/fused.js";
+import { runFusedOr } from "../autodiff/run-fused.js";
 import type { Grads } from "../types.js";
 
 /**
@@ -47,8 +47,9 @@ function sumOfSquares(tensors: readonly tf.Tensor[]): tf.Tensor {
     const squares = tf.square(tensor);
     return tf.sum(tensor.rank > 1 ? tf.sum(squares, -1) : squares);
   };
-  const fused = { kernel: "SumOfSquares", attrs: {} };
-  return runFusedOr(fused, tensors, () => [tf.addN(tensors.map(composed))])[0]!;
+  return runFusedOr({ kernel: "SumOfSquares", attrs: {} }, tensors, () => [
+    tf.addN(tensors.map(composed)),
+  ])[0]!;
 }
 
 function scale(tensors: readonly tf.Tensor[], factor: tf.Tensor): readonly tf.Tensor[] {

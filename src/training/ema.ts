@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { checkEach, checkNamed, checkTensors, checkVariables, isNumber, checkSameEntries } from "../check.js";
 import type { Params } from "../types.js";
-import { runFusedRows } from "../autodiff/fused.js";
+import { runFusedRows } from "../autodiff/run-fused.js";
 import { checkStep } from "./learning-rates.js";
 
 /**

@@ -9,7 +9,7 @@ import { check, checkNamed, checkOptions, fail, isTensor } from "../check.js";
  * @param terms scalars by name, e.g. a loss's terms and the gradient norm; they are not disposed
  * @param options.step the training step, for the error message
  * @returns a number per term
- * @throws naming every term that is not finite, and the step; if a term is no scalar
+ * @throws naming every term that is not finite, and the step; if a term is no scalar, or was disposed
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -30,6 +30,7 @@ export async function readTerms<K extends string>(
   check(isStep, "readTerms", "step to be an integer >= 0", step);
   for (const [name, term] of Object.entries<unknown>(terms)) {
     check(isTensor(term) && term.rank === 0, "readTerms", `${name} to be a scalar`, term);
+    check(!term.isDisposed, "readTerms", `${name} to be a scalar in use`, "one that was disposed");
   }
   const names = Object.keys(terms) as K[];
   if (names.length === 0) return {} as Record<K, number>;

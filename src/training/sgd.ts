@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { checkEach, checkOptions, isNumber } from "../check.js";
-import { runFusedRows } from "../autodiff/fused.js";
+import { runFusedRows } from "../autodiff/run-fused.js";
 import { checkLearningRate, type LearningRate } from "./learning-rates.js";
 import { createOptimizer, type Optimizer } from "./optimizer.js";
 

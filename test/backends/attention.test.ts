@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRng, useBackend } from "../../src/index.js";
-import type { WasmBackend } from "../../src/backends/wasm/heap.js";
+import type { WasmBackend } from "../../src/backends/wasm/memory/heap.js";
 import { attend } from "../../src/models/attention.js";
 
 // What attention's kernels owe besides the values and gradients of fused.test.ts.

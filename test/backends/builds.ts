@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import type { KernelBuild } from "../../src/backends/engine.js";
-import { loadKernels } from "../../src/backends/wasm/module.js";
-import type { WasmBackend } from "../../src/backends/wasm/heap.js";
+import { loadKernels } from "../../src/backends/wasm/load-kernels.js";
+import type { WasmBackend } from "../../src/backends/wasm/memory/heap.js";
 import { useBackend } from "../../src/index.js";
 
 /** Makes wasm the engine, with this build of the library's kernels. The next useBackend("wasm") takes the best again. */

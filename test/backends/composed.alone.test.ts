@@ -5,7 +5,7 @@ import { createRng, useBackend } from "../../src/index.js";
 
 // wasm where this library's own kernels cannot run, for want of SIMD: what stock kernels have wrong is made of their parts.
 
-vi.mock("../../src/backends/wasm/module.js", async (original) => ({
+vi.mock("../../src/backends/wasm/load-kernels.js", async (original) => ({
   ...(await original<object>()),
   loadKernels: () => Promise.resolve(undefined),
 }));

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import { withScratch } from "../../src/backends/wasm/heap.js";
-import type { run } from "../../src/backends/wasm/jobs.js";
-import { kernelsOf } from "../../src/backends/wasm/module.js";
+import { withScratch } from "../../src/backends/wasm/memory/heap.js";
+import type { run } from "../../src/backends/wasm/threads/jobs.js";
+import { joinedTo } from "../../src/backends/wasm/load-kernels.js";
 
 // Kernels that are called for parts of their units, in any order: the bits are those of one call.
 
@@ -13,7 +13,7 @@ export const runDivided: typeof run = (backend, kernel, { units, room = 0 }, ...
   withScratch(backend, [room], (at) => {
     for (const [first, end] of plan.divide(units)) {
       backend.wasm.HEAPU8.fill(255, at, at + room); // NaN: nobody may count on what is there
-      kernelsOf(backend)[kernel](first, end, at, ...rest);
+      joinedTo(backend).kernels[kernel](first, end, at, ...rest);
       plan.calls++;
     }
   });

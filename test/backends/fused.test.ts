@@ -6,7 +6,7 @@ import { batchNorm, batchNormRelu } from "../../src/models/batch-norm.js";
 import { addPerChannel } from "../../src/models/channelwise.js";
 import { conv2d } from "../../src/models/layers.js";
 import { groupNorm, groupNormSilu } from "../../src/models/group-norm.js";
-import type { WasmBackend } from "../../src/backends/wasm/heap.js";
+import type { WasmBackend } from "../../src/backends/wasm/memory/heap.js";
 import {
   asParams,
   bn,

@@ -3,8 +3,8 @@ import "cfd-distill/backends/wasm";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../../src/index.js";
-import { loadKernels } from "../../src/backends/wasm/module.js";
-import type { WasmBackend } from "../../src/backends/wasm/heap.js";
+import { loadKernels } from "../../src/backends/wasm/load-kernels.js";
+import type { WasmBackend } from "../../src/backends/wasm/memory/heap.js";
 import { runnableBuilds, useWasm } from "./builds.js";
 import { draw, evaluate, examples, type Shape } from "./convolutions.js";
 
@@ -120,7 +120,7 @@ it("is done without where SIMD is missing", async () => {
   const compile = vi
     .spyOn(WebAssembly, "compile")
     .mockRejectedValue(new WebAssembly.CompileError("no SIMD here"));
-  const fresh = await import("../../src/backends/wasm/module.js");
+  const fresh = await import("../../src/backends/wasm/load-kernels.js");
   expect(await fresh.loadKernels(tf.backend() as unknown as WasmBackend)).toBeUndefined();
   compile.mockRestore();
 });

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { fusedMatMul, matMul } from "../../src/backends/wasm/mat-mul.js";
+import { fusedMatMul, matMul } from "../../src/backends/wasm/stock/mat-mul.js";
 import { createRng, useBackend } from "../../src/index.js";
 
 // The library's own matrix products: against the composition out of the engine's, for every kind of size.

@@ -6,10 +6,10 @@ import type { Worker } from "node:worker_threads";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "cfd-distill";
-import { physicalCores } from "../../src/backends/wasm/cores.js";
-import type { WasmBackend } from "../../src/backends/wasm/heap.js";
-import { run, threadsOf } from "../../src/backends/wasm/jobs.js";
-import { PAGE, sharedMaximum, withMemory } from "../../src/backends/wasm/memory.js";
+import { physicalCores } from "../../src/backends/wasm/threads/cores.js";
+import type { WasmBackend } from "../../src/backends/wasm/memory/heap.js";
+import { run, threadsOf } from "../../src/backends/wasm/threads/jobs.js";
+import { PAGE, sharedMaximum, withMemory } from "../../src/backends/wasm/memory/limits.js";
 
 const backend = () => tf.backend() as unknown as WasmBackend;
 

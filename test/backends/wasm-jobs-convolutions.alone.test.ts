@@ -7,7 +7,7 @@ import { cases, draw as drawCase, evaluateCase } from "../support/compositions.j
 import { draw, evaluate, examples } from "./convolutions.js";
 import { divided } from "./divided.js";
 
-vi.mock("../../src/backends/wasm/jobs.js", async (original) => {
+vi.mock("../../src/backends/wasm/threads/jobs.js", async (original) => {
   const { runDivided } = await import("./divided.js");
   return { ...(await original<object>()), run: runDivided };
 });

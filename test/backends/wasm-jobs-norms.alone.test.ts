@@ -20,7 +20,7 @@ import {
 } from "../support/compositions.js";
 import { divided } from "./divided.js";
 
-vi.mock("../../src/backends/wasm/jobs.js", async (original) => {
+vi.mock("../../src/backends/wasm/threads/jobs.js", async (original) => {
   const { runDivided } = await import("./divided.js");
   return { ...(await original<object>()), run: runDivided };
 });

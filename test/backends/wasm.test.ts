@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { concat } from "../../src/backends/wasm/copy.js";
+import { concat } from "../../src/backends/wasm/operations/copy.js";
 import { createRng, useBackend } from "../../src/index.js";
 
 const rng = createRng(5);

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import "cfd-distill/backends/wasm";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { useBackend } from "cfd-distill";
-import { physicalCores } from "../../src/backends/wasm/cores.js";
+import { physicalCores } from "../../src/backends/wasm/threads/cores.js";
 import { countThreads, runningThreads } from "./count-threads.js";
 import type { Answer, Question } from "./thread-worker.js";
 import { operations, training, type Numbers } from "./threaded-work.js";

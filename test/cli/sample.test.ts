@@ -89,7 +89,7 @@ describe("the numbers that an option lists", () => {
 
 /** The bytes of a grid that the library's own functions make. */
 async function grid(seeds: number[], labels: number[] | undefined, steps: number, layout: object) {
-  const generator = loadGenerator(readFileSync(student));
+  const generator = await loadGenerator(readFileSync(student));
   const images = await generator.sample({ seeds, steps, ...(labels && { labels }) });
   const picture = await imageGrid(images, { columns: 2, scale: 12, ...layout });
   expect(generator.classes).toBe(3);
@@ -133,9 +133,9 @@ describe("what is wrong is said before anything is drawn", () => {
     ["a classifier", { checkpoint: at("judge.safetensors") }, "got decodeCheckpoint: expected the checkpoint of a diff"],
     ["more steps", { steps: 3 }, "sample: expected at most the 2 steps that the model was trained for, got 3."],
     ["a class too high", { labels: [3] }, "sample: expected labels from -1, for none, to 2, got 3."],
-    ["a class too low", { labels: [-2] }, "to 2, got -2."],
+    ["a class too low", { labels: [-2] }, "sample: expected every label to be an integer >= -1, got -2."],
     ["two labels", { labels: [0, 1] }, "sample: expected one label, or 3, one a seed, got 2."],
-    ["labels", { checkpoint: at("plain.safetensors"), labels: [0] }, "no labels, as the model knows no classes, got 0."],
+    ["labels", { checkpoint: at("plain.safetensors"), labels: [0] }, "no labels, as the model knows no classes, got [0,0,0]."],
     ["size", { scale: 10_000 }, "sample: expected a picture of at most 67108864 pixels (see --scale), got "],
     ["engine", { engine: "webgl" }, /^useBackend: .*browser/],
     ["a file in the way", { force: false }, /sample: expected a picture that is not there yet, or --force, got .*out\.png/],

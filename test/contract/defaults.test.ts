@@ -3,6 +3,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import {
   adam,
   cfdLoss,
+  predictionLoss,
+  disposeParams,
+  classifier,
   cosineSchedule,
   createRng,
   denoisingLoss,
@@ -143,6 +146,36 @@ const table: Record<string, readonly Row[]> = {
     ["clip", true, false, drawn],
     ["clip", true, "x0", drawn],
     ["eta", 0, 0.5, drawn],
+  ],
+  predictionLoss: [
+    [
+      "weighting",
+      "truncatedSnr",
+      "x0",
+      (o) => {
+        const options = { schedule, times: [0.3, 0.9], predictionType: "x0", ...o } as const;
+        return lossOf(() => {
+          const { x0, eps } = batch();
+          return predictionLoss({ x0, eps }, { x0: eps, eps: x0 }, options);
+        });
+      },
+    ],
+  ],
+  classifier: [
+    [
+      "layers",
+      1,
+      2,
+      (o) => {
+        const network = resnet({ blocks: [1, 1], width: 4, classes: 2 });
+        const params = network.init(createRng(0));
+        const answer = tf.tidy(() => classifier(network, params, o)(zt));
+        const shapes = [answer.features, ...(answer.earlier ?? [])].flatMap(({ shape }) => shape);
+        tf.dispose(answer);
+        disposeParams(params);
+        return shapes;
+      },
+    ],
   ],
   "denoisingLoss of x0": [
     [

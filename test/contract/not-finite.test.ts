@@ -93,7 +93,9 @@ describe.each(names)("%s", (name) => {
 });
 
 it("a checkpoint with one NaN bias draws no picture", async () => {
-  const generator = loadGenerator(await readFile(new URL("../fixtures/nan.safetensors", import.meta.url)));
+  const generator = await loadGenerator(
+    await readFile(new URL("../fixtures/nan.safetensors", import.meta.url)),
+  );
   const labels = generator.classes === undefined ? {} : { labels: [0] };
   const drawn = generator.sample({ seeds: [1], ...labels });
   await expect(drawn).rejects.toThrow(

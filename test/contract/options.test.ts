@@ -68,6 +68,10 @@ const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {
     "studentSteps labels",
     (o) => images((zt) => cfd.progressiveTarget(grey, schedule, zt, [1], o)),
   ],
+  predictionLoss: [
+    "schedule times predictionType weighting",
+    (o) => images((zt) => cfd.predictionLoss({ x0: zt, eps: zt }, { x0: zt, eps: zt }, o)),
+  ],
   denoisingLoss: ["denoiser schedule x0 eps times labels weighting", (o) => cfd.denoisingLoss(o)],
   progressiveLoss: [`${distilled} weighting`, (o) => cfd.progressiveLoss(o)],
   featureDistillationLoss: [
@@ -91,7 +95,7 @@ const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {
     ["train recompute", (o) => cfd.denoiser(network, {}, "x0", o)],
     ["rng", (train) => cfd.denoiser(network, {}, "x0", { train })],
   ],
-  classifier: ["mean std", (o) => cfd.classifier({ apply: () => undefined as never }, {}, o)],
+  classifier: ["mean std layers", (o) => cfd.classifier({ apply: () => undefined as never }, {}, o)],
   fromLayersModel: [
     ["logits features mean std", (o) => cfd.fromLayersModel(model, o)],
     [
@@ -137,6 +141,7 @@ const none: readonly FunctionName[] = [
   "countParameters",
   "disposeParams",
   "valueAndGrads",
+  "untaped",
   "accumulateGrads",
   "clipByGlobalNorm",
   "emaDecay",

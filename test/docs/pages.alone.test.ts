@@ -5,7 +5,7 @@ import { checkCommand, commandsOf, unknownScripts } from "../support/documented-
 import { blocksOfPage, documentedPages } from "../support/documented-examples.js";
 import { brokenLinks } from "../support/documented-links.js";
 
-// What docs-examples.test.ts does not run: commands, copies of files, and that nothing else is there.
+// What examples.test.ts does not run: commands, copies of files, and that nothing else is there.
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/[\\/]$/, "");
 const read = (file: string) => readFileSync(`${root}/${file}`, "utf8");

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { blocksOfPage } from "../support/documented-examples.js";
 
-// Every error that docs/troubleshooting.md quotes is one that the sources can still write.
+// Every error that a page quotes is one that the sources can still write.
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/[\\/]$/, "");
 
@@ -34,13 +34,16 @@ function fragmentsOf(error: string): string[] {
 
 const missing = (error: string, text: string) => fragmentsOf(error).filter((part) => !text.includes(part));
 
-const page = readFileSync(`${root}/docs/troubleshooting.md`, "utf8");
-const quoted = blocksOfPage("docs/troubleshooting.md", page)
-  .filter(({ language }) => language === "text")
-  .flatMap(({ code }) => code.split("\n"));
+/** The pages whose plain text is errors. */
+const quoting = ["troubleshooting", "formats", "metrics", "data", "node"].map((name) => `docs/${name}.md`);
+const quoted = quoting.flatMap((page) =>
+  blocksOfPage(page, readFileSync(`${root}/${page}`, "utf8"))
+    .filter(({ language }) => language === "text")
+    .flatMap(({ code }) => code.split("\n").map((error) => [page, error] as const)),
+);
 
-describe("the errors of docs/troubleshooting.md", () => {
-  it.each(quoted)("%s", (error) => {
+describe("the errors that pages quote", () => {
+  it.each(quoted)("%s: %s", (_, error) => {
     expect(fragmentsOf(error).length, "parts to look for").toBeGreaterThan(0);
     expect(missing(error, isForeign(error) ? joined(foreign) : sources)).toEqual([]);
   });

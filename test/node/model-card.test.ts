@@ -66,7 +66,7 @@ it("writes weights that sample, the config, the picture and a card with the numb
     await student.params["head.weight"]!.data(),
   ];
   expect([...stored]).toEqual([...given]);
-  const generator = loadGenerator(await readFile(join(folder, "model.safetensors")));
+  const generator = await loadGenerator(await readFile(join(folder, "model.safetensors")));
   const images = await generator.sample({ seeds: [1] });
   expect(images.shape).toEqual([1, 8, 8, 3]);
   disposeParams(student.params);

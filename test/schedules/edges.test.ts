@@ -15,6 +15,7 @@ import {
   tableSchedule,
   type ScheduleConfig,
 } from "../../src/index.js";
+import { ratioOf } from "../../src/schedules/coefficients.js";
 
 beforeAll(async () => {
   await tf.setBackend("cpu");
@@ -109,6 +110,12 @@ describe("formulas away from their symmetric points", () => {
   });
 });
 
+test("the ratio of two alphas or sigmas, which is 1 where a schedule is flat at 0", () => {
+  expect(ratioOf(0.2, 0.8)).toBe(0.25);
+  expect(ratioOf(0, 0.8)).toBe(0);
+  expect(ratioOf(0, 0)).toBe(1);
+});
+
 describe("bounds from both sides", () => {
   const allowed: [string, () => unknown][] = [
     ["cosine s 0", () => cosineSchedule({ s: 0 })],
@@ -175,9 +182,69 @@ describe("bounds from both sides", () => {
       () => drawTimes(createRng(1), 1, 4, { first: -1 as 0 }),
     ],
     ["stepTimes: expected steps to be a positive integer, got 0.5.", () => stepTimes(0.5)],
+    ["stepTimes: expected at most 1000000 steps, got 1000001.", () => stepTimes(1_000_001)],
+    ["drawTimes: expected at most 1000000 times, got 1000001.", () => drawTimes(createRng(1), 1_000_001, 4)],
+    [
+      "drawTimes: expected rng to be a random stream, see createRng, got {}.",
+      () => drawTimes({} as never, 1, 4),
+    ],
+    [
+      "tableSchedule: expected at most 1000001 alphaBars, got 1000002.",
+      () => tableSchedule({ length: 1_000_002 }),
+    ],
+    ["tableSchedule: expected at least 2 alphaBars, got 1.", () => tableSchedule([1])],
+    [
+      'sigmoidSchedule: expected options that give an alphaBar at every time, got {"type":"sigmoid","start":-1e+308,',
+      () => sigmoidSchedule({ start: -1e308, end: 1e308 }),
+    ],
+    ["sigmoidSchedule: expected start < end and tau > 0, got", () => sigmoidSchedule({ tau: 0 })],
+    [
+      "discreteCosineSchedule: expected maxBeta between 0 and 1, got 1.",
+      () => discreteCosineSchedule(4, { maxBeta: 1 }),
+    ],
+    [
+      "discreteCosineSchedule: expected at most 1000000 steps, got 1000001.",
+      () => discreteCosineSchedule(1_000_001),
+    ],
+    [
+      'sigmoidSchedule: expected start and end whose sigmoids differ, got {"start":50,"end":60,"tau":1}.',
+      () => sigmoidSchedule({ start: 50, end: 60 }),
+    ],
   ];
   test.each(refused)("%s", (message, make) => {
     expect(make).toThrow(message);
+  });
+
+  test("the most steps and alphaBars that there may be are taken", () => {
+    expect(stepTimes(1_000_000)).toHaveLength(1_000_001);
+    expect(drawTimes(createRng(1), 1_000_000, 1)).toHaveLength(1_000_000);
+    expect(() => tableSchedule({ length: 1_000_001 })).toThrow(
+      "tableSchedule: expected every alphaBar in [0, 1], got undefined at entry 0.",
+    );
+  });
+
+  test("a table is a list of numbers, and nothing else that has a length", () => {
+    for (const bad of [null, undefined, 3, "10", () => 0]) {
+      expect(() => tableSchedule(bad as never)).toThrow(
+        "tableSchedule: expected alphaBars to be an array of numbers, got ",
+      );
+    }
+  });
+
+  test("a schedule of somebody's own is held to [0, 1] where it is used", () => {
+    const image = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
+    const { config } = cosineSchedule();
+    const own = { config, alphaBar: (t: number) => 2 * t };
+    expect(() => addNoise(own, image, image, [1])).toThrow(
+      "alphaBar: expected the schedule's alphaBar at time 1 in [0, 1], got 2.",
+    );
+    expect(() => addNoise({ config } as never, image, image, [1])).toThrow(
+      "addNoise: expected schedule to be a noise schedule, got ",
+    );
+    expect(() => addNoise(cosineSchedule(), image, image, "1" as never)).toThrow(
+      "addNoise: expected times to be an array of numbers, got 1.",
+    );
+    image.dispose();
   });
 
   test("a config that is none says what it would be", () => {
@@ -188,6 +255,12 @@ describe("bounds from both sides", () => {
     expect(from({ type: "table", alphaBars: "1, 0" })).toThrow(
       "scheduleFromConfig: expected alphaBars to be an array of numbers, got 1, 0.",
     );
+    expect(from({ type: "table", alphaBars: [1, "0"] })).toThrow(
+      'scheduleFromConfig: expected alphaBars to be an array of numbers, got [1,"0"].',
+    );
+    for (const config of [{ type: ["cosine"], s: 0 }, { type: "toString" }, {}]) {
+      expect(from(config)).toThrow("scheduleFromConfig: expected type cosine, linear, sigmoid, ");
+    }
     expect(from({ type: "cubic" })).toThrow(
       "scheduleFromConfig: expected type cosine, linear, sigmoid, discreteCosine or table, got cubic.",
     );

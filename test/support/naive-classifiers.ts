@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRng, type Params } from "../../src/index.js";
 import type { DenseNetConfig } from "../../src/models/densenet.js";
-import type { ClassifierOutput } from "../../src/models/network.js";
+import type { ClassifierOutput } from "../../src/types.js";
 import type { ResNetConfig } from "../../src/models/resnet.js";
 
 // ResNet and DenseNet a second time, by loops in float64 and with nothing shared, as their papers define them.

@@ -27,7 +27,7 @@ if (!chromium)
 /** A student's image, from this library in Node. */
 async function drawnByNode(name: string, seed: number, label: number): Promise<Float32Array> {
   await useBackend("wasm");
-  const generator = loadGenerator(model(name));
+  const generator = await loadGenerator(model(name));
   const images = await generator.sample({ seeds: [seed], labels: [label] });
   const values = await images.data<"float32">();
   images.dispose();

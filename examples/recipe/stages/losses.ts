@@ -2,23 +2,19 @@
 import * as tf from "@tensorflow/tfjs";
 import {
   addNoise,
-  cfdLoss,
-  createRng,
-  classifier,
-  disposeParams,
+  datasetOrientedLoss,
+  featureDistillationLoss,
   predict,
+  predictionLoss,
   progressiveLoss,
   progressiveTarget,
-  resnet,
+  untaped,
   type Classifier,
   type Denoiser,
   type DistillationInput,
   type LossTerms,
-  type Params,
 } from "cfd-distill";
 import type { Halving } from "../config/schema.js";
-import { loadClassifierModel } from "./models.js";
-import type { Place } from "../storage/place.js";
 
 /** What a loss needs, from a teacher that answers when it is asked. */
 export type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & {
@@ -40,78 +36,60 @@ export function pixelTerms(batch: DistillationBatch, { weighting, consistency = 
  */
 function consistencyTerms(batch: DistillationBatch, weighting: ByPd["weighting"]): LossTerms {
   const { teacher, student, schedule, x0, eps, times, labels, studentSteps } = batch;
-  const { predictionType } = teacher;
+  const { predictionType } = student;
+  const later = times.map((time) => time - 0.5 / studentSteps);
+  // Goes the first half of a step as the teacher does, and the second as the student.
+  const relay: Denoiser = Object.assign(
+    (...question: Parameters<Denoiser>) => (question[1][0] === times[0] ? teacher : student)(...question),
+    { predictionType: teacher.predictionType },
+  );
   return tf.tidy(() => {
-    const order = [teacher, student];
-    const inTurn: Denoiser = Object.assign(
-      (...question: Parameters<Denoiser>) => order.shift()!(...question),
-      { predictionType },
-    );
-    const own = progressiveLoss({ ...batch, teacher: inTurn, weighting });
-    const later = times.map((time) => time - 0.5 / studentSteps);
-    const target = predict(teacher, schedule, addNoise(schedule, x0, eps, later), later, { labels });
-    const rest = { student, schedule, x0, eps, labels, weighting };
-    const taught = progressiveLoss({ ...rest, target, times: later, studentSteps: 2 * studentSteps });
-    return Object.fromEntries(
-      (["loss", "x0Mse", "epsMse"] as const).map((term) => [
-        term,
-        tf.add(own[term], taught[term]).div(2).asScalar(),
-      ]),
-    ) as LossTerms;
-  });
-}
-
-/** CFD's loss by one classifier or several, with PD's added to it where the halving asks for it; they share the target. */
-export function featureTerms(
-  { teacher, ...batch }: DistillationBatch,
-  classifiers: readonly Classifier[],
-  { temperature, beta, gamma, pixels = 0 }: ByCfd,
-): LossTerms {
-  const [last, ...earlier] = classifiers as [Classifier, ...Classifier[]];
-  return tf.tidy(() => {
-    const { schedule, x0, eps, times, studentSteps, labels } = batch;
     const zt = addNoise(schedule, x0, eps, times);
-    const target = progressiveTarget(teacher, schedule, zt, times, { studentSteps, labels });
-    const terms: LossTerms = cfdLoss({ ...batch, target, classifier: last, temperature, beta, gamma });
-    const more = earlier.map(
-      (judge) => cfdLoss({ ...batch, target, classifier: judge, temperature }).feature,
-    );
-    const error = pixels > 0 ? progressiveLoss({ ...batch, target }).loss : undefined;
-    return {
-      ...terms,
-      ...Object.fromEntries(more.map((feature, i) => [`feature${i + 1}`, feature])),
-      ...(error && { pixels: error }),
-      loss: tf.addN([terms.loss, ...more, ...(error ? [tf.mul(error, pixels)] : [])]).asScalar(),
-    };
+    const target = progressiveTarget(relay, schedule, zt, times, { studentSteps, labels });
+    const answer = predict(student, schedule, zt, times, { labels });
+    const own = predictionLoss(answer, target, { schedule, times, predictionType, weighting });
+
+    const zLater = addNoise(schedule, x0, eps, later);
+    const wanted = untaped(() => predict(teacher, schedule, zLater, later, { labels }));
+    const answerLater = predict(student, schedule, zLater, later, { labels });
+    const taught = predictionLoss(answerLater, wanted, { schedule, times: later, predictionType, weighting });
+
+    const mean = (term: keyof typeof own) => tf.add(own[term], taught[term]).div(2).asScalar();
+    return { loss: mean("loss"), x0Mse: mean("x0Mse"), epsMse: mean("epsMse") };
   });
 }
 
 /**
- * The run's classifier without its last stages: as many classifiers as stages, each with the features at another
- * depth. What they say of classes means nothing.
+ * CFD's loss by the features of the classifier's last layer and of those earlier ones that it gives, with PD's added to it
+ * where the halving asks for it. One pass of the student, whose answer they all compare.
  */
-export async function earlierClassifiers(
-  place: Place,
-  count: number,
-): Promise<{ models: Classifier[]; params: Params[] }> {
-  if (count === 0) return { models: [], params: [] };
-  const { network, params } = await loadClassifierModel(place);
-  try {
-    const { config } = network;
-    if (config.type !== "resnet" || config.blocks.length <= count) {
-      throw new Error(`layers: expected a ResNet of more than ${count} stages as the classifier.`);
-    }
-    const cut = Array.from({ length: count }, (_, i) => {
-      const shorter = resnet({ ...config, blocks: config.blocks.slice(0, -1 - i) });
-      const weights = shorter.init(createRng(0));
-      for (const [name, weight] of Object.entries(weights)) {
-        const trained = params[name];
-        if (trained && tf.util.arraysEqual(trained.shape, weight.shape)) weight.assign(trained);
-      }
-      return { model: classifier(shorter, weights, place.config.classifierScaling ?? {}), weights };
-    });
-    return { models: cut.map(({ model }) => model), params: cut.map(({ weights }) => weights) };
-  } finally {
-    disposeParams(params);
-  }
+export function featureTerms(
+  { teacher, student, schedule, x0, eps, times, labels, studentSteps }: DistillationBatch,
+  classify: Classifier,
+  { temperature, beta, gamma, pixels = 0 }: ByCfd,
+): LossTerms {
+  return tf.tidy(() => {
+    const zt = addNoise(schedule, x0, eps, times);
+    const target = progressiveTarget(teacher, schedule, zt, times, { studentSteps, labels });
+    const answer = predict(student, schedule, zt, times, { labels });
+
+    const wanted = untaped(() => classify(target.x0));
+    const { logits, features, earlier = [] } = classify(answer.x0);
+    const feature = featureDistillationLoss(features, wanted.features, { temperature });
+    const more = earlier.map((one, i) => featureDistillationLoss(one, wanted.earlier![i]!, { temperature }));
+    const { loss: dataset, entropy, diversity } = datasetOrientedLoss(logits, { gamma });
+    const { predictionType } = student;
+    const error =
+      pixels > 0 ? predictionLoss(answer, target, { schedule, times, predictionType }).loss : undefined;
+
+    const judged = beta === 0 ? feature : tf.add(feature, tf.mul(dataset, beta));
+    return {
+      feature,
+      entropy,
+      diversity,
+      ...Object.fromEntries(more.map((term, i) => [`feature${i + 1}`, term])),
+      ...(error && { pixels: error }),
+      loss: tf.addN([judged, ...more, ...(error ? [tf.mul(error, pixels)] : [])]).asScalar(),
+    };
+  });
 }

@@ -88,10 +88,13 @@ export async function loadClassifierModel(place: Place): Promise<ClassifierModel
   throw new Error(`${checkpointPath(place, "classifier")}: expected a classifier, got a U-Net.`);
 }
 
-/** The run's classifier, in inference mode; it takes images in [-1, 1]. */
-export async function loadClassifier(place: Place): Promise<{ model: Classifier; params: Params }> {
+/** The run's classifier, in inference mode, which gives the features of so many layers; it takes images in [-1, 1]. */
+export async function loadClassifier(
+  place: Place,
+  layers = 1,
+): Promise<{ model: Classifier; params: Params }> {
   const { network, params } = await loadClassifierModel(place);
-  return { model: classifier(network, params, place.config.classifierScaling ?? {}), params };
+  return { model: classifier(network, params, { ...place.config.classifierScaling, layers }), params };
 }
 
 /** What a checkpoint of any network may hold. */

@@ -12,7 +12,7 @@ import {
 import { drawBatch } from "cfd-distill/data";
 import { drawAugmented } from "../datasets/augment/augment.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
-import { earlierClassifiers, featureTerms, pixelTerms } from "./losses.js";
+import { featureTerms, pixelTerms } from "./losses.js";
 import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf, type Model } from "./models.js";
 import type { Place } from "../storage/place.js";
 import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
@@ -66,8 +66,7 @@ export async function openHalving(place: Place, halving: Halving): Promise<OpenH
   const { studentSteps, shift } = halving;
   const { recompute } = place.config;
   const teacher = await loadModel(place, halving.teacher);
-  const judge = halving.method === "cfd" ? await loadClassifier(place) : undefined;
-  const earlier = await earlierClassifiers(place, halving.method === "cfd" ? (halving.layers ?? 1) - 1 : 0);
+  const judge = halving.method === "cfd" ? await loadClassifier(place, halving.layers) : undefined;
   const student = { ...teacher, params: cloneParams(teacher.params), steps: studentSteps };
   const models = {
     student: shiftedDenoiser(denoiserOf(student, student.params, { recompute }), shift),
@@ -78,9 +77,9 @@ export async function openHalving(place: Place, halving: Halving): Promise<OpenH
     const times = drawTimes(rng, rows.batch, studentSteps).slice(rows.from, rows.to);
     const batch = { ...models, ...draw(place, rng, rows), times, studentSteps };
     if (halving.method === "pd") return pixelTerms(batch, halving);
-    return featureTerms(batch, [judge!.model, ...earlier.models], halving);
+    return featureTerms(batch, judge!.model, halving);
   };
-  const params = [student.params, teacher.params, ...(judge ? [judge.params] : []), ...earlier.params];
+  const params = [student.params, teacher.params, ...(judge ? [judge.params] : [])];
   const dispose = () => {
     params.forEach(disposeParams);
   };

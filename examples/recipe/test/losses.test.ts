@@ -27,6 +27,21 @@ function flat(valueAt: (time: number) => tf.Scalar): Denoiser {
   return Object.assign(answer, { predictionType: "x0" as const });
 }
 
+const sine: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.sin(zt), { predictionType: "x0" as const });
+
+function scaled(by: number): Denoiser {
+  return Object.assign((zt: tf.Tensor4D) => tf.mul<tf.Tensor4D>(zt, by), { predictionType: "x0" as const });
+}
+
+/** The denoiser, which says at which time it is asked. */
+function counted(denoiser: Denoiser, note: (time: number) => void): Denoiser {
+  const answer = (...question: Parameters<Denoiser>) => {
+    note(question[1][0]!);
+    return denoiser(...question);
+  };
+  return Object.assign(answer, { predictionType: denoiser.predictionType });
+}
+
 function batch() {
   return {
     x0: tf.zeros<tf.Rank.R4>([2, 2, 2, 3]),
@@ -60,36 +75,76 @@ describe("the feature loss of a halving", () => {
     return { features, logits: features.clone() };
   };
   const squares: Classifier = (images) => sums(tf.square(images));
+  const both: Classifier = (images) => ({ ...sums(images), earlier: [squares(images).features] });
 
   it.each([
-    ["by one classifier", [sums], 0],
-    ["by two", [sums, squares], 0],
-    ["with pixels", [sums], 0.5],
-    ["of all of that", [sums, squares], 2],
-  ] as const)("is the sum of its parts: %s", (_, classifiers, pixels) => {
+    ["by one layer", sums, 0],
+    ["by two", both, 0],
+    ["with pixels", sums, 0.5],
+    ["of all of that", both, 2],
+  ] as const)("is the sum of its parts: %s", (_, classify, pixels) => {
     const before = tf.memory().numTensors;
-    const given = {
-      ...batch(),
-      schedule,
-      student: Object.assign((zt: tf.Tensor4D) => tf.mul<tf.Tensor4D>(zt, 0.3), {
-        predictionType: "x0" as const,
-      }),
-      teacher: Object.assign((zt: tf.Tensor4D) => tf.sin(zt), {
-        predictionType: "x0" as const,
-      }),
-    };
+    const given = { ...batch(), schedule, student: scaled(0.3), teacher: sine };
     const choice = { temperature: 0.9, beta: 0.1, gamma: 0.75 };
-    const terms = featureTerms(given, classifiers, { ...HALVING, ...choice, method: "cfd", pixels });
+    const terms = featureTerms(given, classify, { ...HALVING, ...choice, method: "cfd", pixels });
     const parts: LossTerms[] = [cfdLoss({ ...given, ...choice, classifier: sums })];
     const added: LossTerms[] =
-      classifiers.length > 1 ? [cfdLoss({ ...given, classifier: squares, temperature: 0.9 })] : [];
+      classify === both ? [cfdLoss({ ...given, classifier: squares, temperature: 0.9 })] : [];
     const error: LossTerms = progressiveLoss(given);
     const expected = [...parts, ...added].reduce(
       (sum, { loss }) => sum + numberOf(loss),
       pixels * numberOf(error.loss),
     );
     expect(numberOf(terms.loss)).toBeCloseTo(expected, 5);
+    expect("feature1" in terms).toBe(classify === both);
     tf.dispose([given.x0, given.eps, terms, parts, added, error]);
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe("how often a halving asks", () => {
+  const features = (images: tf.Tensor4D) => tf.mean<tf.Tensor2D>(images, [1, 2]);
+
+  it("the student once and the teacher twice for pixels, features and classes together", () => {
+    const asked = { student: 0, teacher: 0, classifier: 0 };
+    const given = {
+      ...batch(),
+      schedule,
+      student: counted(scaled(0.3), () => asked.student++),
+      teacher: counted(sine, () => asked.teacher++),
+    };
+    const classify: Classifier = (images) => {
+      asked.classifier++;
+      return { logits: features(images), features: features(images), earlier: [features(images)] };
+    };
+    const choice = {
+      ...HALVING,
+      method: "cfd",
+      temperature: 0.9,
+      beta: 0.1,
+      gamma: 0.75,
+      pixels: 1,
+    } as const;
+    tf.dispose([featureTerms(given, classify, choice), given.x0, given.eps]);
+    expect(asked).toEqual({ student: 1, teacher: 2, classifier: 2 });
+  });
+
+  it("the student three times for consistency, at t, halfway on and at noise of its own, the teacher twice", () => {
+    const asked: [string, number][] = [];
+    const given = {
+      ...batch(),
+      schedule,
+      student: counted(scaled(0.3), (time) => asked.push(["student", time])),
+      teacher: counted(sine, (time) => asked.push(["teacher", time])),
+    };
+    const choice = { ...HALVING, method: "pd", weighting: "x0", consistency: true } as const;
+    tf.dispose([pixelTerms(given, choice), given.x0, given.eps]);
+    expect(asked.sort()).toEqual([
+      ["student", 0.5],
+      ["student", 0.5],
+      ["student", 1],
+      ["teacher", 0.5],
+      ["teacher", 1],
+    ]);
   });
 });

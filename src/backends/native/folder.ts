@@ -18,22 +18,26 @@ export const tfjsKey = "cfd-distill.tfjs";
  */
 export function nativeFolder(build: NativeBuild, env: NodeJS.ProcessEnv = process.env): string {
   const parts = ["tfjs-node", versions.tfjsNode, "tensorflow", versions.tensorflow];
-  return join(cacheFolder(env), "native", [...parts, process.platform, process.arch, build].join("-"));
+  return join(
+    cacheFolder(env, "nativeFolder"),
+    "native",
+    [...parts, process.platform, process.arch, build].join("-"),
+  );
 }
 
-function cacheFolder({
-  CFD_DISTILL_CACHE: own = "",
-  XDG_CACHE_HOME: shared = "",
-}: NodeJS.ProcessEnv): string {
+/** Where this library keeps what it need not fetch or build twice. Errors begin with `where`. */
+export function cacheFolder(
+  { CFD_DISTILL_CACHE: own = "", XDG_CACHE_HOME: shared = "" }: NodeJS.ProcessEnv,
+  where: string,
+): string {
+  const absolute = (name: string, path: string) => {
+    check(isAbsolute(path), where, `${name} to be an absolute path`, path);
+    return path;
+  };
   if (own !== "") return absolute("CFD_DISTILL_CACHE", own);
   const caches =
     shared === ""
       ? join(absolute("the home folder", homedir()), ".cache")
       : absolute("XDG_CACHE_HOME", shared);
   return join(caches, "cfd-distill");
-}
-
-function absolute(name: string, path: string): string {
-  check(isAbsolute(path), "nativeFolder", `${name} to be an absolute path`, path);
-  return path;
 }

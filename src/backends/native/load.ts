@@ -59,7 +59,7 @@ export function tensorflowVersion(): string {
   return nativeBackend()?.binding.TF_Version ?? fail("useBackend", "tfjs-node to be loaded", "none");
 }
 
-export function installCommand(build: NativeBuild): string {
+function installCommand(build: NativeBuild): string {
   return `npx cfd-distill install-native${build === "cuda" ? " --cuda" : ""}`;
 }
 

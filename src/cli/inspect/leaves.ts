@@ -30,7 +30,7 @@ export function isTensor(value: TorchValue): value is StoredTensor {
 }
 
 /** A dict or list that is worth more than one line: not empty, and not a list of numbers and text. */
-export function isBranch(value: TorchValue): value is TorchValue[] | Record<string, TorchValue> {
+function isBranch(value: TorchValue): value is TorchValue[] | Record<string, TorchValue> {
   if (!isObject(value) || isTensor(value)) return false;
   if (value instanceof Uint8Array || value instanceof UnreadLeaf) return false;
   const children: TorchValue[] = Object.values(value);

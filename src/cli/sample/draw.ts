@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { PNG } from "pngjs";
 import { fail } from "../../check.js";
 import { loadGenerator, useBackend, type Generator } from "../../index.js";
-import { imageGrid, type Picture } from "../../data/index.js";
-import { writeFileAtomic } from "../../node/index.js";
+import { imageGrid } from "../../data/index.js";
+import { encodePng, writeFileAtomic } from "../../node/index.js";
 import { readWhole } from "../../node/read-whole.js";
 import { reason } from "../explain.js";
 import { printable } from "../printable.js";
@@ -36,7 +35,7 @@ export async function draw(drawing: Drawing, onProgress: (text: string) => void)
 
 async function load(path: string): Promise<Generator> {
   try {
-    return loadGenerator(await readWhole(path, "sample"));
+    return await loadGenerator(await readWhole(path, "sample"));
   } catch (error) {
     return fail("sample", `a checkpoint of a diffusion model at ${path}`, reason(error));
   }
@@ -64,10 +63,4 @@ async function drawAll(
     tf.dispose(parts);
     onProgress("");
   }
-}
-
-function encodePng({ width, height, data }: Picture): Uint8Array {
-  const png = new PNG({ width, height });
-  png.data = Buffer.from(data);
-  return PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false });
 }

@@ -1,4 +1,5 @@
 import { check } from "../../check.js";
+import { checkAsked } from "../../generator/asked.js";
 import type { BackendName, Generator } from "../../index.js";
 import type { ImageGridOptions } from "../../data/index.js";
 
@@ -30,33 +31,18 @@ const USUAL_WIDTH = 100;
 
 /** Refuses, before anything is computed, what the model cannot be asked for. */
 export function plan(generator: Generator, drawing: Drawing): Plan {
-  return {
-    steps: stepsOf(generator, drawing),
-    labels: labelsOf(generator, drawing),
-    layout: layoutOf(generator, drawing),
-  };
+  const { seeds, steps = generator.steps } = drawing;
+  const labels = labelsOf(drawing);
+  checkAsked(WHERE, generator, { seeds, steps, labels });
+  return { steps, labels, layout: layoutOf(generator, drawing) };
 }
 
 /** A number of things, in words. */
 export const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
-/** With more steps than it was trained for, a model is asked about times that it never saw. */
-function stepsOf(generator: Generator, { steps = generator.steps }: Drawing): number {
-  const { steps: trained } = generator;
-  check(
-    steps <= trained,
-    WHERE,
-    `at most the ${count(trained, "step")} that the model was trained for`,
-    steps,
-  );
-  return steps;
-}
-
-function labelsOf({ classes }: Generator, { labels, seeds }: Drawing): readonly number[] | undefined {
+/** One label an image. */
+function labelsOf({ labels, seeds }: Drawing): readonly number[] | undefined {
   if (labels === undefined) return undefined;
-  check(classes !== undefined, WHERE, "no labels, as the model knows no classes", labels.join(","));
-  const wrong = labels.find((label) => label < -1 || label >= classes);
-  check(wrong === undefined, WHERE, `labels from -1, for none, to ${classes - 1}`, wrong);
   if (labels.length === 1) return seeds.map(() => labels[0]!);
   check(labels.length === seeds.length, WHERE, `one label, or ${seeds.length}, one a seed`, labels.length);
   return labels;

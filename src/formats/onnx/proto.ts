@@ -63,7 +63,7 @@ const { ModelProto } = protobuf.Root.fromJSON({
 }).nested as { readonly ModelProto: protobuf.Type };
 
 /** Element types, by ONNX's numbers. */
-export const ELEMENT = { float: 1, int64: 7 } as const;
+const ELEMENT = { float: 1, int64: 7 } as const;
 
 /** A value that a graph takes or gives: sizes that are free have names. */
 export interface ValueInfo {

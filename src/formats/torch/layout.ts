@@ -93,7 +93,7 @@ export async function toTorch(tensor: tf.Tensor): Promise<StoredTensor> {
 }
 
 /** [height, width, in, out] to [out, in, height, width] and [in, out] to [out, in]. */
-export function torchShape(shape: readonly number[]): readonly number[] {
+function torchShape(shape: readonly number[]): readonly number[] {
   return torchAxes(shape.length).map((axis) => shape[axis]!);
 }
 

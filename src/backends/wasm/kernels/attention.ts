@@ -72,7 +72,7 @@ export function attend(
 }
 
 /**
- * Each query's gradient; and, dealt out to panels of 4 keys, the weights and the scores' gradients of all queries.
+ * Each query's gradient; and, packed in panels of 4 keys, the weights and the scores' gradients of all queries.
  * `keys` and `values` are packed transposed, `keyRows` as they are. A unit is a block of an image's queries; `room` is
  * twice their scores and two lists.
  */
@@ -96,7 +96,7 @@ export function attendBackwards(
   const blocks = blocksOf(pixels);
   const rowBytes = panelBytes(pixels);
   const queryBytes = (<usize>channels) << 2;
-  const dealtBytes = keyPanelBytes(pixels);
+  const keysBytes = keyPanelBytes(pixels);
   const columns = <i32>(rowBytes >> 2);
   const scores = room + 2 * LIST;
   const dWeights = scores + <usize>BLOCK * rowBytes;
@@ -109,11 +109,11 @@ export function attendBackwards(
     const at = image * <usize>pixels + <usize>query;
     const turned = image * rowBytes * <usize>channels;
     const rows = keyRows + image * panelBytes(channels) * <usize>pixels;
-    const dealt = image * (rowBytes >> 4) * dealtBytes + ((<usize>query) << 4);
+    const keysAt = image * (rowBytes >> 4) * keysBytes + ((<usize>query) << 4);
     convolveListed(q + at * queryBytes, room, count, keys + turned, scores, columns, 1, channels, 0);
     convolveListed(dy + at * queryBytes, room, count, values + turned, dWeights, columns, 1, channels, 0);
     // prettier-ignore
-    weighBackwards(scores, dWeights, statistics + (at << 3), weightPanels + dealt, scorePanels + dealt, count, pixels, rowBytes, dealtBytes, scale);
+    weighBackwards(scores, dWeights, statistics + (at << 3), weightPanels + keysAt, scorePanels + keysAt, count, pixels, rowBytes, keysBytes, scale);
     convolveListed(dWeights, room + LIST, count, rows, dq + at * queryBytes, channels, 1, pixels, 0);
   }
 }
@@ -142,7 +142,7 @@ function sumQueries(
 }
 
 /**
- * The keys' and the values' gradients, from what {@link attendBackwards} dealt out and from packed queries and dy. A
+ * The keys' and the values' gradients, from what {@link attendBackwards} packed and from packed queries and dy. A
  * unit is a block of an image's keys; `room` is their sums: 128 bytes for each 4 keys and 8 channels.
  */
 export function attendKeysBackwards(
@@ -159,15 +159,15 @@ export function attendKeysBackwards(
   channels: i32,
 ): void {
   const blocks = blocksOf(pixels);
-  const dealtBytes = keyPanelBytes(pixels);
+  const keysBytes = keyPanelBytes(pixels);
   for (let unit = first; unit < end; unit++) {
     const image = <usize>(unit / blocks);
     const key = (unit % blocks) * BLOCK;
     const count = min(BLOCK, pixels - key);
     const at = (image * <usize>pixels + <usize>key) * ((<usize>channels) << 2);
-    const dealt = (image * (panelBytes(pixels) >> 4) + (<usize>key >> 2)) * dealtBytes;
+    const keysAt = (image * (panelBytes(pixels) >> 4) + (<usize>key >> 2)) * keysBytes;
     const packed = image * panelBytes(channels) * <usize>pixels;
-    sumQueries(room, scorePanels + dealt, queries + packed, dk + at, count, pixels, channels);
-    sumQueries(room, weightPanels + dealt, dys + packed, dv + at, count, pixels, channels);
+    sumQueries(room, scorePanels + keysAt, queries + packed, dk + at, count, pixels, channels);
+    sumQueries(room, weightPanels + keysAt, dys + packed, dv + at, count, pixels, channels);
   }
 }

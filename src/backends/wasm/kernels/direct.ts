@@ -6,7 +6,7 @@ import { Epilogue, finishListed } from "./epilogue";
 /** Pixels that all panels of a unit visit together. */
 const BLOCK: i32 = 192;
 
-/** One filter on its way over some images: int32 that sweeps.ts writes in this order. */
+/** One filter on its way over some images: int32 that ../convolution/direct.ts writes in this order. */
 @unmanaged
 class Sweep {
   /** Of a given image. */
@@ -40,7 +40,7 @@ class Sweep {
 }
 
 /** Copies the rows `first` to `end` of the canvases, one below the other, to `to`. */
-function paint(sweep: Sweep, images: usize, to: usize, first: i32, end: i32): void {
+function padRows(sweep: Sweep, images: usize, to: usize, first: i32, end: i32): void {
   const pixelBytes = (<usize>sweep.channels) << 2;
   const rowBytes = <usize>sweep.canvasWidth * pixelBytes;
   memory.fill(to, 0, <usize>(end - first) * rowBytes);
@@ -122,7 +122,7 @@ export function convolve(
       listPixels(sweep, room, pixel, last, sweep.height, rowBytes);
     } else {
       const top = rowOf(sweep, pixel);
-      paint(sweep, images, canvas, top, rowOf(sweep, last - 1) + sweep.filterRows);
+      padRows(sweep, images, canvas, top, rowOf(sweep, last - 1) + sweep.filterRows);
       source = canvas - <usize>top * rowBytes;
       listPixels(sweep, room, pixel, last, sweep.canvasHeight, rowBytes);
     }

@@ -3,7 +3,7 @@
 
 import { read, write } from "./channels";
 
-/** As in ../elementwise.ts. */
+/** As in ../operations/elementwise.ts. */
 const ADD: i32 = 0;
 const SUBTRACT: i32 = 1;
 const SUBTRACT_FROM: i32 = 2;

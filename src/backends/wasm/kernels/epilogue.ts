@@ -3,7 +3,7 @@
 
 import { read, write } from "./channels";
 
-/** int32 that epilogue.ts on the other side writes in this order; 0 for what is not added. */
+/** int32 that ../convolution/epilogue.ts writes in this order; 0 for what is not added. */
 @unmanaged
 export class Epilogue {
   bias: usize;

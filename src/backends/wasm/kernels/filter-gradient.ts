@@ -1,4 +1,4 @@
-// The gradient of a filter as jobs: images are dealt out to panels, which all threads share, products are summed for each
+// The gradient of a filter as jobs: images are packed in panels, which all threads share, products are summed for each
 // pair of panels, and written as a filter.
 
 import { collectTile, correlate } from "./correlation";
@@ -6,7 +6,7 @@ import { collectTile, correlate } from "./correlation";
 /** Pixels whose products are summed before they are added to the rest: 16 kB of a panel, half of an L1 cache. */
 const BLOCK: i32 = 512;
 
-/** Some images and their gradients: int32 that direct-filter-gradient.ts writes in this order. */
+/** Some images and their gradients: int32 that ../convolution/filter-gradient.ts writes in this order. */
 @unmanaged
 class Correlation {
   images: i32;
@@ -32,7 +32,7 @@ class Correlation {
 
 /** Some pixels' channels from `channel` on to a panel of `lanes` (4 or 8); spare lanes are zero. */
 @inline
-function dealPixels(from: usize, to: usize, pixels: i32, channels: i32, channel: i32, lanes: i32): void {
+function packPixels(from: usize, to: usize, pixels: i32, channels: i32, channel: i32, lanes: i32): void {
   const pixelBytes = (<usize>channels) << 2;
   const laneBytes = (<usize>lanes) << 2;
   const count = channels - channel;
@@ -60,7 +60,7 @@ function clear(from: usize, end: usize): void {
 }
 
 /** One row of all canvases to panels of 4 channels, each `panelBytes` long. */
-function dealCanvas(all: Correlation, x: usize, panels: usize, at: i32, panelBytes: usize): void {
+function packCanvas(all: Correlation, x: usize, panels: usize, at: i32, panelBytes: usize): void {
   const row = (at % all.canvasHeight) - all.top;
   const skipped = max(0, -all.left);
   const begin = min(max(0, all.left), all.canvasWidth);
@@ -73,14 +73,14 @@ function dealCanvas(all: Correlation, x: usize, panels: usize, at: i32, panelByt
   for (let channel = 0; channel < all.inputs; channel += 4) {
     const start = to + ((<usize>begin) << 4);
     clear(to, start);
-    dealPixels(from, start, count, all.inputs, channel, 4);
+    packPixels(from, start, count, all.inputs, channel, 4);
     clear(start + ((<usize>count) << 4), to + rowBytes);
     to += panelBytes;
   }
 }
 
 /** Units are the rows of all canvases, then those of all gradients, which go to panels of 8 channels. */
-export function deal(
+export function packImages(
   first: i32,
   end: i32,
   room: usize,
@@ -96,13 +96,13 @@ export function deal(
   const dyPanelBytes = (<usize>(all.images * all.rows * all.columns)) << 5;
   for (let unit = first; unit < end; unit++) {
     if (unit < canvasRows) {
-      dealCanvas(all, x, xPanels, unit, xPanelBytes);
+      packCanvas(all, x, xPanels, unit, xPanelBytes);
     } else {
       const pixel = <usize>(unit - canvasRows) * <usize>all.columns;
       const from = dy + ((pixel * <usize>all.outputs) << 2);
       let to = dyPanels + (pixel << 5);
       for (let channel = 0; channel < all.outputs; channel += 8) {
-        dealPixels(from, to, all.columns, all.outputs, channel, 8);
+        packPixels(from, to, all.columns, all.outputs, channel, 8);
         to += dyPanelBytes;
       }
     }

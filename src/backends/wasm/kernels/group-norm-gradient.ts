@@ -162,16 +162,16 @@ export function groupNormGradient(
   pixels: i32,
   channels: i32,
   groups: i32,
-  share: i32,
+  unitGroups: i32,
   activate: bool,
 ): void {
-  const slices = (groups + share - 1) / share;
+  const slices = (groups + unitGroups - 1) / unitGroups;
   const width = channels / groups;
   const stride = (<usize>channels) << 2;
   for (let unit = first; unit < end; unit++) {
     const image = unit / slices;
-    const group = (unit % slices) * share;
-    const count = min(share, groups - group);
+    const group = (unit % slices) * unitGroups;
+    const count = min(unitGroups, groups - group);
     const row = (<usize>(group * width)) << 2;
     const at = <usize>image * <usize>pixels * stride + row;
     const said = (<usize>(image * groups + group)) << 2;

@@ -119,7 +119,7 @@ function normaliseSlice(
 
 /**
  * y = (x - mean) gamma / sqrt(variance + epsilon) + beta, and SiLU of it if `activate`; `means` and `inverses` (1 /
- * sqrt) of [batch, groups] come out as well. A unit is `share` groups of an image, or what is left of its groups.
+ * sqrt) of [batch, groups] come out as well. A unit is `unitGroups` groups of an image, or what is left of its groups.
  */
 export function groupNorm(
   first: i32,
@@ -134,17 +134,17 @@ export function groupNorm(
   pixels: i32,
   channels: i32,
   groups: i32,
-  share: i32,
+  unitGroups: i32,
   epsilon: f64,
   activate: bool,
 ): void {
-  const slices = (groups + share - 1) / share;
+  const slices = (groups + unitGroups - 1) / unitGroups;
   const width = channels / groups;
   const stride = (<usize>channels) << 2;
   for (let unit = first; unit < end; unit++) {
     const image = unit / slices;
-    const group = (unit % slices) * share;
-    const count = min(share, groups - group);
+    const group = (unit % slices) * unitGroups;
+    const count = min(unitGroups, groups - group);
     const row = (<usize>(group * width)) << 2;
     const at = <usize>image * <usize>pixels * stride + row;
     const said = (<usize>(image * groups + group)) << 2;

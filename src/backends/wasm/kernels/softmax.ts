@@ -85,7 +85,7 @@ export function normaliseRows(matrix: usize, statistics: usize, rows: i32, colum
 }
 
 /**
- * Replaces dP, the weights' gradients, by the scores' gradients scale P (dP - sum P dP), and deals both P and these
+ * Replaces dP, the weights' gradients, by the scores' gradients scale P (dP - sum P dP), and packs both P and these
  * out to panels of 4 columns. `scores` are those that {@link weigh} got; they are overwritten.
  */
 export function weighBackwards(

@@ -3,13 +3,13 @@
 import { addTo, read, write } from "./channels";
 import { multiplyAdd } from "./multiply-add";
 
-/** As in ../window.ts. */
+/** As in ../operations/window.ts. */
 const MAXIMUM: i32 = 0;
 const MEAN: i32 = 1;
 
 /**
  * How output pixel i and tap k meet input pixel (step i + apart k - border) / by, where that is whole and a pixel, down
- * and to the right: int32 that ../window.ts writes in this order.
+ * and to the right: int32 that ../operations/window.ts writes in this order.
  */
 @unmanaged
 class Window {

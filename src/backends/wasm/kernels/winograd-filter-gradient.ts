@@ -3,10 +3,10 @@
 
 import { correlate } from "./correlation";
 import { Tiling } from "./winograd";
-import { Gradients, Images, Inputs, ROOM, spreadTiles } from "./winograd-tiles";
+import { Gradients, Images, Inputs, ROOM, transformTiles } from "./winograd-tiles";
 
 /** A block of tiles, `count` from `first` on, to panels of 4 channels of x and of 8 channels of dy; a unit is a tile. */
-export function spreadPanels(
+export function transformPanels(
   begin: i32,
   end: i32,
   room: usize,
@@ -28,9 +28,9 @@ export function spreadPanels(
   const left = xPanels + ((<usize>begin) << 4);
   const right = dyPanels + ((<usize>begin) << 5);
   // prettier-ignore
-  spreadTiles<Inputs>(given, x, left, first + begin, first + end, tiling.down, tiling.across, tiling.spreadBytes, 16, panelBytes, panelBytes, zeros, room);
+  transformTiles<Inputs>(given, x, left, first + begin, first + end, tiling.down, tiling.across, tiling.transformedBytes, 16, panelBytes, panelBytes, zeros, room);
   // prettier-ignore
-  spreadTiles<Gradients>(wanted, dy, right, first + begin, first + end, tiling.down, tiling.across, tiling.productBytes, 32, 16, 2 * panelBytes - 16, zeros, room);
+  transformTiles<Gradients>(wanted, dy, right, first + begin, first + end, tiling.down, tiling.across, tiling.productBytes, 32, 16, 2 * panelBytes - 16, zeros, room);
   if ((outputs & 4) == 0) return;
   // The spare half of the last panel.
   const spare = right + (outputs >> 3) * 2 * panelBytes + 16;
@@ -69,7 +69,7 @@ export function sumPlaces(
     const panel = <usize>(unit % each);
     const to = sums + place * sumBytes + panel * bytes;
     if (fresh) memory.fill(to, 0, bytes);
-    const left = xPanels + place * tiling.spreadBytes;
+    const left = xPanels + place * tiling.transformedBytes;
     const right = dyPanels + place * tiling.productBytes + panel * 2 * panelBytes;
     correlate(left, right, to, 1, 0, 1, tiles, 1, 1, panels, 1, panelBytes, 0, 0, 0, 0, 0, 16);
   }

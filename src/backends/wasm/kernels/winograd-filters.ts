@@ -3,7 +3,7 @@
 // outputs at a time.
 
 import { turn } from "./transpose";
-import { gatherTaps, N0, NP, NQ, P, Q, spreadTaps } from "./winograd-lines";
+import { transformTapsBackwards, N0, NP, NQ, P, Q, transformTaps } from "./winograd-lines";
 import { hold } from "./winograd-tiles";
 
 const PLACES: usize = 36;
@@ -25,7 +25,7 @@ function copyTaps(from: usize, apart: usize, to: usize, toApart: usize, bytes: u
 
 /** G g G^T of four channels: the places `apart` bytes from each other. */
 @inline
-function spreadFilter(
+function transformFilter(
   from: usize,
   tapBytes: usize,
   to: usize,
@@ -41,11 +41,11 @@ function spreadFilter(
 ): void {
   for (let row: usize = 0; row < 3; row++) {
     // prettier-ignore
-    spreadTaps(from + 3 * row * tapBytes, tapBytes, room + row * LINE_BYTES, 16, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+    transformTaps(from + 3 * row * tapBytes, tapBytes, room + row * LINE_BYTES, 16, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
   }
   for (let column: usize = 0; column < 6; column++) {
     // prettier-ignore
-    spreadTaps(room + (column << 4), LINE_BYTES, to + column * apart, 6 * apart, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+    transformTaps(room + (column << 4), LINE_BYTES, to + column * apart, 6 * apart, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
   }
 }
 
@@ -78,7 +78,7 @@ export function packFilters(
       copyTaps(weights + ((<usize>(input * outputs + output)) << 2), tapBytes, room + TAPS, 64, bytes);
       for (let at: usize = 0; at < bytes; at += 16) {
         // prettier-ignore
-        spreadFilter(room + TAPS + at, 64, to, matrixBytes, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+        transformFilter(room + TAPS + at, 64, to, matrixBytes, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
         to += at & 16 ? panelBytes - 16 : 16;
       }
     }
@@ -132,7 +132,7 @@ export function packTurned(
       const bytes = min(64, rowBytes - output);
       turnTaps(from + output, tapBytes, rowBytes, inputs - (unit << 3), room + TAPS, bytes);
       for (let at: usize = 0; at < bytes << 3; at += 16) {
-        spreadFilter(room + TAPS + at, 512, to, matrixBytes, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+        transformFilter(room + TAPS + at, 512, to, matrixBytes, room, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
         to += 16;
       }
     }
@@ -143,7 +143,7 @@ export function packTurned(
  * The gradient of {@link packFilters}, G^T u G: tiles [dy panels, x panels, 4, 8] of each place to a filter
  * [3, 3, inputs, outputs]. A unit is two panels of dy and one of x.
  */
-export function gatherFilters(
+export function transformFiltersBackwards(
   first: i32,
   end: i32,
   room: usize,
@@ -176,7 +176,7 @@ export function gatherFilters(
           const tile = <usize>((output >> 3) + <i32>(at >> 5)) * <usize>each + panel;
           const from = sums + (tile << 7) + (input << 5) + (at & 16) + column * matrixBytes;
           // prettier-ignore
-          gatherTaps(from, 6 * matrixBytes, line, LINE_BYTES, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+          transformTapsBackwards(from, 6 * matrixBytes, line, LINE_BYTES, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
           line += 3 * LINE_BYTES;
         }
       }
@@ -186,7 +186,7 @@ export function gatherFilters(
       for (let at: usize = 0; at < bytes; at += 16) {
         for (let row: usize = 0; row < 3; row++) {
           // prettier-ignore
-          gatherTaps(line, 16, room + TAPS + 3 * row * 64 + at, 64, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
+          transformTapsBackwards(line, 16, room + TAPS + 3 * row * 64 + at, 64, n0, nP, nP1, nP2, nQ, nQ1, nQ2);
           line += LINE_BYTES;
         }
       }

@@ -14,7 +14,7 @@ export const NQ: f32 = 1 / (2 * Q * Q * (Q * Q - P * P));
 
 /** B^T d, given P, Q, their squares, the squares' product and sum. */
 @inline
-export function spreadLine(
+export function transformLine(
   a: v128,
   b: v128,
   c: v128,
@@ -44,7 +44,7 @@ export function spreadLine(
 
 /** A^T m, of it the first `count`, given P and Q, their squares and their cubes. */
 @inline
-export function gatherLine(
+export function inverseTransformLine(
   from: usize,
   apart: usize,
   to: usize,
@@ -76,7 +76,7 @@ export function gatherLine(
 
 /** The sums of each two of A^T m, of them the first `count`. */
 @inline
-export function gatherPairsLine(
+export function inverseTransformPairsLine(
   from: usize,
   apart: usize,
   to: usize,
@@ -106,9 +106,9 @@ export function gatherPairsLine(
   }
 }
 
-/** A dy, the gradient of {@link gatherLine}. */
+/** A dy, the gradient of {@link inverseTransformLine}. */
 @inline
-export function spreadGradientLine(
+export function transformGradientLine(
   a: v128,
   b: v128,
   c: v128,
@@ -134,7 +134,7 @@ export function spreadGradientLine(
 
 /** G g, whose rows are (1, x, x^2) / N of the points x: given 1 / N of 0, and 1 / N, x / N, x^2 / N of P and of Q. */
 @inline
-export function spreadTaps(
+export function transformTaps(
   from: usize,
   apart: usize,
   to: usize,
@@ -162,9 +162,9 @@ export function spreadTaps(
   v128.store(to + 5 * toApart, c);
 }
 
-/** G^T u, the gradient of {@link spreadTaps}. */
+/** G^T u, the gradient of {@link transformTaps}. */
 @inline
-export function gatherTaps(
+export function transformTapsBackwards(
   from: usize,
   apart: usize,
   to: usize,

@@ -2,7 +2,7 @@
 // `matrixBytes`; channels come in fours.
 
 import { Epilogue, finishTile } from "./epilogue";
-import { gatherLine, gatherPairsLine, P, Q, spreadGradientLine, spreadLine } from "./winograd-lines";
+import { inverseTransformLine, inverseTransformPairsLine, P, Q, transformGradientLine, transformLine } from "./winograd-lines";
 
 /** Types that stand for tiles of 6 x 6 inputs and of 4 x 4 gradients, and for pixels and sums of squares of four. */
 export type Inputs = u8;
@@ -21,7 +21,7 @@ const LINE: usize = 64;
 /** Bytes of room for a tile, and for what {@link hold} holds. */
 export const ROOM: usize = 4 * TILE + 64;
 
-/** Images that are divided into tiles: int32 that winograd.ts on the other side writes in this order. */
+/** Images that are divided into tiles: int32 that ../convolution/winograd.ts writes in this order. */
 @unmanaged
 export class Images {
   /** 1 if each pixel in memory stands for a square of four, which the following count, else 0. */
@@ -70,7 +70,7 @@ function clearLines(line: usize, end: usize, lineBytes: usize): void {
 }
 
 @inline
-function spread<T>(
+function transform<T>(
   a: v128,
   b: v128,
   c: v128,
@@ -86,8 +86,8 @@ function spread<T>(
   product: v128,
   sum: v128,
 ): void {
-  if (isSigned<T>()) spreadGradientLine(a, b, c, d, to, apart, p, q, p2, q2);
-  else spreadLine(a, b, c, d, e, f, to, apart, p, q, p2, q2, product, sum);
+  if (isSigned<T>()) transformGradientLine(a, b, c, d, to, apart, p, q, p2, q2);
+  else transformLine(a, b, c, d, e, f, to, apart, p, q, p2, q2, product, sum);
 }
 
 /**
@@ -95,7 +95,7 @@ function spread<T>(
  * are `tileBytes`, from one 4 of its channels to the next `evenBytes` and `oddBytes` in turn. `zeros` are as many as one
  * row of a tile has.
  */
-export function spreadTiles<T>(
+export function transformTiles<T>(
   images: Images,
   given: usize,
   to: usize,
@@ -149,7 +149,7 @@ export function spreadTiles<T>(
         let into = line;
         for (let from = at; from < at + bytes; from += 16) {
           // prettier-ignore
-          spread<T>(
+          transform<T>(
             v128.load(row0 + from), v128.load(row1 + from), v128.load(row2 + from),
             v128.load(row3 + from), loadMore<T>(row4 + from), loadMore<T>(row5 + from),
             into, lineBytes, p, q, p2, q2, product, sum,
@@ -162,7 +162,7 @@ export function spreadTiles<T>(
         let matrix = place;
         for (let line = from; line < from + PLACES * lineBytes; line += lineBytes) {
           // prettier-ignore
-          spread<T>(
+          transform<T>(
             v128.load(line), v128.load(line, 16), v128.load(line, 32),
             v128.load(line, 48), loadMore<T>(line + 64), loadMore<T>(line + 80),
             matrix, matrixBytes, p, q, p2, q2, product, sum,
@@ -177,7 +177,7 @@ export function spreadTiles<T>(
 }
 
 @inline
-function gather<T>(
+function inverseTransform<T>(
   from: usize,
   apart: usize,
   to: usize,
@@ -190,15 +190,15 @@ function gather<T>(
   p3: v128,
   q3: v128,
 ): void {
-  if (isSigned<T>()) gatherPairsLine(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
-  else gatherLine(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
+  if (isSigned<T>()) inverseTransformPairsLine(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
+  else inverseTransformLine(from, apart, to, toApart, count, p, q, p2, q2, p3, q3);
 }
 
 /**
  * Back to `channels`, `skip` bytes from the first, of the pixels, or sums, of the tiles `first` to `end` of all images:
  * A^T m A, and what the epilogue adds.
  */
-export function gatherTiles<T>(
+export function inverseTransformTiles<T>(
   from: usize,
   images: Images,
   given: usize,
@@ -237,13 +237,13 @@ export function gatherTiles<T>(
     for (let channel: usize = 0; channel < bytes; channel += 16) {
       let matrix = from + skip + channel;
       for (let at: usize = 0; at < lineBytes; at += 16) {
-        gather<T>(matrix, PLACES * matrixBytes, room + at, lineBytes, step, p, q, p2, q2, p3, q3);
+        inverseTransform<T>(matrix, PLACES * matrixBytes, room + at, lineBytes, step, p, q, p2, q2, p3, q3);
         matrix += matrixBytes;
       }
       let line = room;
       let to = image + channel;
       for (let i = 0; i < rows; i++) {
-        gather<T>(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
+        inverseTransform<T>(line, 16, to, pixelBytes, columns, p, q, p2, q2, p3, q3);
         line += lineBytes;
         to += rowBytes;
       }

@@ -3,15 +3,15 @@
 
 import { convolveListed, listRows } from "./convolution";
 import { Epilogue } from "./epilogue";
-import { gatherTiles, Images, Inputs, Pixels, ROOM, spreadTiles, Squares } from "./winograd-tiles";
+import { inverseTransformTiles, Images, Inputs, Pixels, ROOM, transformTiles, Squares } from "./winograd-tiles";
 
-/** Tiles that all panels of a unit visit together: what they spread to and give should stay in the L2 cache. */
+/** Tiles that all panels of a unit visit together: what they are transformed to and give should stay in the L2 cache. */
 const BLOCK: i32 = 48;
 
 /** Places in a tile. */
 const PLACES: usize = 36;
 
-/** How tiles are computed: int32 that winograd.ts on the other side writes in this order, after given and wanted images. */
+/** How tiles are computed: int32 that ../convolution/winograd.ts writes in this order, after given and wanted images. */
 @unmanaged
 export class Tiling {
   /** Of one image, and of all. */
@@ -22,14 +22,14 @@ export class Tiling {
   unitTiles: i32;
   unitPanels: i32;
   /** From one place's matrix to the next: of tiles, of their products, of filters. */
-  spreadBytes: usize;
+  transformedBytes: usize;
   productBytes: usize;
   panelsBytes: usize;
 }
 
 /**
  * The convolution of images with filters in panels, see winograd-filters.ts. Units are some tiles times some panels, all
- * tiles of the first panels before those of the next. `together` is where {@link spreadRows} has spread all tiles, or 0.
+ * tiles of the first panels before those of the next. `together` is where {@link transformRows} has transformed all tiles, or 0.
  */
 export function convolveTiles(
   first: i32,
@@ -53,7 +53,7 @@ export function convolveTiles(
   const list = room + ROOM;
   const zeros = list + ((<usize>rows) << 3);
   const products = zeros + 6 * inputBytes;
-  const spread = together || products + PLACES * tiling.productBytes;
+  const transformed = together || products + PLACES * tiling.productBytes;
   const parts = (tiling.tiles + tiling.unitTiles - 1) / tiling.unitTiles;
   memory.fill(zeros, 0, 6 * inputBytes);
   listRows(list, rows, inputBytes, outputBytes);
@@ -66,28 +66,28 @@ export function convolveTiles(
     const last = min(tile + count * tiling.unitTiles, tiling.tiles);
     if (together == 0) {
       // prettier-ignore
-      spreadTiles<Inputs>(given, input, spread, tile, last, tiling.down, tiling.across, tiling.spreadBytes, inputBytes, 16, 16, zeros, room);
+      transformTiles<Inputs>(given, input, transformed, tile, last, tiling.down, tiling.across, tiling.transformedBytes, inputBytes, 16, 16, zeros, room);
     }
     const shift = (<usize>panel) << 5;
     for (let place: usize = 0; place < PLACES; place++) {
-      const left = spread + place * tiling.spreadBytes;
+      const left = transformed + place * tiling.transformedBytes;
       const right = panels + place * tiling.panelsBytes + <usize>panel * panelBytes;
       const product = products + place * tiling.productBytes + shift;
       convolveListed(left, list, last - tile, right, product, channels, 1, inputs, 0);
     }
     if (wanted.halved) {
       // prettier-ignore
-      gatherTiles<Squares>(products, wanted, out, tile, last, tiling.down, tiling.across, shift, channels, tiling.productBytes, epilogue, room);
+      inverseTransformTiles<Squares>(products, wanted, out, tile, last, tiling.down, tiling.across, shift, channels, tiling.productBytes, epilogue, room);
     } else {
       // prettier-ignore
-      gatherTiles<Pixels>(products, wanted, out, tile, last, tiling.down, tiling.across, shift, channels, tiling.productBytes, epilogue, room);
+      inverseTransformTiles<Pixels>(products, wanted, out, tile, last, tiling.down, tiling.across, shift, channels, tiling.productBytes, epilogue, room);
     }
     unit += count;
   }
 }
 
-/** Spreads tiles for those who share them; a unit is a tile. */
-export function spreadRows(first: i32, end: i32, room: usize, plan: usize, input: usize, to: usize): void {
+/** Transforms tiles for those who share them; a unit is a tile. */
+export function transformRows(first: i32, end: i32, room: usize, plan: usize, input: usize, to: usize): void {
   const given = changetype<Images>(plan);
   const tiling = changetype<Tiling>(plan + 2 * offsetof<Images>());
   const tileBytes = (<usize>given.channels) << 2;
@@ -95,5 +95,5 @@ export function spreadRows(first: i32, end: i32, room: usize, plan: usize, input
   to += <usize>first * tileBytes;
   memory.fill(zeros, 0, 6 * tileBytes);
   // prettier-ignore
-  spreadTiles<Inputs>(given, input, to, first, end, tiling.down, tiling.across, tiling.spreadBytes, tileBytes, 16, 16, zeros, room);
+  transformTiles<Inputs>(given, input, to, first, end, tiling.down, tiling.across, tiling.transformedBytes, tileBytes, 16, 16, zeros, room);
 }

@@ -1,0 +1,80 @@
+import { fail } from "../check.js";
+import { causeOf } from "./download.js";
+
+/** Where files are kept from one load to the next. Each entry is whole, at every moment. */
+export interface Store {
+  /** What was kept under this key, or undefined. */
+  read(key: string): Promise<Uint8Array | undefined>;
+  write(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+/** What Node adds: `src/node/generator-files.ts`. */
+export interface NodeFiles {
+  readonly files: { readonly store: Store; read(address: URL): Promise<Uint8Array> };
+}
+
+/** Name of the cache in `caches`. */
+const NAME = "cfd-distill";
+
+/** The Cache API where there is one, in Node a folder; or why there is neither. */
+export async function openStore(): Promise<Store | string> {
+  try {
+    const { caches } = globalThis as { readonly caches?: CacheStorage };
+    if (caches !== undefined) return inCache(await caches.open(NAME));
+    if (isNode()) return (await nodeFiles()).store;
+    return "there is no Cache API; pages have it over https and on localhost";
+  } catch (error) {
+    return causeOf(error);
+  }
+}
+
+/** Writes an entry; returns why not, where that fails: the disk or the page's share of it is full. */
+export async function keep(
+  store: Store | string,
+  key: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<string | undefined> {
+  if (typeof store === "string") return store;
+  try {
+    await store.write(key, bytes);
+    return undefined;
+  } catch (error) {
+    return causeOf(error);
+  }
+}
+
+export function isNode(): boolean {
+  const { process } = globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } };
+  return process?.versions?.node !== undefined;
+}
+
+/** Node's part, whose address is hidden from bundlers, so that no page's build packs it: see useBackend. */
+export async function nodeFiles(): Promise<NodeFiles["files"]> {
+  const here = import.meta.url;
+  try {
+    const address = new URL("../node/generator-files.js", here).href;
+    const { files } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ address)) as NodeFiles;
+    return files;
+  } catch (error) {
+    const expected = "its part for files beside it (a bundle for Node has to leave cfd-distill out)";
+    return fail("loadGenerator", expected, causeOf(error));
+  }
+}
+
+/** The keys of a cache are addresses, of which it leaves out what stands behind a #. */
+function inCache(cache: Cache): Store {
+  const request = (key: string) => `https://cfd-distill.invalid/${encodeURIComponent(key)}`;
+  return {
+    async read(key) {
+      const found = await cache.match(request(key));
+      return found && new Uint8Array(await found.arrayBuffer());
+    },
+    async write(key, bytes) {
+      await cache.put(request(key), new Response(bytes));
+    },
+    async remove(key) {
+      await cache.delete(request(key));
+    },
+  };
+}
