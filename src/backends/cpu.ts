@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import "@tensorflow/tfjs-backend-cpu";
 import { fail } from "../check.js";
 import { filterGradient } from "./cpu/conv2d.js";

@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "../tfjs.js";
 import { check, checkNamed, isTensor } from "../check.js";
 
 /** Feature vectors (or logits) on the host: vector i is `values[i * width]` to `values[(i + 1) * width - 1]`. */
@@ -20,7 +20,7 @@ export type FeatureTensors = Tensor2D | Iterable<Tensor2D> | AsyncIterable<Tenso
  * @throws (rejects) if a batch is not of rank 2, widths differ, a value is not finite, or there are no vectors
  * @example
  * ```ts
- * import * as tf from "@tensorflow/tfjs";
+ * import * as tf from "../tfjs.js";
  * import { gatherFeatures } from "cfd-distill/metrics";
  * const batches = [tf.tensor2d([[0, 1], [2, 1]]), tf.tensor2d([[4, 4]])];
  * const { values, width } = await gatherFeatures(batches);

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkOptions, checkPositiveInteger, fail, isNumber } from "../check.js";
 import type { Classifier, Denoiser, Labels, PredictionType, Times } from "../types.js";
 import { classifier, denoiser, type ClassifierOptions } from "./denoiser.js";

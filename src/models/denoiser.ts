@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import {
   check,
   checkImages,
@@ -105,7 +105,7 @@ export interface ClassifierOptions {
  *   one row per image
  * @example
  * ```ts
- * import * as tf from "@tensorflow/tfjs";
+ * import * as tf from "../tfjs.js";
  * import { classifier, createRng, disposeParams, noise, resnet } from "cfd-distill";
  * const network = resnet({ blocks: [1], width: 4, classes: 10 });
  * const params = network.init(createRng(0));

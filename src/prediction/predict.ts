@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkImages, checkLabels, checkOptions, checkSameShape, checkTimes, fail } from "../check.js";
 import { alphaSigma, perSample, type AlphaSigma } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
@@ -38,7 +38,7 @@ export interface PredictOptions {
  * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 4 and Appendix D
  * @example
  * ```ts
- * import * as tf from "@tensorflow/tfjs";
+ * import * as tf from "../tfjs.js";
  * import { cosineSchedule, noise, predict, type Denoiser } from "cfd-distill";
  * const black: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.fill(zt.shape, -1) as tf.Tensor4D, {
  *   predictionType: "x0" as const,

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkEach, checkOptions, isNumber } from "../check.js";
 import type { FusedKernels } from "../autodiff/fused-kernels.js";
 import { runFusedRows } from "../autodiff/run-fused.js";
@@ -38,7 +38,7 @@ const OPTIONS = {
  * @throws if a setting is unknown or out of its range
  * @example
  * ```ts
- * import * as tf from "@tensorflow/tfjs";
+ * import * as tf from "../tfjs.js";
  * import { adam } from "cfd-distill";
  * const params = { w: tf.tidy(() => tf.variable(tf.tensor1d([1]))) };
  * const grads = { w: tf.tensor1d([0.3]) };

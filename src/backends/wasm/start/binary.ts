@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { check, describe, fail } from "../../../check.js";
 import type { BackendOptions } from "../../engine.js";
@@ -95,7 +95,7 @@ async function handedOver(paths: Paths | undefined): Promise<Binary> {
 
 /** The one that comes with this package, in a module of its own that bundlers keep apart. */
 async function packedBinary(): Promise<Uint8Array> {
-  const { stock } = await import("./stock.generated.js");
+  const { stock } = await import("../stock-binary.generated.js");
   const packed = Uint8Array.from(atob(stock), (character) => character.charCodeAt(0));
   const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(unpacked).arrayBuffer());
