@@ -71,7 +71,7 @@ function contextOf(canvas: HTMLCanvasElement | OffscreenCanvas): Context {
   check(typeof getContext === "function", WHERE, "a canvas", canvas);
   let reason = "one that already has a context of another kind";
   try {
-    const context = canvas.getContext("2d");
+    const context = (canvas as HTMLCanvasElement).getContext("2d"); // of either kind
     if (context !== null) return context;
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);

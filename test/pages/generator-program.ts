@@ -33,7 +33,7 @@ export interface Done {
 
 function shownOn(canvas: HTMLCanvasElement | OffscreenCanvas): Shown {
   const { width, height } = canvas;
-  const pixels = canvas.getContext("2d")!.getImageData(0, 0, width, height);
+  const pixels = (canvas as HTMLCanvasElement).getContext("2d")!.getImageData(0, 0, width, height);
   return { width, height, data: [...pixels.data] };
 }
 
