@@ -2,6 +2,7 @@
 //   npx tsx examples/layers-classifier.ts
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
+import { fromLayersModel } from "cfd-distill/adapters";
 import { drawBatch } from "cfd-distill/data";
 import { loadCheckpoint } from "cfd-distill/node";
 import { loadShippedEmoji } from "./recipe/stages/shipped.js";
@@ -28,7 +29,7 @@ for (let step = 1; step <= 30; step++) {
     console.log(`classifier, step ${step}: loss ${loss!.toFixed(2)}, right ${accuracy!.toFixed(2)}`);
   tf.dispose([x0, oneHot]);
 }
-const classifier = cfd.fromLayersModel(model, { logits: "logits", features: "features" });
+const classifier = fromLayersModel(model, { logits: "logits", features: "features" });
 
 const pd2 = await loadCheckpoint("examples/assets/models/pd-2.safetensors");
 const params = cfd.cloneParams(pd2.params);

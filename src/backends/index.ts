@@ -47,7 +47,8 @@ const installation: Readonly<Record<BackendName, string>> = {
   cpu: "Is `@tensorflow/tfjs-backend-cpu` installed?",
   wasm: "Is `@tensorflow/tfjs-backend-wasm` installed?",
   webgl: "Is `@tensorflow/tfjs-backend-webgl` installed?",
-  webgpu: 'Run `npm install @tensorflow/tfjs-backend-webgpu`; in a page, also `import "cfd-distill/backends/webgpu"`',
+  webgpu:
+    'Run `npm install @tensorflow/tfjs-backend-webgpu`; in a page, also `import "cfd-distill/backends/webgpu"`',
   node: "Run `npx cfd-distill install-native`",
   cuda: "Run `npx cfd-distill install-native --cuda`",
 };

@@ -28,7 +28,11 @@ function prepare(): void {
 function running(): MathBackendWebGL {
   const backend: object = tf.backend();
   if (backend instanceof MathBackendWebGL) return backend;
-  return fail("useBackend", "the webgl engine of @tensorflow/tfjs-backend-webgl", "another one (of a second copy?)");
+  return fail(
+    "useBackend",
+    "the webgl engine of @tensorflow/tfjs-backend-webgl",
+    "another one (of a second copy?)",
+  );
 }
 
 registerEngine({
