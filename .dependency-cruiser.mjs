@@ -20,6 +20,22 @@ const rooms = {
   node: ["data", "formats", "generator", "training"],
   cli: ["backends", "data", "doctor", "formats", "generator", "node", "training"],
 };
+// The same of examples/recipe. run.ts above them does a run; index.ts is for everybody else.
+const recipe = {
+  terminal: [],
+  config: ["terminal"],
+  datasets: ["terminal"],
+  storage: ["config"],
+  models: ["storage", "config"],
+  stages: ["models", "storage", "datasets", "config", "terminal"],
+  measure: ["models", "storage", "config", "terminal"],
+  report: ["measure", "storage", "config", "terminal"],
+  plan: ["report", "measure", "stages", "models", "storage", "config"],
+  watch: ["plan", "report", "measure", "storage", "config"],
+};
+const shared = "^examples/(recipe/index|emoji/[a-z-]+)[.]ts$";
+/** Tools that a page may use. */
+const plainTools = "^tools/(image-sets|words)[.]ts$";
 const basics = "^src/(types|check|bounds|rng)[.]ts$";
 const entries =
   "^src/(index|(adapters|formats|metrics|data|node)/index|backends/(cpu|wasm|webgl|webgpu))[.]ts$";
@@ -56,26 +72,48 @@ const allowed = [
   // What runs in a page knows nothing of Node.
   builtins("^src/(node|cli|backends/native)/|^src/backends/wasm/(start/node|threads/worker)[.]ts$"),
 
-  // Examples import what anybody can: the package by its names. The recipe is a program of several files, with an index.
+  // What is not src: of packages whatever it needs.
   allow("^(examples|bench|scripts|tools|test)/", "^node_modules/"),
   builtins("^(examples|bench|scripts|tools|test)/"),
+
+  // A page of examples/ imports what anybody can: the package by its names.
   allow("^examples/", entries),
-  allow("^examples/(cifar10-cfd|quickstart)[.]ts$", "^examples/recipe/index[.]ts$"),
-  allow("^examples/recipe/", "^examples/recipe/", "^tools/[a-z-]+[.]ts$"),
-  allow("^examples/browser/", "^examples/browser/", "^examples/recipe/index[.]ts$", "^tools/"),
-  allow("^examples/scale/", "^examples/recipe/index[.]ts$"),
-  allow("^bench/", "^(bench|tools|src)/"),
-  allow("^tools/", "^tools/", entries, "^bench/", "^examples/recipe/index[.]ts$", "^test/projects/"),
+  allow("^examples/(cifar10-cfd|quickstart)[.]ts$", "^examples/(recipe/index|emoji/files)[.]ts$"),
+  // What the recipe and the demo page share; a page has no files.ts, which needs Node.
+  allow("^examples/emoji/", "^examples/emoji/", plainTools),
+  allow("^examples/emoji/files[.]ts$", "^tools/[a-z-]+[.]ts$"),
   allow(
-    "^scripts/",
-    "^tools/",
-    entries,
-    "^bench/",
-    "^examples/recipe/index[.]ts$",
-    "^test/(projects|formats/fuzz)/",
+    "^examples/browser/",
+    "^examples/browser/",
+    "^examples/emoji/(manifest|sprite-sheet)[.]ts$",
+    plainTools,
   ),
-  allow("^test/", "^(test|src|tools)/"),
-  allow("^examples/recipe/test/", "^test/support/"),
+  allow("^examples/browser/", "^@webgpu/types$", "[?]url$"),
+  allow("^examples/browser/(test/|vite|vitest)", "^examples/emoji/", "^tools/"),
+
+  ...Object.entries(recipe).map(([room, below]) =>
+    allow(
+      `^examples/recipe/${room}/`,
+      `^examples/recipe/(${[room, ...below].join("|")})/`,
+      "^examples/emoji/",
+      "^tools/[a-z-]+[.]ts$",
+    ),
+  ),
+  allow("^examples/recipe/run[.]ts$", "^examples/recipe/[a-z]+/", "^tools/[a-z-]+[.]ts$"),
+  allow("^examples/recipe/index[.]ts$", "^examples/recipe/run[.]ts$", "^examples/recipe/[a-z]+/"),
+  allow("^examples/recipe/test/", "^examples/(recipe|emoji)/", "^(tools|test/support)/"),
+
+  // Tools: the files that all may use, then rooms, each for one page or program.
+  allow("^tools/[a-z-]+[.]ts$", "^tools/[a-z-]+[.]ts$", entries),
+  allow("^tools/machine[.]ts$", "^src/backends/native/folder[.]ts$"), // where what it built lies
+  ...["concepts", "conformance", "package", "pages", "results"].map((room) =>
+    allow(`^tools/${room}/`, `^tools/(${room}/|[a-z-]+[.]ts$)`, entries, shared),
+  ),
+  allow("^bench/", "^(bench|src)/", "^tools/[a-z-]+[.]ts$"),
+  allow("^scripts/", "^(tools|bench)/", entries, shared, "^test/(projects|formats/fuzz)/"),
+
+  allow("^test/", "^(test|src|tools)/", shared),
+  allow("^test/browser/onnx[.]test[.]ts$", "^examples/browser/onnx[.]ts$", "^docs/browser[.]md$"), // what it holds together
 ];
 
 export default {

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRng } from "cfd-distill";
-import { importPackage } from "./cache.js";
+import { importPackage } from "../tools/packages.js";
 import type { Options } from "./options.js";
 import { startEngine } from "./engine.js";
-import { inThreads, show, table } from "../tools/markdown-table.js";
+import { inThreads, show, textTable } from "../tools/text-table.js";
 import { takeTurns } from "./timing.js";
 
 /** What is used here of jax-js, whose arrays are freed by the function that they are passed to. */
@@ -59,7 +59,7 @@ export async function compareWithJavaScript({ rounds, threads }: Options): Promi
     const times = [theirs, stock].map((ms) => [show(ms), show(ms / ours)]);
     rows.push([title, show(ours, 1), ...times.flat()]);
   }
-  return `${table(rows)}\nTargets: 10 times for jax-js, 30 times for tfjs cpu.`;
+  return `${textTable(rows)}\nTargets: 10 times for jax-js, 30 times for tfjs cpu.`;
 }
 
 async function timed(f: () => unknown): Promise<number> {

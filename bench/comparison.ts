@@ -3,7 +3,7 @@ import { compareMemory } from "./memory.js";
 import type { Options } from "./options.js";
 import { PARTS, type Part, type Row } from "./parts.js";
 import { findPytorch, startPytorch } from "./pytorch.js";
-import { inThreads, show, table } from "../tools/markdown-table.js";
+import { inThreads, show, textTable } from "../tools/text-table.js";
 import { takeTurns } from "./timing.js";
 
 /** What one row took, in ms. */
@@ -32,9 +32,11 @@ export async function compareWithPytorch(options: Options): Promise<string> {
     gains.push(titled(part, gains[0]!), ...measured.map((one) => gainsRow(one, threads)));
   }
   const memory = await compareMemory(columns, python, options);
-  return [table(times), ...(threads[0] === 1 && threads.length > 1 ? [table(gains)] : []), memory].join(
-    "\n\n",
-  );
+  return [
+    textTable(times),
+    ...(threads[0] === 1 && threads.length > 1 ? [textTable(gains)] : []),
+    memory,
+  ].join("\n\n");
 }
 
 const GAINS = ["gain", "target", "PyTorch's", "serial share", "target"];

@@ -2,7 +2,7 @@ import type { Options } from "./options.js";
 import { startHere, type Contender } from "./contender.js";
 import { MEMORY_PARTS, MEMORY_TARGET, type Part } from "./parts.js";
 import { startPytorch } from "./pytorch.js";
-import { megabytes, show, table } from "../tools/markdown-table.js";
+import { megabytes, show, textTable } from "../tools/text-table.js";
 import type { Workload } from "./workloads.js";
 
 interface Used {
@@ -19,7 +19,7 @@ export async function compareMemory(
 ): Promise<string> {
   const rows = [["peak memory of a base step, MB", ...columns]];
   for (const part of MEMORY_PARTS) rows.push(...(await memoryRows(part, python, options)));
-  return table(rows);
+  return textTable(rows);
 }
 
 async function memoryRows(part: Part, python: string | undefined, options: Options) {

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { createRng } from "cfd-distill";
 import type { Options } from "./options.js";
 import { startEngine } from "./engine.js";
-import { inThreads, table } from "../tools/markdown-table.js";
+import { inThreads, textTable } from "../tools/text-table.js";
 import { medianTime } from "./timing.js";
 
 const BATCH = 16;
@@ -64,7 +64,7 @@ export async function timeOps(options: Options): Promise<string> {
     [64, 16],
     [128, 32],
   ] as const;
-  return table([
+  return textTable([
     [`GFLOP/s, ${inThreads(options.threads.at(-1)!)}`, "forward", "input gradient", "filter gradient"],
     ...shapes.map((shape) => convolution(shape, rounds)),
     attentionProduct(rounds),

@@ -1,7 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { CACHE } from "./cache.js";
+import { CACHE } from "../tools/packages.js";
+import { succeeds } from "../tools/run.js";
 import { startContender, type Contender } from "./contender.js";
 import type { StepName } from "./workloads.js";
 
@@ -35,20 +35,11 @@ export async function startPytorch(
 /** The Python that has PyTorch, which is installed first if need be; undefined where that fails. */
 export function findPytorch(): string | undefined {
   const own = `${FOLDER}/bin/python3`;
-  const found = ["python3", own].find((python) => runs(python, ["-c", "import torch"]));
+  const found = ["python3", own].find((python) => succeeds(python, ["-c", "import torch"]));
   if (found !== undefined) return found;
   if (!existsSync(own)) console.error("Installing PyTorch (CPU, 200 MB) into node_modules/.cache ...");
   const installed =
-    runs("python3", ["-m", "venv", FOLDER]) &&
-    runs(own, ["-m", "pip", "install", "--quiet", "torch", "numpy", "--index-url", CPU_WHEELS]);
+    succeeds("python3", ["-m", "venv", FOLDER]) &&
+    succeeds(own, ["-m", "pip", "install", "--quiet", "torch", "numpy", "--index-url", CPU_WHEELS]);
   return installed ? own : undefined;
-}
-
-function runs(command: string, args: readonly string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,7 @@
 import type { Options } from "./options.js";
 import { startHere, type Contender } from "./contender.js";
 import { findPytorch, startPytorch } from "./pytorch.js";
-import { inThreads, show, table } from "../tools/markdown-table.js";
+import { inThreads, show, textTable } from "../tools/text-table.js";
 import { takeTurns } from "./timing.js";
 import { small } from "./workloads.js";
 
@@ -26,7 +26,7 @@ export async function timeSampling({ engine, node, rounds, threads }: Options): 
     rows.push([`${steps} steps`, ...times.map((ms) => show((1000 * batch) / ms, 1))]);
   }
   for (const side of sides) side?.close();
-  return table(rows);
+  return textTable(rows);
 }
 
 /** The largest power of two whose sampling adds at most {@link MEMORY}, as far as 4 and 16 images tell. */

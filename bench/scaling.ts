@@ -2,24 +2,16 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Options } from "./options.js";
 import { startHere } from "./contender.js";
-import { plotScaling } from "../tools/svg-plot.js";
-import { show } from "../tools/markdown-table.js";
+import { plotScaling, type Point } from "./scaling-plot.js";
+import { markdownTable, replaceBetween } from "../tools/markdown.js";
+import { show } from "../tools/text-table.js";
 import { median } from "./timing.js";
 import { small, type Workload } from "./workloads.js";
 
-/** One measurement; each dimension is varied alone, around the small U-Net. */
-export interface Point {
-  readonly dimension: "batch" | "width" | "image size";
-  readonly value: number;
-  readonly threads: number;
-  /** Of a base step. */
-  readonly ms: number;
-  /** The process's highest resident memory, MB. */
-  readonly megabytes: number;
-}
-
 const REPORT = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
 const PLOT = fileURLToPath(new URL("../docs/scaling.svg", import.meta.url));
+
+const MARKS = ["<!-- scaling: written by npm run bench -- --scaling -->", "<!-- end of scaling -->"] as const;
 
 type Dimension = Point["dimension"];
 
@@ -52,21 +44,17 @@ export async function measureScaling(options: Options): Promise<string> {
     }
   }
   const table = markdown(points);
-  const [start, end] = ["<!-- scaling: written by npm run bench -- --scaling -->", "<!-- end of scaling -->"];
-  const report = readFileSync(REPORT, "utf8");
-  const [before, after] = [report.indexOf(start), report.indexOf(end)];
-  if (before === -1 || after === -1) throw new Error(`${REPORT} lacks the marks of the table`);
-  writeFileSync(REPORT, `${report.slice(0, before + start.length)}\n\n${table}\n\n${report.slice(after)}`);
+  writeFileSync(REPORT, replaceBetween(readFileSync(REPORT, "utf8"), MARKS, table));
   const plotted = await plotScaling(points, PLOT);
   return plotted ? table : `${table}\n\nNo plot: vega-lite could not be installed.`;
 }
 
 function markdown(points: readonly Point[]): string {
-  const rows = points.map(({ dimension, value, threads, ms, megabytes }) => {
-    return `| ${dimension} ${value} | ${threads} | ${show(ms)} | ${show(megabytes)} |`;
-  });
-  return ["| small U-Net, but | threads | ms a base step | peak MB |", "|---|---|---|---|", ...rows].join(
-    "\n",
+  return markdownTable(
+    ["small U-Net, but", "threads", "ms a base step", "peak MB"],
+    points.map(({ dimension, value, threads, ms, megabytes }) => {
+      return [`${dimension} ${value}`, threads, show(ms), show(megabytes)];
+    }),
   );
 }
 

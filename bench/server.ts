@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { Engine, Request } from "./contender.js";
 import { startEngine } from "./engine.js";
 import { makeWork, type Work } from "./steps.js";
+import { messageOf } from "../tools/words.js";
 
 const engine = process.argv[2] as Engine;
 const threads = Number(process.argv[3]);
@@ -38,6 +39,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     say(await answer(JSON.parse(line) as Request));
   } catch (error) {
-    say({ error: error instanceof Error ? error.message : String(error) });
+    say({ error: messageOf(error) });
   }
 }

@@ -1,11 +1,14 @@
 // The quickstart's pipeline on CIFAR-10, which is fetched if it is not there, or on your own pictures.
 //   npx tsx examples/cifar10-cfd.ts --preset tiny
 //   npx tsx examples/cifar10-cfd.ts --preset small --dataset folder:pictures
-import { parseArguments } from "./recipe/config/command-line.js";
-import { loadCifar10 } from "./recipe/datasets/load.js";
-import { downloadCifar10 } from "./recipe/datasets/cifar10-download.js";
-import { loadFolder } from "./recipe/datasets/folder.js";
-import { main, type DataLoader } from "./recipe/run.js";
+import {
+  downloadCifar10,
+  loadCifar10,
+  loadFolder,
+  main,
+  parseArguments,
+  type DataLoader,
+} from "./recipe/index.js";
 
 const argv = process.argv;
 const choice = parseArguments("cifar10-cfd", argv);

@@ -34,15 +34,15 @@ const network = unet({
   timeScale: 4,
 });
 const teacherParams = network.init(rng.fork("teacher"));
-const judge = resnet({ blocks: [1, 1], width: 8, classes: 10 });
-const judgeParams = judge.init(rng.fork("classifier"));
+const resNet = resnet({ blocks: [1, 1], width: 8, classes: 10 });
+const resNetParams = resNet.init(rng.fork("classifier"));
 const images = noise([1, 2, 3, 4, 5, 6, 7, 8], [16, 16, 3]); // stands for your pictures, in [-1, 1]
 const x0 = tf.clipByValue(images, -1, 1);
 
 // The loop: ten lines.
 const params = cloneParams(teacherParams);
 const [teacher, student] = [denoiser(network, teacherParams, "x0"), denoiser(network, params, "x0")];
-const models = { student, teacher, classifier: classifier(judge, judgeParams), schedule, studentSteps: 2 };
+const models = { student, teacher, classifier: classifier(resNet, resNetParams), schedule, studentSteps: 2 };
 const optimizer = adam({ learningRate: 1e-3 });
 for (let step = 0; step < 10; step++) {
   const times = drawTimes(rng, 8, 2);

@@ -1,15 +1,19 @@
 // CFD with a classifier of your own: any tf.LayersModel with features, here a small one that is trained on the spot.
 //   npx tsx examples/layers-classifier.ts
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
 import { fromLayersModel } from "cfd-distill/adapters";
-import { drawBatch } from "cfd-distill/data";
+import { drawBatch, imageSet, type ImageSet } from "cfd-distill/data";
 import { loadCheckpoint } from "cfd-distill/node";
-import { loadShippedEmoji } from "./recipe/stages/shipped.js";
+import sharp from "sharp";
+
+const ASSETS = "examples/assets";
 
 await cfd.useBackend("wasm");
 const rng = cfd.createRng(0);
-const { train } = loadShippedEmoji();
+const train = await loadEmoji();
 
 // Yours may come from tf.loadLayersModel(url). `features` names the layer whose output is compared.
 const model = tf.sequential();
@@ -31,7 +35,7 @@ for (let step = 1; step <= 30; step++) {
 }
 const classifier = fromLayersModel(model, { logits: "logits", features: "features" });
 
-const pd2 = await loadCheckpoint("examples/assets/models/pd-2.safetensors");
+const pd2 = await loadCheckpoint(join(ASSETS, "models/pd-2.safetensors"));
 const params = cfd.cloneParams(pd2.params);
 const teacher = cfd.denoiser(pd2.network, pd2.params, pd2.predictionType);
 const student = cfd.denoiser(pd2.network, params, pd2.predictionType);
@@ -50,4 +54,35 @@ for (let step = 1; step <= 10; step++) {
   optimizer.apply(params, clipped.grads);
   console.log(`student, step ${step}:`, numbers);
   tf.dispose([x0, eps, terms, grads, clipped]);
+}
+
+/** The emoji that the shipped models were trained on, cut from one picture of them all; a class is a kind of emoji. */
+async function loadEmoji(): Promise<ImageSet> {
+  const json = async (name: string) => JSON.parse(await readFile(join(ASSETS, name), "utf8")) as unknown;
+  const { dataset, classes } = (await json("models/manifest.json")) as {
+    readonly dataset: { readonly groups: readonly string[] };
+    readonly classes: readonly string[];
+  };
+  const { tile, columns, groups } = (await json("emoji-24.json")) as {
+    readonly tile: number;
+    readonly columns: number;
+    readonly groups: readonly { name: string; kinds: readonly { name: string; count: number }[] }[];
+  };
+  const labelOf = (group: string, kind: string) =>
+    dataset.groups.includes(group) ? classes.indexOf(kind) : -1;
+  const tiles = groups
+    .flatMap(({ name, kinds }) =>
+      kinds.flatMap((kind) => Array<number>(kind.count).fill(labelOf(name, kind.name))),
+    )
+    .map((label, at) => ({ label, left: tile * (at % columns), top: tile * Math.floor(at / columns) }))
+    .filter(({ label }) => label >= 0)
+    .filter((_, i) => i % 10 !== 9); // the tenths are for testing
+  const { data, info } = await sharp(join(ASSETS, "emoji-24.png"))
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const cut = tiles.map(({ left, top }) =>
+    sharp(data, { raw: info }).extract({ left, top, width: tile, height: tile }).raw().toBuffer(),
+  );
+  const images = Buffer.concat(await Promise.all(cut));
+  return imageSet({ images, labels: tiles.map(({ label }) => label), classes, shape: [tile, tile, 3] });
 }

@@ -1,16 +1,35 @@
-// Your own pictures: PNG, JPEG and WebP files, a subfolder a class. Trains a diffusion model on them.
+// Your own pictures: PNG, JPEG and WebP files, in one folder or a subfolder a class. Trains a diffusion model on them.
 //   npx tsx examples/own-images.ts pictures [steps] [own-images.safetensors]
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
-import { drawBatch } from "cfd-distill/data";
+import { drawBatch, imageSet } from "cfd-distill/data";
 import { saveCheckpoint } from "cfd-distill/node";
-import { loadFolder } from "./recipe/datasets/folder.js";
+import sharp from "sharp";
 
 const [folder, steps = "20", file = "own-images.safetensors"] = process.argv.slice(2);
 if (folder === undefined) throw new Error("Expected a folder: npx tsx examples/own-images.ts pictures");
 
 await cfd.useBackend("wasm");
-const { train } = await loadFolder(folder, { size: 24 });
+const SIZE = 24;
+const entries = await readdir(folder, { withFileTypes: true });
+const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const classes = folders.length > 0 ? folders.sort() : ["."];
+const pictures: Buffer[] = [];
+const labels: number[] = [];
+for (const [label, name] of classes.entries()) {
+  for (const one of (await readdir(join(folder, name))).sort()) {
+    if (!/\.(png|jpe?g|webp)$/i.test(one)) continue;
+    const picture = sharp(join(folder, name, one))
+      .autoOrient()
+      .flatten({ background: "white" });
+    pictures.push(await picture.resize(SIZE, SIZE, { fit: "cover" }).raw().toBuffer());
+    labels.push(label);
+  }
+}
+const train = imageSet({ images: Buffer.concat(pictures), labels, classes, shape: [SIZE, SIZE, 3] });
+
 const rng = cfd.createRng(0);
 const schedule = cfd.discreteCosineSchedule(16);
 const network = cfd.unet({

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compileConsumer, installConsumer } from "../tools/package/consumer.js";
-import { run } from "../tools/package/pack.js";
+import { run } from "../tools/run.js";
 
 const project = mkdtempSync(join(tmpdir(), "cfd-distill-native-"));
 try {

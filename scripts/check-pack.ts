@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compileConsumer, installConsumer } from "../tools/package/consumer.js";
-import { printed, run } from "../tools/package/pack.js";
+import { printed, run } from "../tools/run.js";
 
 const project = mkdtempSync(join(tmpdir(), "cfd-distill-consumer-"));
 try {

@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { packInto, root, run } from "../tools/package/pack.js";
+import { packInto } from "../tools/package/pack.js";
+import { root, run } from "../tools/run.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cfd-distill-package-"));
 try {

@@ -2,8 +2,8 @@
 // minified and gzipped sizes against budgets. A Node built-in, or an engine that nobody asked for, is an error as well.
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
-import { table } from "../tools/markdown-table.js";
-import { root, run } from "../tools/package/pack.js";
+import { textTable } from "../tools/text-table.js";
+import { root, run } from "../tools/run.js";
 
 interface Import {
   readonly code: string;
@@ -50,7 +50,7 @@ for (const each of imports) {
     complaints.push(`${each.code} is above its budget; most of it is ${largest.join(", ")}`);
   }
 }
-process.stdout.write(`${table(rows)}\n`);
+process.stdout.write(`${textTable(rows)}\n`);
 if (complaints.length > 0) {
   process.stderr.write(`${complaints.join("\n")}\n`);
   process.exitCode = 1;

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ENGINES } from "../test/projects/machine.js";
+import { ENGINES } from "../tools/machine.js";
 import { findProjects } from "../test/projects/projects.js";
 import { installEngines, node24 } from "../tools/conformance/install.js";
 import { allPassed, engineTable, withTable, type Column, type Report } from "../tools/conformance/table.js";

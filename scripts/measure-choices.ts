@@ -26,7 +26,8 @@ import {
   valueAndGrads,
 } from "cfd-distill";
 import { drawBatch } from "cfd-distill/data";
-import { loadShippedEmoji, MODELS } from "../examples/recipe/stages/shipped.js";
+import { EMOJI_MODELS, loadShippedEmoji } from "../examples/emoji/files.js";
+import { markdownTable, replaceBetween } from "../tools/markdown.js";
 
 /** One halving; without a temperature it is PD's. */
 interface Choice {
@@ -55,12 +56,12 @@ const MARKS = [
   "<!-- end of choices -->",
 ] as const;
 
-const read = (file: string) => readFile(new URL(`${file}.safetensors`, MODELS));
+const read = (file: string) => readFile(new URL(`${file}.safetensors`, EMOJI_MODELS));
 
 await useBackend("wasm");
 const source = decodeCheckpoint(await read("pd-2"));
-const judgeFile = decodeNetworkCheckpoint(await read("classifier"));
-const judge = classifier(judgeFile.network as ClassifierNetwork, judgeFile.params);
+const resnetFile = decodeNetworkCheckpoint(await read("classifier"));
+const resnet = classifier(resnetFile.network as ClassifierNetwork, resnetFile.params);
 const teacher = denoiser(source.network, source.params, source.predictionType);
 const { schedule } = source;
 const images = loadShippedEmoji().train;
@@ -87,7 +88,7 @@ function halve({ temperature, beta, gamma, batch, steps }: Choice, seed: number)
       () =>
         temperature === undefined
           ? progressiveLoss({ ...given, weighting: "x0" })
-          : cfdLoss({ ...given, classifier: judge, temperature, beta, gamma }),
+          : cfdLoss({ ...given, classifier: resnet, temperature, beta, gamma }),
       params,
     );
     const clipped = clipByGlobalNorm(grads, 1);
@@ -108,7 +109,7 @@ async function measure(choice: Choice, seed: number): Promise<number[]> {
     const zT = noise(seeds, images.shape);
     const target = progressiveTarget(teacher, schedule, zT, times, { studentSteps: 1, labels }).x0;
     const { x0 } = predict(student, schedule, zT, times, { labels });
-    const [seen, wanted] = [judge(x0), judge(target)];
+    const [seen, wanted] = [resnet(x0), resnet(target)];
     const { entropy, diversity } = datasetOrientedLoss(seen.logits, { gamma: 1 });
     const feature = featureDistillationLoss(seen.features, wanted.features, { temperature: 1 });
     return tf.stack([tf.mean(tf.abs(tf.sub(x0, target))), feature, entropy, diversity]);
@@ -119,23 +120,19 @@ async function measure(choice: Choice, seed: number): Promise<number[]> {
   return numbers;
 }
 
-function rowOf({ temperature, beta, gamma, batch, steps }: Choice, numbers: readonly number[][]): string {
+function rowOf({ temperature, beta, gamma, batch, steps }: Choice, numbers: readonly number[][]): string[] {
   const name = temperature === undefined ? "PD" : `CFD, temperature ${temperature}`;
   const weights = temperature === undefined ? "" : beta === 0 ? "0" : `${beta}, ${gamma}`;
   const cells = [3, 4, 2, 2].map((digits, i) => numbers.map((of) => of[i]!.toFixed(digits)).join(" / "));
-  return `| ${[name, weights, batch, steps, ...cells].join(" | ")} |`;
+  return [name, weights, String(batch), String(steps), ...cells];
 }
 
-const rows = [
-  "| loss | beta, gamma | batch | steps | pixels off | feature loss | entropy | diversity |",
-  "|---|---|---|---|---|---|---|---|",
-];
+const HEAD = ["loss", "beta, gamma", "batch", "steps", "pixels off", "feature loss", "entropy", "diversity"];
+const rows: string[][] = [];
 for (const choice of CHOICES) {
   const numbers: number[][] = [];
   for (const seed of SEEDS) numbers.push(await measure(choice, seed));
   rows.push(rowOf(choice, numbers));
-  console.log(rows.at(-1));
+  console.log(rows.at(-1)!.join(" | "));
 }
-const page = await readFile(PAGE, "utf8");
-const [before, after] = [page.indexOf(MARKS[0]) + MARKS[0].length, page.indexOf(MARKS[1])];
-await writeFile(PAGE, `${page.slice(0, before)}\n\n${rows.join("\n")}\n\n${page.slice(after)}`);
+await writeFile(PAGE, replaceBetween(await readFile(PAGE, "utf8"), MARKS, markdownTable(HEAD, rows)));

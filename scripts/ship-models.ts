@@ -6,9 +6,9 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { MODELS, type Manifest, type ShippedModel } from "../examples/recipe/stages/shipped.js";
-import type { Halving, RecipeConfig } from "../examples/recipe/config/schema.js";
-import { loadEmoji } from "../examples/recipe/datasets/load.js";
+import { EMOJI_MODELS, loadEmoji } from "../examples/emoji/files.js";
+import type { Manifest, ShippedModel } from "../examples/emoji/manifest.js";
+import type { Halving, RecipeConfig } from "../examples/recipe/index.js";
 import { ship } from "../tools/shipping.js";
 
 /** Students of more steps are on the way to those that ship. */
@@ -16,7 +16,7 @@ const MOST_STEPS = 8;
 
 const run = process.argv[2] ?? "runs/quickstart-emoji";
 const folder = `runs/${basename(run)}`; // wherever it lay, which is nobody's business
-const target = fileURLToPath(MODELS);
+const target = fileURLToPath(EMOJI_MODELS);
 const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8")) as RecipeConfig;
 const checkpoint = (name: string) => join(run, "checkpoints", `${name}.safetensors`);
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Checkpoint, type NetworkCheckpoint, useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { shippedAt } from "../examples/recipe/stages/shipped.js";
+import { shippedAt } from "../examples/emoji/files.js";
 import { ship } from "../tools/shipping.js";
 
 /** The students of one step that ship, and their stages: of the best arm of CFD its best seed, and PD's of that seed. */

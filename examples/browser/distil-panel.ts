@@ -2,12 +2,12 @@ import { proxy, wrap } from "comlink";
 import { distilStarts, distilView, type Button, type DistilView, type Phase } from "./distil-view.js";
 import type { Settings } from "./distillation.js";
 import type { Distiller, Task } from "./distiller.js";
-import { messageOf } from "./dom.js";
 import type { EngineName } from "./engines.js";
 import { loadFile } from "./manifest.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import { watchWorker, type PageModel } from "./sampler-client.js";
 import { claim, discard, loadSaved, type Saved } from "./store.js";
+import { messageOf } from "../../tools/words.js";
 
 /** What the panel takes from the rest of the page. */
 interface Surroundings {
@@ -97,8 +97,8 @@ async function claimSaved({ show }: DistilView): Promise<Saved | undefined> {
 async function ingredients({ models, classifier, distillation }: Manifest): Promise<Task["halving"]> {
   const source = models.find(({ id }) => id === distillation.teacher);
   if (source === undefined) throw new Error(`manifest.json lists no model ${distillation.teacher}.`);
-  const [teacher, judge] = await Promise.all([loadFile(source.file), loadFile(classifier)]);
-  return { recipe: distillation, teacher, classifier: judge };
+  const [teacher, observer] = await Promise.all([loadFile(source.file), loadFile(classifier)]);
+  return { recipe: distillation, teacher, classifier: observer };
 }
 
 function studentOf({ settings, losses, checkpoint }: Saved, number: number): PageModel {

@@ -3,10 +3,11 @@ import type { Settings } from "./distillation.js";
 import type { Listener } from "./distiller.js";
 import { byId, showMessage } from "./dom.js";
 import { figure, type Figure } from "./figure.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import { startPace } from "./pace.js";
-import { inSteps, namesOf, startsOf, type Starts } from "./plan.js";
+import { namesOf, startsOf, type Starts } from "./plan.js";
 import type { Images, Samples, Saved } from "./store.js";
+import { inSteps } from "../../tools/words.js";
 
 /** What the panel can be in, as far as it looks different; "elsewhere" while another tab distils or could. */
 export type Phase = "idle" | "running" | "pausing" | "elsewhere";

@@ -5,7 +5,7 @@ import { draw, openDistillation, type Settings } from "./distillation.js";
 import { loadEmoji } from "./emoji.js";
 import type { EngineName } from "./engines.js";
 import type { HalvingSetup } from "./halving.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import { startEngine } from "./start-engine.js";
 import { save, type Samples, type Saved } from "./store.js";
 

@@ -17,11 +17,6 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** What a thrown value says. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** Shows a message in an element that is there for it, or hides that element. */
 export function showMessage(element: HTMLElement, message: string | undefined): void {
   element.textContent = message ?? "";

@@ -1,6 +1,6 @@
-import type { Sheet } from "../recipe/datasets/emoji-sheet.js";
+import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 import { byId } from "./dom.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import type { Wish } from "./plan.js";
 import type { PageModel } from "./sampler-client.js";
 
@@ -15,7 +15,7 @@ export interface DrawForm {
 }
 
 /** Brings the form's fields to life; `changed` hears of every change by the visitor. */
-export function drawForm(manifest: Manifest, sheet: Sheet, changed: () => void): DrawForm {
+export function drawForm(manifest: Manifest, sheet: SpriteSheet, changed: () => void): DrawForm {
   const form = byId("draw-form", HTMLFormElement);
   const show = byId("show", HTMLSelectElement);
   const steps = byId("steps", HTMLInputElement);
@@ -59,7 +59,7 @@ export function drawForm(manifest: Manifest, sheet: Sheet, changed: () => void):
 }
 
 /** The classes to choose from; kinds are listed under the groups of Unicode's that they are in. */
-function kindOptions({ classes, dataset }: Manifest, { groups }: Sheet): HTMLElement[] {
+function kindOptions({ classes, dataset }: Manifest, { groups }: SpriteSheet): HTMLElement[] {
   const option = (name: string) => new Option(name, String(classes.indexOf(name)));
   if (dataset.classes === "groups") return classes.map(option);
   const lists = groups.map(({ name, kinds }) => {

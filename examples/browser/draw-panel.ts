@@ -1,13 +1,14 @@
 import { proxy } from "comlink";
-import type { Sheet } from "../recipe/datasets/emoji-sheet.js";
-import { byId, messageOf, showMessage } from "./dom.js";
+import type { SpriteSheet } from "../emoji/sprite-sheet.js";
+import { byId, showMessage } from "./dom.js";
 import { drawForm } from "./draw-form.js";
 import { figure, type Figure } from "./figure.js";
 import { loadFile } from "./manifest.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 import { namesOf, plan, startsOf, titleOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
 import type { Drawn } from "./sampler.js";
 import type { PageModel, SamplerClient } from "./sampler-client.js";
+import { messageOf } from "../../tools/words.js";
 
 /** The part of the page that draws. */
 export interface DrawPanel {
@@ -18,7 +19,7 @@ export interface DrawPanel {
 }
 
 /** Brings the drawing part to life. */
-export function drawPanel(manifest: Manifest, sheet: Sheet): DrawPanel {
+export function drawPanel(manifest: Manifest, sheet: SpriteSheet): DrawPanel {
   const models = new Map<string, PageModel>();
   let client: SamplerClient | undefined;
   let latest = 0;

@@ -1,6 +1,7 @@
 import type { ImageSet } from "cfd-distill/data";
-import { cutSheet, splitTenth, type Sheet } from "../recipe/datasets/emoji-sheet.js";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import { cutSprites, type SpriteSheet } from "../emoji/sprite-sheet.js";
+import { splitTenth } from "../../tools/image-sets.js";
+import type { Manifest } from "../emoji/manifest.js";
 
 /**
  * The pictures that the models were trained on.
@@ -15,7 +16,8 @@ export async function loadEmoji({ classes, groups }: Manifest["dataset"], base: 
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
   context.drawImage(bitmap, 0, 0);
   const data = new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
-  return splitTenth(cutSheet({ width, height, data }, (await sheet.json()) as Sheet, classes, groups)).train;
+  return splitTenth(cutSprites({ width, height, data }, (await sheet.json()) as SpriteSheet, classes, groups))
+    .train;
 }
 
 async function load(url: URL): Promise<Response> {

@@ -1,9 +1,10 @@
 import { wrap } from "comlink";
 import type { BackendReport } from "cfd-distill";
-import { byId, make, messageOf, showMessage } from "./dom.js";
+import { byId, make, showMessage } from "./dom.js";
 import { engineHints, engineNames, threadsHint, type EngineName } from "./engines.js";
 import type { Probe } from "./probe-worker.js";
 import { openSampler, watchWorker, type SamplerClient } from "./sampler-client.js";
+import { messageOf } from "../../tools/words.js";
 
 /** One engine's button. */
 interface Choice {

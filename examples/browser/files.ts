@@ -1,5 +1,6 @@
-import { byId, messageOf, showMessage } from "./dom.js";
+import { byId, showMessage } from "./dom.js";
 import type { PageModel } from "./sampler-client.js";
+import { messageOf } from "../../tools/words.js";
 
 const MOST_MEGABYTES = 512;
 let files = 0;

@@ -15,7 +15,7 @@ import {
   type Rng,
 } from "cfd-distill";
 import { drawBatch, type ImageSet } from "cfd-distill/data";
-import type { Manifest } from "../recipe/stages/shipped.js";
+import type { Manifest } from "../emoji/manifest.js";
 
 /** Everything that decides what is computed, as plain data. */
 export interface HalvingSetup {
@@ -42,20 +42,20 @@ export function openHalving(setup: HalvingSetup, params: Params): Halving {
   const { network, schedule, predictionType } = source;
   const teacher = denoiser(network, source.params, predictionType);
   const student = denoiser(network, params, predictionType);
-  const judge = method === "cfd" ? openClassifier(setup.classifier) : undefined;
+  const opened = method === "cfd" ? openClassifier(setup.classifier) : undefined;
   const studentSteps = source.steps / 2;
 
   const models = { student, teacher, schedule, studentSteps };
   const terms = (rng: Rng): LossTerms => {
     const times = drawTimes(rng, recipe.batch, studentSteps);
     const batch = { ...draw(images, rng, recipe), times };
-    return judge
-      ? cfdLoss({ ...models, ...batch, classifier: judge.model, temperature: recipe.temperature })
+    return opened
+      ? cfdLoss({ ...models, ...batch, classifier: opened.model, temperature: recipe.temperature })
       : progressiveLoss({ ...models, ...batch, weighting: recipe.weighting });
   };
   const dispose = () => {
     disposeParams(source.params);
-    if (judge) disposeParams(judge.params);
+    if (opened) disposeParams(opened.params);
   };
   return { terms, dispose };
 }

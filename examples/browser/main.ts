@@ -1,11 +1,12 @@
 import "./style.css";
-import { byId, messageOf, showMessage } from "./dom.js";
+import { byId, showMessage } from "./dom.js";
 import { distilPanel } from "./distil-panel.js";
 import { drawPanel } from "./draw-panel.js";
 import { enginePicker } from "./engine-picker.js";
 import { engineNames, type EngineName } from "./engines.js";
 import { acceptFiles } from "./files.js";
 import { loadManifest, loadSheet } from "./manifest.js";
+import { messageOf } from "../../tools/words.js";
 
 /** Nothing fails in the console alone. */
 function showFailure(problem: unknown): void {

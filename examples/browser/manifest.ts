@@ -1,5 +1,5 @@
-import type { Manifest, Method, ShippedModel } from "../recipe/stages/shipped.js";
-import type { Sheet } from "../recipe/datasets/emoji-sheet.js";
+import type { Manifest, Method, ShippedModel } from "../emoji/manifest.js";
+import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 
 /** The list of models. */
 export async function loadManifest(): Promise<Manifest> {
@@ -7,8 +7,8 @@ export async function loadManifest(): Promise<Manifest> {
 }
 
 /** How the picture with the emoji is laid out. */
-export async function loadSheet(): Promise<Sheet> {
-  return (await (await load("emoji-24.json")).json()) as Sheet;
+export async function loadSheet(): Promise<SpriteSheet> {
+  return (await (await load("emoji-24.json")).json()) as SpriteSheet;
 }
 
 /** One file of the list. */

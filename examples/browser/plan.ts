@@ -1,7 +1,8 @@
 import type { Job } from "./sampler.js";
-import type { Manifest, ShippedModel } from "../recipe/stages/shipped.js";
+import type { Manifest, ShippedModel } from "../emoji/manifest.js";
 import { nearestModel } from "./manifest.js";
 import type { PageModel } from "./sampler-client.js";
+import { inSteps } from "../../tools/words.js";
 
 /** What the form asks for. */
 export interface Wish {
@@ -24,9 +25,6 @@ export interface PlannedFigure {
 
 /** What images start from: a seed and a label each. */
 export type Starts = Pick<Job, "seeds" | "labels">;
-
-/** "1 step", "2 steps". */
-export const inSteps = (count: number): string => (count === 1 ? "1 step" : `${count} steps`);
 
 /** Beside a student that is asked for more steps than a generator takes. */
 const ALL = ", all it was trained for";

@@ -3,22 +3,22 @@ import "cfd-distill/backends/wasm";
 import { createRng, type BackendReport } from "cfd-distill";
 import type { CliChoice } from "./config/command-line.js";
 import type { RecipeConfig } from "./config/schema.js";
-import { configure } from "./config/configure.js";
+import { configure } from "./plan/configure.js";
 import { openDirectory } from "./storage/directory.js";
-import { nameOf, startEngine } from "./stages/engine.js";
-import { freeBytes } from "./storage/disk.js";
-import { checkDisk, planOf } from "./stages/estimate.js";
+import { nameOf, startEngine } from "./plan/engine.js";
+import { freeBytes } from "./plan/disk.js";
+import { checkDisk, planOf } from "./plan/estimate.js";
 import { checkMeasurable } from "./measure/evaluate.js";
 import { imagesHash } from "./datasets/hash.js";
 import { withLock } from "./storage/lock.js";
-import { checkNeeds, chooseStages, type PlannedStage } from "./stages/plan.js";
-import type { Place } from "./storage/place.js";
-import { duration } from "./terminal/progress.js";
+import { checkNeeds, chooseStages, type PlannedStage } from "./plan/stages.js";
+import type { Setup } from "./storage/setup.js";
+import { duration } from "../../tools/words.js";
 import { checkStarts } from "./measure/sampling.js";
-import { complain, say } from "./terminal/say.js";
-import type { Data } from "./datasets/emoji-sheet.js";
-import { log, type Run } from "./stages/train.js";
-import { showAll } from "./watch/watcher.js";
+import { printError, print } from "./terminal/print.js";
+import type { Data } from "../../tools/image-sets.js";
+import { log, type Run } from "./storage/run.js";
+import { showAll } from "./storage/watcher.js";
 import { watchersOf } from "./watch/watchers.js";
 
 /** Reads the data that a config asks for. */
@@ -28,13 +28,13 @@ export type DataLoader = (config: RecipeConfig, signal: AbortSignal) => Data | P
  * The whole pipeline, or the stages that are asked for: teacher, classifier, halvings by PD and CFD, samples,
  * measurements, picture. Stages that are finished are passed over, one that was interrupted goes on.
  */
-export async function runRecipe(choice: CliChoice, load: DataLoader, signal: AbortSignal): Promise<void> {
+async function runRecipe(choice: CliChoice, load: DataLoader, signal: AbortSignal): Promise<void> {
   const config = await configure(choice);
   const engine = await startEngine(config.engine, choice);
   const stages = chooseStages(config, choice.stages);
   if (!choice.dryRun)
     return withLock(choice.out, () => runStages({ choice, config, engine, stages }, load, signal));
-  say(await planOf(placeOf(choice, config, await load(config, signal)), stages, engine));
+  print(await planOf(setupOf(choice, config, await load(config, signal)), stages, engine));
 }
 
 /** What is to be done. */
@@ -48,21 +48,21 @@ interface Task {
 async function runStages(task: Task, load: DataLoader, signal: AbortSignal): Promise<void> {
   const { choice, engine, stages } = task;
   const started = performance.now();
-  const place = placeOf(choice, task.config, await load(task.config, signal));
-  checkStarts(place);
-  if (stages.some(({ name }) => name === "evaluate")) checkMeasurable(place);
-  const { out, config, data } = place;
-  await checkDisk(place, stages, await freeBytes(out));
+  const setup = setupOf(choice, task.config, await load(task.config, signal));
+  checkStarts(setup);
+  if (stages.some(({ name }) => name === "evaluate")) checkMeasurable(setup);
+  const { out, config, data } = setup;
+  await checkDisk(setup, stages, await freeBytes(out));
   await openDirectory(out, config, choice);
-  if (takesLong(stages)) say(await planOf(place, stages, engine));
-  const watchers = watchersOf(choice, place);
-  const run: Run = { ...place, rng: createRng(config.seed), signal, watchers };
+  if (takesLong(stages)) print(await planOf(setup, stages, engine));
+  const watchers = watchersOf(choice, setup);
+  const run: Run = { ...setup, rng: createRng(config.seed), signal, watchers };
   const { train, test } = data;
-  say(
+  print(
     `${train.labels.length} training and ${test.labels.length} test images of ${train.shape.join("x")}, ` +
       `engine ${nameOf(engine)}, results in ${out}/`,
   );
-  for (const { where } of watchers) say(where);
+  for (const { where } of watchers) print(where);
   log(run, { event: choice.resume ? "resume" : "start", engine, machine: machine() });
   let finished = false;
   try {
@@ -75,11 +75,11 @@ async function runStages(task: Task, load: DataLoader, signal: AbortSignal): Pro
   } finally {
     await showAll(watchers, finished ? "finished" : "stopped");
   }
-  say(`Done in ${duration((performance.now() - started) / 1000)}.`);
+  print(`Done in ${duration((performance.now() - started) / 1000)}.`);
 }
 
 /** The config notes of which images it is. */
-function placeOf({ out }: CliChoice, config: RecipeConfig, data: Data): Place {
+function setupOf({ out }: CliChoice, config: RecipeConfig, data: Data): Setup {
   const images = imagesHash(data);
   if (config.images !== undefined && config.images !== images) {
     throw new Error(
@@ -105,15 +105,15 @@ export async function main(choice: CliChoice, load: DataLoader, command: readonl
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (!stop.signal.aborted) say("\nSaving ...");
+      if (!stop.signal.aborted) print("\nSaving ...");
       stop.abort();
     });
   }
   try {
     await runRecipe(choice, load, stop.signal);
   } catch (error) {
-    if (stop.signal.aborted) say(`Interrupted; nothing is lost. To go on: ${again(command)}`);
-    else complain(error);
+    if (stop.signal.aborted) print(`Interrupted; nothing is lost. To go on: ${again(command)}`);
+    else printError(error);
     process.exitCode = stop.signal.aborted ? 130 : 1;
   }
 }

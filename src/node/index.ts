@@ -9,3 +9,4 @@ export { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint } from "./checkpo
 export { loadDiffusers, saveDiffusers } from "./diffusers.js";
 export { encodePng } from "./png.js";
 export { saveModel, type ModelCard } from "./model.js";
+export { readWhole } from "./read-whole.js";

@@ -7,9 +7,27 @@ const PIECE = 2 ** 30;
 
 /**
  * The bytes of a file, read in pieces: Node's own `readFile` refuses more than 2 GiB. What is no file is refused before it
- * is opened: whoever opens a pipe waits for a writer, and a device may have no end. Other errors are Node's.
+ * is opened: whoever opens a pipe waits for a writer, and a device may have no end.
+ *
+ * @param path the file
+ * @param where who reads, for the error
+ * @param piece bytes that are read at a time
+ * @returns all of its bytes
+ * @throws (rejects) if `path` is a folder, a pipe, a socket or a device, is larger than 4 GiB, or becomes shorter
+ *   while it is read; other errors are Node's
+ * @example
+ * ```ts
+ * import { mkdtemp, rm, writeFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { readWhole } from "cfd-distill/node";
+ * const folder = await mkdtemp(join(tmpdir(), "cfd-"));
+ * await writeFile(join(folder, "a.bin"), new Uint8Array([1, 2, 3]));
+ * console.log((await readWhole(join(folder, "a.bin"))).length); // 3
+ * await rm(folder, { recursive: true });
+ * ```
  */
-export async function readWhole(path: string, where: string, piece = PIECE): Promise<Uint8Array> {
+export async function readWhole(path: string, where = "readWhole", piece = PIECE): Promise<Uint8Array> {
   const kind = kindOf(await stat(path));
   if (kind !== "a file") fail(where, `a file at ${path}`, kind);
   const file = await open(path);

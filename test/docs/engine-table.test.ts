@@ -49,5 +49,5 @@ it("replaces what stands between the marks, and refuses a page without them", ()
   expect(withTable(page, "| new |")).toBe(
     "a\n<!-- conformance: begin -->\n\n| new |\n\n<!-- conformance: end -->\nb",
   );
-  expect(() => withTable("a", "b")).toThrow("withTable: expected the marks <!-- conformance: begin -->");
+  expect(() => withTable("a", "b")).toThrow("replaceBetween: expected the marks <!-- conformance: begin -->");
 });

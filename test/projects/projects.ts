@@ -2,7 +2,7 @@ import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration } from "vitest/config";
 import { aliases, pageAliases } from "../../tools/aliases.js";
 import type { BackendName } from "../../src/index.js";
-import { findChromium, findNative, findWebgpu, type Found } from "./machine.js";
+import { findChromium, findNative, findWebgpu, type Found } from "../../tools/machine.js";
 import type { Skipped } from "./skipped.js";
 
 /** "full" runs everything; "reduced" what shows that an engine computes the right thing, in a minute or so. */
@@ -58,7 +58,7 @@ export const unit: TestProjectInlineConfiguration = {
 };
 
 /** What takes a process of its own: modules that are replaced, engines that are to start for the first time. */
-export const alone: TestProjectInlineConfiguration = {
+const alone: TestProjectInlineConfiguration = {
   ...shared,
   test: { ...inForks, name: "alone", include: [ALONE], exclude: NOT_UNIT },
 };

@@ -1,5 +1,5 @@
 // Gives Node what a page has: navigator.gpu, from the npm package webgpu (Dawn).
-import { ENGINES } from "./machine.js";
+import { ENGINES } from "../../tools/machine.js";
 
 type Dawn = { create: (options: string[]) => object; globals: object };
 const { create, globals } = (await import(

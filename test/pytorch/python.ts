@@ -2,7 +2,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Found } from "../projects/machine.js";
+import type { Found } from "../../tools/machine.js";
 
 export const PYTHON = process.env.PYTHON ?? "python3";
 const REFERENCE = fileURLToPath(new URL("../../scripts/reference/", import.meta.url));

@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { encodePng } from "../../examples/recipe/report/picture.js";
-import { tensorboard } from "../../examples/recipe/watch/tensorboard.js";
+import { encodePng } from "../../tools/png.js";
+import { tensorboard } from "../../examples/recipe/index.js";
 import { inFolder } from "./exchange.js";
 import { python } from "./python.js";
 

@@ -47,7 +47,7 @@ async function draw(checkpoint: Checkpoint, model: "net_model" | "ema_model"): P
   return images;
 }
 
-function judge({ model }: Checkpoint, images: tf.Tensor4D): { logits: tf.Tensor; features: tf.Tensor } {
+function classify({ model }: Checkpoint, images: tf.Tensor4D): { logits: tf.Tensor; features: tf.Tensor } {
   const { network, params } = classifierFromTorch(model);
   const answer = classifier(network, params)(images);
   disposeParams(params);
@@ -59,8 +59,8 @@ async function results(folder: string): Promise<Record<string, tf.Tensor>> {
   const base = await read(folder, "base.pt");
   const student = await read(folder, "student.pt");
   const images = noiseOf(base);
-  const resnet = judge(await read(folder, "resnet.pt"), images);
-  const densenet = judge(await read(folder, "densenet.pt"), images);
+  const resnet = classify(await read(folder, "resnet.pt"), images);
+  const densenet = classify(await read(folder, "densenet.pt"), images);
   images.dispose();
   return {
     "base.net_model.images": await draw(base, "net_model"),

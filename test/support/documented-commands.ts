@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { parseArguments } from "../../examples/recipe/config/command-line.js";
+import { parseArguments } from "../../examples/recipe/index.js";
 import { program } from "../../src/cli/program.js";
 
 /** Words of a shell line. Documented commands hold no quotes, and no more of a shell than `&&` and comments. */

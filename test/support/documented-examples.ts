@@ -79,12 +79,12 @@ function fencedBlocks(file: string, lines: readonly Line[]): DocumentedBlock[] {
   return blocks;
 }
 
-function readFence(info: string, place: string): Pick<DocumentedBlock, "language" | "mark"> {
+function readFence(info: string, setup: string): Pick<DocumentedBlock, "language" | "mark"> {
   const [, language = "", rest = ""] = /^(\w*)\s*(.*)$/.exec(info) ?? [];
   if (rest === "") return { language };
   const [, kind, text] = /^(no-run:|copy of) (\S.*)$/.exec(rest) ?? [];
   if (kind === undefined || text === undefined) {
-    throw new Error(`${place}: expected "no-run: REASON" or "copy of PATH", got "${rest}".`);
+    throw new Error(`${setup}: expected "no-run: REASON" or "copy of PATH", got "${rest}".`);
   }
   return { language, mark: { kind: MARKS[kind]!, text } };
 }

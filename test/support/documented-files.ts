@@ -25,14 +25,18 @@ async function writeCheckpoints(folder: string): Promise<void> {
   const small = { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4, timeScale: 8 };
   const student = unet(small);
   const model = { schedule: cosineSchedule(), predictionType: "x0", steps: 1 } as const;
-  const judge = resnet({ blocks: [1, 1], width: 4, classes: 9 });
+  const classifier = resnet({ blocks: [1, 1], width: 4, classes: 9 });
   const written: [string, Params, (params: Params) => Promise<Uint8Array>][] = [
     [
       "student",
       student.init(createRng(0)),
       (params) => encodeCheckpoint({ ...model, network: student, params, imageShape: [32, 32, 3] }),
     ],
-    ["classifier", judge.init(createRng(1)), (params) => encodeCheckpoint({ network: judge, params })],
+    [
+      "classifier",
+      classifier.init(createRng(1)),
+      (params) => encodeCheckpoint({ network: classifier, params }),
+    ],
   ];
   for (const [name, params, encode] of written) {
     await writeFile(`${folder}/${name}.safetensors`, await encode(params));

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { featureDistillationLoss, noise, predict, progressiveTarget } from "cfd-distill";
 import { imageBatch } from "cfd-distill/data";
-import { drawChart } from "../svg-plot.js";
+import { drawChart } from "../chart.js";
 import type { Pair, Shipped } from "./models.js";
 
 const TEMPERATURES = [1, 0.95, 0.9, 0.5];
@@ -54,7 +54,7 @@ export async function drawDistributions(shipped: Shipped): Promise<string> {
   });
 }
 
-async function distributionsOf(method: string, pair: Pair, { schedule, judge, images }: Shipped) {
+async function distributionsOf(method: string, pair: Pair, { schedule, classify, images }: Shipped) {
   // The curves' noise and class first, then the others that the mean is taken of.
   const seeds = [7, ...Array.from({ length: NOISES - 1 }, (_, i) => 100 + i)];
   const labels = [
@@ -64,8 +64,8 @@ async function distributionsOf(method: string, pair: Pair, { schedule, judge, im
   const times = seeds.map(() => 1);
   const zT = noise(seeds, images.shape);
   const target = progressiveTarget(pair.teacher, schedule, zT, times, { studentSteps: 1, labels }).x0;
-  const wanted = judge(target).features;
-  const got = judge(predict(pair.student, schedule, zT, times, { labels }).x0).features;
+  const wanted = classify(target).features;
+  const got = classify(predict(pair.student, schedule, zT, times, { labels }).x0).features;
   const lossAt = (temperature: number) => numberOf(featureDistillationLoss(got, wanted, { temperature }));
   const [loss, sharpened] = [await lossAt(1), await lossAt(0.9)];
   const order = descending(await softmax(wanted));
@@ -81,8 +81,8 @@ async function distributionsOf(method: string, pair: Pair, { schedule, judge, im
 }
 
 /** softmax(f / temperature) of one image's features, with its entropy. */
-export async function drawTemperatures({ judge, images }: Shipped): Promise<string> {
-  const { features } = judge(
+export async function drawTemperatures({ classify, images }: Shipped): Promise<string> {
+  const { features } = classify(
     imageBatch(images, [images.labels.lastIndexOf(images.classes.indexOf(CURVES))]).x0,
   );
   const order = descending(await softmax(features));

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { addNoise, noise, predict, progressiveTarget, type NoiseSchedule } from "cfd-distill";
 import { imageGrid } from "cfd-distill/data";
-import { encodePng, figure } from "../../examples/recipe/report/picture.js";
+import { figure } from "../figure.js";
+import { encodePng } from "../png.js";
 import type { Pair, Shipped } from "./models.js";
 
 /** Starting noises, and the class of what is drawn from them. */

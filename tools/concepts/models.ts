@@ -11,13 +11,8 @@ import {
   type NoiseSchedule,
 } from "cfd-distill";
 import { type ImageSet } from "cfd-distill/data";
-import {
-  loadShippedEmoji,
-  MODELS,
-  readManifest,
-  type Manifest,
-  type Method,
-} from "../../examples/recipe/stages/shipped.js";
+import { loadShippedEmoji, EMOJI_MODELS, readManifest } from "../../examples/emoji/files.js";
+import type { Manifest, Method } from "../../examples/emoji/manifest.js";
 
 /** A student of one step, and the model of two steps that taught it. */
 export interface Pair {
@@ -30,22 +25,22 @@ export interface Shipped {
   readonly schedule: NoiseSchedule;
   readonly pd: Pair;
   readonly cfd: Pair;
-  readonly judge: Classifier;
+  readonly classify: Classifier;
   /** Images that nothing was trained on. */
   readonly images: ImageSet;
 }
 
-const read = (file: string) => readFile(new URL(file, MODELS));
+const read = (file: string) => readFile(new URL(file, EMOJI_MODELS));
 
 /** Loads the shipped models, which stay until the program ends. */
 export async function loadShipped(): Promise<Shipped> {
   const manifest = readManifest();
-  const judge = decodeNetworkCheckpoint(await read(manifest.classifier));
+  const { network, params } = decodeNetworkCheckpoint(await read(manifest.classifier));
   return {
     schedule: (await loadModel(manifest, "pd", 2)).schedule,
     pd: await loadPair(manifest, "pd"),
     cfd: await loadPair(manifest, "cfd"),
-    judge: classifier(judge.network as ClassifierNetwork, judge.params),
+    classify: classifier(network as ClassifierNetwork, params),
     images: loadShippedEmoji().test,
   };
 }

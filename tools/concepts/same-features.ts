@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { adam, featureDistillationLoss, noise, valueAndGrads } from "cfd-distill";
 import { imageBatch, imageGrid } from "cfd-distill/data";
-import { encodePng, figure } from "../../examples/recipe/report/picture.js";
+import { figure } from "../figure.js";
+import { encodePng } from "../png.js";
 import { scaleOf } from "./halving.js";
 import type { Shipped } from "./models.js";
 
@@ -16,7 +17,7 @@ interface Row {
 }
 
 /** Other pixels, same features: images are changed until the classifier takes each for the emoji on top. */
-export async function drawSameFeatures({ judge, images }: Shipped): Promise<Buffer> {
+export async function drawSameFeatures({ classify, images }: Shipped): Promise<Buffer> {
   const first = (name: string) => images.labels.indexOf(images.classes.indexOf(name));
   const sought = imageBatch(images, SHOWN.map(first)).x0;
   const [count] = sought.shape;
@@ -26,9 +27,9 @@ export async function drawSameFeatures({ judge, images }: Shipped): Promise<Buff
   ];
   const rows: Row[] = [{ label: "Emoji", note: "whose features are sought", images: sought }];
   for (const [name, start] of starts) {
-    const found = matchFeatures(judge, sought, start);
-    rows.push(await compare(judge, sought, start, `Start: ${name}`));
-    rows.push(await compare(judge, sought, found, `${STEPS} steps later`));
+    const found = matchFeatures(classify, sought, start);
+    rows.push(await compare(classify, sought, start, `Start: ${name}`));
+    rows.push(await compare(classify, sought, found, `${STEPS} steps later`));
   }
   const all = tf.concat(rows.map((row) => row.images));
   const gap = 8;
@@ -44,13 +45,13 @@ export async function drawSameFeatures({ judge, images }: Shipped): Promise<Buff
 }
 
 /** Changes `start` until its features are those of `sought`. The image is a tanh, so that pixels stay in [-1, 1]. */
-function matchFeatures(judge: Shipped["judge"], sought: tf.Tensor4D, start: tf.Tensor4D): tf.Tensor4D {
+function matchFeatures(classify: Shipped["classify"], sought: tf.Tensor4D, start: tf.Tensor4D): tf.Tensor4D {
   const params = { image: tf.variable(tf.atanh(tf.clipByValue(start, -0.99, 0.99))) };
   const optimizer = adam({ learningRate: 0.03 });
-  const wanted = judge(sought).features;
+  const wanted = classify(sought).features;
   for (let step = 0; step < STEPS; step++) {
     const { terms, grads } = valueAndGrads(() => {
-      const { features } = judge(tf.tanh(params.image));
+      const { features } = classify(tf.tanh(params.image));
       return { loss: featureDistillationLoss(features, wanted, { temperature: 1 }) };
     }, params);
     optimizer.apply(params, grads);
@@ -62,13 +63,15 @@ function matchFeatures(judge: Shipped["judge"], sought: tf.Tensor4D, start: tf.T
 
 /** A row with its distance: mean absolute difference of pixels in [-1, 1], and feature loss at temperature 1 in nats. */
 async function compare(
-  judge: Shipped["judge"],
+  classify: Shipped["classify"],
   sought: tf.Tensor4D,
   images: tf.Tensor4D,
   label: string,
 ): Promise<Row> {
   const pixels = await tf.mean(tf.abs(tf.sub(images, sought))).data();
-  const loss = featureDistillationLoss(judge(images).features, judge(sought).features, { temperature: 1 });
+  const loss = featureDistillationLoss(classify(images).features, classify(sought).features, {
+    temperature: 1,
+  });
   const features = await loss.data();
   const note = `pixels ${pixels[0]!.toFixed(2)} off, feature loss ${features[0]!.toPrecision(2)}`;
   return { label, note, images };

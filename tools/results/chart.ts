@@ -1,4 +1,4 @@
-import { drawChart } from "../svg-plot.js";
+import { drawChart } from "../chart.js";
 import type { MeasuredRun } from "./runs.js";
 
 /**

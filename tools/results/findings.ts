@@ -1,6 +1,6 @@
 // What the numbers say, in sentences that follow from them.
-import type { Distances } from "../../examples/recipe/measure/evaluate.js";
-import { inSteps } from "../../examples/recipe/config/names.js";
+import type { Distances } from "../../examples/recipe/index.js";
+import { inSteps } from "../words.js";
 import type { MeasuredRun, Result } from "./runs.js";
 
 /** More standard errors than two kernel distances differ by for want of samples alone, nineteen times of twenty. */

@@ -1,10 +1,13 @@
 // docs/results.md, of the runs in docs/results.
 import { parse } from "node:path";
-import type { RecipeConfig } from "../../examples/recipe/config/schema.js";
-import { inSteps } from "../../examples/recipe/config/names.js";
-import { NEIGHBOURS, type Judgement } from "../../examples/recipe/measure/evaluate.js";
-import { duration } from "../../examples/recipe/terminal/progress.js";
-import { shiftedTime } from "../../examples/recipe/stages/shift.js";
+import {
+  NEIGHBOURS,
+  shiftedTime,
+  type ExtractorResult,
+  type RecipeConfig,
+} from "../../examples/recipe/index.js";
+import { markdownTable } from "../markdown.js";
+import { duration, inSteps } from "../words.js";
 import {
   armsOf,
   comparableChains,
@@ -82,14 +85,7 @@ function training({ config }: MeasuredRun): string {
   return `${steps} training steps of ${batch} images at a rate of ${rate} for every arm, from the same batches and noise`;
 }
 
-type Cells = readonly (string | number)[];
-
-function tableOf(head: Cells, rows: readonly Cells[]): string {
-  const line = (cells: Cells) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
-function headOf(extractors: readonly Judgement[]): string[] {
+function headOf(extractors: readonly ExtractorResult[]): string[] {
   return extractors.flatMap(({ extractor }) => [`${extractor}: Frechet`, "kernel", "precision", "recall"]);
 }
 
@@ -103,7 +99,7 @@ function cellsOf({ distances }: Pick<Result, "distances">): string[] {
 }
 
 function armsTable({ report, results, seconds }: MeasuredRun): string {
-  return tableOf(
+  return markdownTable(
     ["loss", ...headOf(report.extractors), "pixels from the teacher", "training"],
     armsOf(results).map((result) => [
       result.arm,
@@ -117,7 +113,7 @@ function armsTable({ report, results, seconds }: MeasuredRun): string {
 function stepsTable({ report, results }: MeasuredRun): string {
   const rows = results.filter(({ halving }) => halving?.label === undefined);
   const named = ({ arm, steps }: Result, i: number) => `${i === 0 ? "teacher" : arm}, ${inSteps(steps)}`;
-  return tableOf(
+  return markdownTable(
     ["method", ...headOf(report.extractors), "pixels from the teacher", "ms an image"],
     [
       ...rows.map((result, i) => [
@@ -163,7 +159,7 @@ function chainsTables({ report, results }: MeasuredRun): string[] {
     measure: Measure,
     show: (value: number) => string,
   ) =>
-    tableOf(
+    markdownTable(
       [title, ...columns.flatMap((name) => counts.map((steps) => `${name}${inSteps(steps)}`))],
       arms.map((arm) => [
         arm,

@@ -2,10 +2,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BackendReport } from "cfd-distill";
-import type { Halving, RecipeConfig } from "../../examples/recipe/config/schema.js";
-import { readLog } from "../../examples/recipe/report/curves.js";
-import type { Distances, Judgement, Measurements, Row } from "../../examples/recipe/measure/evaluate.js";
-import { methodsOf } from "../../examples/recipe/measure/sampling.js";
+import {
+  methodsOf,
+  readLog,
+  type Distances,
+  type ExtractorResult,
+  type Halving,
+  type Measurements,
+  type RecipeConfig,
+  type Row,
+} from "../../examples/recipe/index.js";
 
 /** Where a computation took place. */
 export interface Machine {
@@ -108,7 +114,7 @@ function resultsOf(config: RecipeConfig, { rows, extractors }: Measurements): Re
     const row = byLabel(rows, label);
     if (row === undefined) return [];
     const halving = config.halvings.find(({ name }) => name === stage);
-    const distances = extractors.map(({ methods }: Judgement) => byLabel(methods, label)!);
+    const distances = extractors.map(({ methods }: ExtractorResult) => byLabel(methods, label)!);
     const arm = halving ? (halving.label ?? halving.method.toUpperCase()) : "DDIM";
     return [
       { stage, steps, ...(halving && { halving }), arm: arm.replace(/, seed \d+$/, ""), row, distances },

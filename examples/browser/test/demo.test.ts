@@ -8,7 +8,7 @@ import { encodeSafetensors } from "cfd-distill/formats";
 import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Manifest } from "../../recipe/stages/shipped.js";
+import type { Manifest } from "../../emoji/manifest.js";
 import { findChromium, launchChromium } from "../../../tools/pages/chromium.js";
 import { isolation, serve } from "../../../tools/pages/serve.js";
 import { drop, visit, waitForText, type Visit } from "../../../tools/pages/visit.js";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { nearestModel } from "../manifest.js";
-import type { Manifest } from "../../recipe/stages/shipped.js";
+import type { Manifest } from "../../emoji/manifest.js";
 import { namesOf, startsOf } from "../plan.js";
 
 const file = new URL("../../assets/models/manifest.json", import.meta.url);

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { RecipeConfig } from "./schema.js";
 import { presets } from "./presets.js";
-import { harmless } from "../terminal/say.js";
+import { printableLines } from "../terminal/print.js";
 
 /** What the command line says; `configure` makes a config of it. What is undefined was not said. */
 export interface CliChoice {
@@ -57,7 +57,7 @@ export interface Extractor {
 export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly string[]): CliChoice {
   const names = Object.keys(presets[recipe]);
   const command = new Command(recipe)
-    .configureOutput({ writeErr: (text) => process.stderr.write(harmless(text)) })
+    .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .description(DESCRIPTIONS[recipe])
     .addOption(new Option("--preset <size>", PRESETS[recipe]).choices(names));
   addSettings(command);

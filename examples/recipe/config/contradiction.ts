@@ -1,7 +1,8 @@
 // What no single setting of a config has wrong.
 import { densenet, resnet, unet } from "cfd-distill";
 import type { RecipeConfig } from "./schema.js";
-import { didYouMean, inSteps } from "./names.js";
+import { didYouMean } from "../../../tools/did-you-mean.js";
+import { inSteps } from "../../../tools/words.js";
 
 /** What settings have wrong together, in words; undefined if they fit. */
 export function contradiction(config: RecipeConfig): string | undefined {

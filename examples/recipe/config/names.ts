@@ -1,6 +1,6 @@
 // What a stage may be called: its name becomes files and folders of the run, on any file system.
 import { z } from "zod";
-import { describe, nearest } from "../../../src/check.js";
+import { expectedGot } from "../../../tools/words.js";
 
 /** What stages, groups of stages and the files of a run are called already. */
 const TAKEN = [
@@ -12,7 +12,7 @@ const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 const LONGEST = 64;
 
 /** Why no halving can have this name; undefined if it can. */
-export function faultOfName(name: string): string | undefined {
+function faultOfName(name: string): string | undefined {
   if (!isFileName(name)) {
     return `a name of 1 to ${LONGEST} of the characters A-Z a-z 0-9 . _ -, with a letter or digit first and no dot last`;
   }
@@ -42,19 +42,3 @@ export const line = z
     error: ({ input }) =>
       expectedGot("1 to 200 characters in one line, none of them a control character", input),
   });
-
-/** What an error says of a value; of text as JSON has it, so that "1" is not 1. */
-export function expectedGot(expected: string, got: unknown): string {
-  return `expected ${expected}, got ${describe(typeof got === "string" ? JSON.stringify(got) : got)}`;
-}
-
-/** " (did you mean X?)", where one of the known words is near. */
-export function didYouMean(word: string, known: readonly string[]): string {
-  const best = nearest(known, word);
-  return best === undefined ? "" : ` (did you mean ${best}?)`;
-}
-
-/** "1 step", "2 steps". */
-export function inSteps(steps: number): string {
-  return steps === 1 ? "1 step" : `${steps} steps`;
-}

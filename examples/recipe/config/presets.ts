@@ -1,16 +1,16 @@
 // The sizes a run comes in.
-import { chainScreeningArms, confirmingArms, liveHalvings, screeningArms } from "./experiment.js";
+import { chainVariants, confirmingVariants, liveHalvings, screeningVariants } from "./ablation.js";
 import type { Halving, RecipeConfig, TrainingConfig } from "./schema.js";
 import type { Methods, Plan } from "./halvings.js";
-import type { ShippedFolder } from "../stages/shipped.js";
+import type { ShippedFolder } from "../../emoji/files.js";
 
 /** A preset: everything but where to compute, from which seed, and the halvings, which follow from the teacher. */
 export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings" | "files"> & {
   readonly plan: Plan;
-  /** Teacher, classifier and the students of the plan ship; what is trained is the arms. */
+  /** Teacher, classifier and the students of the plan ship; what is trained is the variants. */
   readonly shipped?: Shipped;
   /** Halvings beside the plan's, to be compared. */
-  readonly arms?: readonly Halving[];
+  readonly variants?: readonly Halving[];
 };
 
 /** Where they ship, and which classifiers there measure the samples. */
@@ -165,7 +165,7 @@ const quickstart: Preset = {
   ...emoji,
   preset: "quickstart",
   shipped: { folder: "models", extractors: [] },
-  arms: liveHalvings({
+  variants: liveHalvings({
     pd: { ...emoji.plan.pd, steps: 150 },
     cfd: { ...emoji.plan.cfd, steps: 150 },
   }),
@@ -213,12 +213,12 @@ const densenet: Preset = {
   },
 };
 
-/** Which loss halves best: every arm of the experiment from one student of two steps to one. */
+/** Which loss halves best: every variant of the ablation from one student of two steps to one. */
 const screen: Preset = {
   ...groundwork,
   preset: "screen",
   shipped: { folder: "cifar10", extractors: ["densenet"] },
-  arms: screeningArms(compared),
+  variants: screeningVariants(compared),
 };
 
 /** What one halving to one step cannot show: errors that add up, weights and times of a student's steps. */
@@ -226,21 +226,21 @@ const chains: Preset = {
   ...screen,
   preset: "chains",
   plan: { ...groundwork.plan, pdTo: 8 },
-  arms: chainScreeningArms(compared, groundwork.teacherSteps),
+  variants: chainVariants(compared, groundwork.teacherSteps),
 };
 
-/** PD and the two arms of CFD that the screening ranks best from eight steps down to one, three times each. */
+/** PD and the two variants of CFD that the screening ranks best from eight steps down to one, three times each. */
 const confirm: Preset = {
   ...groundwork,
   preset: "confirm",
   shipped: { folder: "cifar10", extractors: ["densenet"] },
   plan: { ...groundwork.plan, pdTo: 8 },
-  arms: confirmingArms(compared, 3, ["PD", "CFD 0.9, beta 0.003", "CFD 0.9, two layers"]),
-  measured: 3334, // of each seed; 10,002 of each arm
+  variants: confirmingVariants(compared, 3, ["PD", "CFD 0.9, beta 0.003", "CFD 0.9, two layers"]),
+  measured: 3334, // of each seed; 10,002 of each variant
 };
 
-/** The same of every arm: days. */
-const grid: Preset = { ...confirm, preset: "grid", arms: confirmingArms(compared, 3) };
+/** The same of every variant: days. */
+const grid: Preset = { ...confirm, preset: "grid", variants: confirmingVariants(compared, 3) };
 
 /** Every number of the paper and of the authors' code (facts in docs/differences-from-rcfd.md). */
 const paper: Preset = {
@@ -312,12 +312,12 @@ export function scaleSteps(preset: Preset, factor: number): Preset {
     ...stage,
     steps: Math.max(1, Math.round(stage.steps * factor)),
   });
-  const { base, classifier, plan, arms } = preset;
+  const { base, classifier, plan, variants } = preset;
   return {
     ...preset,
     base: scaled(base),
     classifier: scaled(classifier),
     plan: { ...plan, pd: scaled(plan.pd), cfd: scaled(plan.cfd) },
-    ...(arms && { arms: arms.map(scaled) }),
+    ...(variants && { variants: variants.map(scaled) }),
   };
 }

@@ -1,7 +1,7 @@
 // Everything that decides what a run computes: plain JSON, which a run directory keeps as config.json.
 import { z } from "zod";
-import { contradiction } from "./contradiction.js";
-import { didYouMean, expectedGot, line, stageName } from "./names.js";
+import { line, stageName } from "./names.js";
+import { expectedGot } from "../../../tools/words.js";
 
 /** A number within bounds that are generous, and still refuse what could only fail or never end. */
 function between(low: number, high: number, numbers: "integer" | "number" = "number") {
@@ -125,7 +125,7 @@ const classifierTraining = training.extend({
     ),
 });
 
-const recipe = z.strictObject({
+export const recipe = z.strictObject({
   recipe: z.enum(["quickstart", "cifar10-cfd"]),
   preset: line,
   dataset: z.enum(["emoji-groups", "emoji-kinds", "cifar10", "folder"]),
@@ -180,58 +180,6 @@ export type RecipeConfig = z.infer<typeof recipe>;
 export type TrainingConfig = z.infer<typeof training>;
 /** One halving: who teaches, how, and how many steps the student will take. */
 export type Halving = z.infer<typeof halving>;
-
-/**
- * A saved config's bytes as JSON, in UTF-8 with a byte-order mark or without. Earlier ones have `parallel`, a number of
- * workers, which no longer changes what is computed.
- */
-export function parseConfig(bytes: Uint8Array, from: string): unknown {
-  const value = parseJson(bytes, from);
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    Reflect.deleteProperty(value, "parallel");
-  return value;
-}
-
-/** A file's bytes as JSON; the error names the file. */
-export function parseJson(bytes: Uint8Array, from: string): unknown {
-  if (bytes.length === 0) throw new Error(`${from}: expected JSON, got an empty file.`);
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
-  } catch (error) {
-    const problem = error instanceof SyntaxError ? error.message : "text that is not in UTF-8";
-    throw new Error(`${from}: expected JSON, got: ${problem}.`, { cause: error });
-  }
-}
-
-/** Checks what was read from a file or put together from options. The error names each setting that is wrong. */
-export function checkConfig(value: unknown, from: string): RecipeConfig {
-  const { data, error } = recipe.safeParse(value, { reportInput: true });
-  if (error) throw new Error(`${from}: ${error.issues.map((issue) => explain(issue)).join("; ")}.`);
-  const problem = contradiction(data);
-  if (problem !== undefined) throw new Error(`${from}: ${problem}.`);
-  return data;
-}
-
-function explain(issue: z.core.$ZodIssue, before: readonly PropertyKey[] = []): string {
-  const path = [...before, ...issue.path];
-  const at = path.join(".");
-  if (issue.code === "invalid_union" && issue.errors.length > 0) return explainUnion(issue.errors, path);
-  if (issue.code !== "unrecognized_keys") return at === "" ? issue.message : `${at}: ${issue.message}`;
-  const known = Object.keys(recipe.shape);
-  return issue.keys
-    .map((key) => `unknown setting ${[...path, key].join(".")}${at === "" ? didYouMean(key, known) : ""}`)
-    .join("; ");
-}
-
-/** What is wrong with a value that may be one of several: with those that it is nearest to. */
-function explainUnion(errors: readonly z.core.$ZodIssue[][], path: readonly PropertyKey[]): string {
-  const fewest = Math.min(...errors.map((issues) => issues.length));
-  const near = errors.filter((issues) => issues.length === fewest);
-  const ofItsKind = near.filter((issues) => issues.every((issue) => issue.path.length > 0));
-  return (ofItsKind.length > 0 ? ofItsKind : near)
-    .map((issues) => issues.map((issue) => explain(issue, path)).join("; "))
-    .join(", or ");
-}
 
 /** The settings of a config, and those that it may have besides: "base.rate", "halvings.0.emaDecay" and so on. */
 export function settingsOf(config: RecipeConfig): string[] {

@@ -1,4 +1,3 @@
-import { checkOptions } from "../../../src/check.js";
 import { fetchRelease, type Release } from "./release.js";
 
 /** The binary version of CIFAR-10, with the checksum that its page states. */
@@ -28,7 +27,6 @@ export function downloadCifar10(options: {
   readonly url?: string;
   readonly signal?: AbortSignal;
 }): Promise<string> {
-  checkOptions("downloadCifar10", options, { directory: true, url: true, signal: true });
   const { url = cifar10Release.url, ...rest } = options;
   return fetchRelease({ ...cifar10Release, url }, rest);
 }

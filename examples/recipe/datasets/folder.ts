@@ -2,9 +2,9 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageSet, type ImageSet } from "cfd-distill/data";
 import sharp from "sharp";
-import { checkOptions, checkPositiveInteger } from "../../../src/check.js";
 import { progress } from "../terminal/progress.js";
-import { subset, type Data } from "./emoji-sheet.js";
+import { subset, type Data } from "../../../tools/image-sets.js";
+import { codeOf, messageOf } from "../../../tools/words.js";
 
 /** Decoded side by side: more than sharp has threads for would only take memory. */
 const AT_ONCE = 16;
@@ -41,12 +41,12 @@ interface Picture {
  * @returns byte images; every tenth of each class is for testing, the last of a class of fewer than ten
  * @throws (rejects) if the folder does not exist or mixes pictures with subfolders, a class has fewer than two pictures,
  *   or a file is no such picture or an animation, is damaged (a JPEG has no checksum: not all damage shows) or smaller
- *   than `size`; if `size` is no positive integer, or another option is given; if a name is a link to nothing or in a loop, a pipe, a socket or a device
+ *   than `size`; if `size` is no positive integer; if a name is a link to nothing or in a loop, a pipe, a socket or a device
  */
 export async function loadFolder(directory: string, options: { readonly size: number }): Promise<Data> {
-  checkOptions("loadFolder", options, { size: true });
   const { size } = options;
-  checkPositiveInteger(size, "loadFolder", "size");
+  if (!Number.isInteger(size) || size < 1)
+    throw new Error(`loadFolder: expected size to be a positive integer, got ${size}.`);
   const { classes, pictures } = await findPictures(directory);
   const bytes = size * size * 3;
   const images = new Uint8Array(pictures.length * bytes);
@@ -131,10 +131,6 @@ async function kindOf(path: string): Promise<string> {
   }
 }
 
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
-}
-
 /** By code units of the composed form: some file systems store "é" as two characters, others as one. */
 function byName(a: string, b: string): number {
   const [left, right] = [a.normalize(), b.normalize()];
@@ -165,7 +161,7 @@ async function decode(path: string, size: number): Promise<Uint8Array> {
       .raw()
       .toBuffer();
   } catch (error) {
-    const problem = (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+    const problem = messageOf(error).split("\n")[0]!;
     throw new Error(
       `loadFolder: expected ${path} to be a sound picture of at least ${size}x${size} pixels, got ${problem}.`,
       { cause: error },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Data } from "./emoji-sheet.js";
+import type { Data } from "../../../tools/image-sets.js";
 
 /** What tells these images, their classes and their order from any others. */
 export function imagesHash({ train, test }: Data): string {

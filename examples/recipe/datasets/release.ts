@@ -4,20 +4,17 @@ import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { download, forget } from "./download.js";
-import { unpack } from "./unpack.js";
+import { unpack, type Archive } from "./unpack.js";
+import { messageOf } from "../../../tools/words.js";
 
 /** A dataset that is published as one .tar.gz file. */
-export interface Release {
+export interface Release extends Archive {
   readonly name: string;
   /** The page that describes it. */
   readonly page: string;
   readonly url: string;
   /** Of the archive, in hexadecimal. */
   readonly md5: string;
-  /** The archive's one folder. */
-  readonly folder: string;
-  /** What is taken from that folder: names and sizes in bytes. */
-  readonly files: Readonly<Record<string, number>>;
 }
 
 /**
@@ -50,7 +47,7 @@ export async function fetchRelease(
   const part = `${archive}.part`;
   await download(release.url, part, { title: `${release.name} (MB)`, signal }).catch((error: unknown) => {
     signal?.throwIfAborted();
-    const what = error instanceof Error ? error.message : String(error);
+    const what = messageOf(error);
     throw new Error(`${what} ${adviceFor(release, archive)}`, { cause: error });
   });
   try {

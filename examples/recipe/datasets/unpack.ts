@@ -1,5 +1,13 @@
 import { extract, type ReadEntry } from "tar";
-import type { Release } from "./release.js";
+import { messageOf } from "../../../tools/words.js";
+
+/** What an archive holds. */
+export interface Archive {
+  /** Its one folder. */
+  readonly folder: string;
+  /** What is taken from that folder: names and sizes in bytes. */
+  readonly files: Readonly<Record<string, number>>;
+}
 
 /**
  * Unpacks a release's files from its archive into `into`, and nothing else: plain files and folders that are not asked
@@ -8,11 +16,7 @@ import type { Release } from "./release.js";
  * @throws (rejects) if the archive is damaged, lacks a file, or holds a link, a device, a path that leaves the folder,
  *   or a file of another size than it should have
  */
-export async function unpack(
-  archive: string,
-  { folder, files }: Pick<Release, "folder" | "files">,
-  into: string,
-): Promise<void> {
+export async function unpack(archive: string, { folder, files }: Archive, into: string): Promise<void> {
   const missing = new Map(Object.entries(files).map(([name, size]) => [`${folder}/${name}`, size]));
   const faults: string[] = [];
   const wanted = (entry: ReadEntry): boolean => {
@@ -29,7 +33,7 @@ export async function unpack(
       filter: (_, entry) => wanted(entry as ReadEntry),
     });
   } catch (error) {
-    faults.push(error instanceof Error ? error.message : String(error));
+    faults.push(messageOf(error));
   }
   faults.push(...Array.from(missing.keys(), (path) => `no ${path}`));
   if (faults.length > 0)

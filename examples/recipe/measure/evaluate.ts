@@ -9,10 +9,17 @@ import {
   type FeatureStatistics,
 } from "cfd-distill/metrics";
 import { type ImageSet } from "cfd-distill/data";
-import { accuracy, closeJudge, featuresOf, featuresOfImages, openJudge, type Judge } from "./judge.js";
-import { imageSize, readSamples, readyMethods, shownClasses, type Method } from "./sampling.js";
-import type { Place } from "../storage/place.js";
-import type { Run } from "../stages/train.js";
+import {
+  accuracy,
+  closeExtractor,
+  featuresOf,
+  featuresOfImages,
+  openExtractor,
+  type FeatureExtractor,
+} from "./extractor.js";
+import { imageSize, readSamples, readyMethods, shownClasses, type Drawn, type Method } from "./sampling.js";
+import type { Setup } from "../storage/setup.js";
+import type { Run } from "../storage/run.js";
 
 /** What was measured of one method. */
 export interface Row {
@@ -36,7 +43,7 @@ export interface Distances {
 }
 
 /** What a classifier that no method was trained with makes of the same images. */
-export interface Judgement {
+export interface ExtractorResult {
   /** Its name in the config, which has its file's hash and the scaling of its images. Images keep their size. */
   readonly extractor: string;
   readonly sha256: string;
@@ -59,35 +66,35 @@ export interface Measurements {
   /** The distance of the test images to the training images: what perfect samples would come near to. */
   readonly frechetOfTestImages: number;
   readonly rows: readonly Row[];
-  readonly extractors: readonly Judgement[];
+  readonly extractors: readonly ExtractorResult[];
 }
 
 /** The images that are compared: real ones by their indices, and each method's on which the picture is not. */
 interface Material {
   readonly train: readonly number[];
   readonly test: readonly number[];
-  readonly drawn: readonly Drawn[];
+  readonly drawn: readonly DrawnBy[];
 }
 
-interface Drawn {
+interface DrawnBy extends Drawn {
   readonly method: Method;
-  readonly images: Uint8Array;
-  readonly millisecondsPerImage: number;
 }
 
 /** Measures every method that was drawn, on those images that the picture does not show. */
 export async function measure(run: Run): Promise<Measurements> {
   const material = await gather(run);
-  const extractors: Judgement[] = [];
-  const own = await withJudge(run, undefined, async (judge) => byOwnClassifier(judge, material));
+  const extractors: ExtractorResult[] = [];
+  const own = await withExtractor(run, undefined, async (extractor) => byOwnClassifier(extractor, material));
   for (const { name } of run.config.extractors ?? []) {
-    extractors.push(await withJudge(run, name, async (judge) => byExtractor(judge, name, material)));
+    extractors.push(
+      await withExtractor(run, name, async (extractor) => byExtractor(extractor, name, material)),
+    );
   }
   return { ...own, extractors };
 }
 
 /** Refuses data of which nothing can be measured, before anything is trained. */
-export function checkMeasurable({ config, data }: Place): void {
+export function checkMeasurable({ config, data }: Setup): void {
   const least = config.extractors?.length ? 4 : 2; // for a variance; for three neighbours of each
   const { length } = data.test.labels;
   if (length >= least) return;
@@ -100,7 +107,7 @@ export function checkMeasurable({ config, data }: Place): void {
 async function gather(run: Run): Promise<Material> {
   const { data, config } = run;
   const skipped = shownClasses(run).length * imageSize(run);
-  const drawn: Drawn[] = [];
+  const drawn: DrawnBy[] = [];
   for (const method of readyMethods(run)) {
     const { images, millisecondsPerImage } = await readSamples(run, method);
     drawn.push({ method, images: images.subarray(skipped), millisecondsPerImage });
@@ -114,38 +121,38 @@ function evenly(set: ImageSet, most: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((i * set.labels.length) / count));
 }
 
-async function withJudge<T>(
+async function withExtractor<T>(
   run: Run,
-  extractor: string | undefined,
-  use: (judge: Judge) => Promise<T>,
+  name: string | undefined,
+  use: (extractor: FeatureExtractor) => Promise<T>,
 ): Promise<T> {
-  const judge = await openJudge(run, extractor);
+  const extractor = await openExtractor(run, name);
   try {
-    return await use(judge);
+    return await use(extractor);
   } finally {
-    closeJudge(judge);
+    closeExtractor(extractor);
   }
 }
 
 async function byOwnClassifier(
-  judge: Judge,
+  extractor: FeatureExtractor,
   { train, test, drawn }: Material,
 ): Promise<Omit<Measurements, "extractors">> {
-  const { data, config } = judge.run;
-  const real = await statistics(featuresOf(judge, data.train, train));
-  const fresh = await statistics(featuresOf(judge, data.test, test));
+  const { data, config } = extractor.run;
+  const real = await statistics(featuresOf(extractor, data.train, train));
+  const fresh = await statistics(featuresOf(extractor, data.test, test));
   const rows: Row[] = [];
   for (const { method, images, millisecondsPerImage } of drawn) {
     rows.push({
       method: method.label,
       networkCalls: method.steps,
       millisecondsPerImage,
-      frechet: frechetDistance(await statistics(featuresOfImages(judge, images)), real),
+      frechet: frechetDistance(await statistics(featuresOfImages(extractor, images)), real),
       toTeacher: meanAbsoluteDifference(images, drawn[0]!.images),
     });
   }
   return {
-    classifierAccuracy: await accuracy(judge, data.test, test),
+    classifierAccuracy: await accuracy(extractor, data.test, test),
     trainingImages: real.count,
     testImages: fresh.count,
     samplesPerMethod: config.measured,
@@ -154,22 +161,26 @@ async function byOwnClassifier(
   };
 }
 
-async function byExtractor(judge: Judge, name: string, { train, test, drawn }: Material): Promise<Judgement> {
-  const { data, config } = judge.run;
-  const features = await gatherFeatures(featuresOf(judge, data.train, train));
+async function byExtractor(
+  extractor: FeatureExtractor,
+  name: string,
+  { train, test, drawn }: Material,
+): Promise<ExtractorResult> {
+  const { data, config } = extractor.run;
+  const features = await gatherFeatures(featuresOf(extractor, data.train, train));
   const real = { features, statistics: await statistics(features) };
-  const methods: Judgement["methods"][number][] = [];
+  const methods: ExtractorResult["methods"][number][] = [];
   for (const { method, images } of drawn) {
-    const distances = await distancesTo(real, await gatherFeatures(featuresOfImages(judge, images)));
+    const distances = await distancesTo(real, await gatherFeatures(featuresOfImages(extractor, images)));
     methods.push({ method: method.label, ...distances });
   }
-  const knowsClasses = judge.classes === data.train.classes.length;
+  const knowsClasses = extractor.classes === data.train.classes.length;
   return {
     extractor: name,
     sha256: config.extractors!.find((one) => one.name === name)!.file.sha256,
     width: features.width,
-    ...(knowsClasses && { accuracy: await accuracy(judge, data.test, test) }),
-    testImages: await distancesTo(real, await gatherFeatures(featuresOf(judge, data.test, test))),
+    ...(knowsClasses && { accuracy: await accuracy(extractor, data.test, test) }),
+    testImages: await distancesTo(real, await gatherFeatures(featuresOf(extractor, data.test, test))),
     methods,
   };
 }

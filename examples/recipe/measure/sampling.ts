@@ -4,16 +4,15 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { disposeParams, noise, sampleDdim } from "cfd-distill";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "cfd-distill/formats";
-import { writeFileAtomic } from "cfd-distill/node";
-import { readWhole } from "../../../src/node/read-whole.js";
+import { readWhole, writeFileAtomic } from "cfd-distill/node";
 import type { Halving, RecipeConfig } from "../config/schema.js";
-import { fingerprint, naming } from "../stages/import.js";
-import { denoiserOf, loadModel } from "../stages/models.js";
-import { inSteps } from "../config/names.js";
+import { fingerprint, naming } from "../models/files.js";
+import { denoiserOf, loadModel } from "../models/models.js";
+import { inSteps } from "../../../tools/words.js";
 import { progress } from "../terminal/progress.js";
-import { shiftedDenoiser, shiftedSchedule } from "../stages/shift.js";
-import type { Run } from "../stages/train.js";
-import { checkpointPath, type Place } from "../storage/place.js";
+import { shiftedDenoiser, shiftedSchedule } from "../models/shift.js";
+import type { Run } from "../storage/run.js";
+import { checkpointPath, type Setup } from "../storage/setup.js";
 
 /** A model and the number of steps to sample it with. */
 export interface Method {
@@ -66,8 +65,8 @@ function labelOf({ halvings, files }: RecipeConfig, halving: Halving): string {
 }
 
 /** Those methods whose networks are there already. */
-export function readyMethods(place: Place): Method[] {
-  return methodsOf(place.config).filter(({ stage }) => existsSync(checkpointPath(place, stage)));
+export function readyMethods(setup: Setup): Method[] {
+  return methodsOf(setup.config).filter(({ stage }) => existsSync(checkpointPath(setup, stage)));
 }
 
 /** Images that are computed at a time. */
@@ -82,7 +81,7 @@ export function batches(count: number): { from: number; to: number }[] {
 }
 
 /** Which classes the columns of the picture show. */
-export function shownClasses({ config, data }: Place): number[] {
+export function shownClasses({ config, data }: Setup): number[] {
   const { classes } = data.train;
   const { drawn, shown } = config;
   const chosen = shown?.map((name) => classes.indexOf(name)) ?? classes.map((_, label) => label);
@@ -98,11 +97,11 @@ export function shownClasses({ config, data }: Place): number[] {
 const MOST_BYTES = 2 ** 31;
 
 /** Refuses samples that could not be drawn, before anything is trained: of classes that are not there, or too many. */
-export function checkStarts(place: Place): void {
-  const most = Math.floor(MOST_BYTES / imageSize(place)) - shownClasses(place).length;
-  if (place.config.measured <= most) return;
+export function checkStarts(setup: Setup): void {
+  const most = Math.floor(MOST_BYTES / imageSize(setup)) - shownClasses(setup).length;
+  if (setup.config.measured <= most) return;
   throw new Error(
-    `measured: expected at most ${most} samples of ${place.data.train.shape.join("x")}, got ${place.config.measured}.`,
+    `measured: expected at most ${most} samples of ${setup.data.train.shape.join("x")}, got ${setup.config.measured}.`,
   );
 }
 
@@ -166,12 +165,12 @@ export async function readSamples(run: Run, method: Method): Promise<Drawn> {
 }
 
 /** Where the images of a method are. */
-export function samplesPath({ out }: Place, { stage, steps }: Method): string {
+export function samplesPath({ out }: Setup, { stage, steps }: Method): string {
   return join(out, "samples", `${stage}-in-${steps}.safetensors`);
 }
 
 /** Numbers in one image. */
-export function imageSize({ data }: Place): number {
+export function imageSize({ data }: Setup): number {
   const [height, width, channels] = data.train.shape;
   return height * width * channels;
 }

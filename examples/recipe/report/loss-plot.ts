@@ -1,8 +1,9 @@
 import type { Picture } from "cfd-distill/data";
 import sharp from "sharp";
 import { readCurves } from "./curves.js";
-import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf, type Panel } from "./plot-panel.js";
-import { encodePng, width, write } from "./picture.js";
+import { axisLabels, SUBPLOT, subplotOf, scaleOf, shapes, titleOf, type Subplot } from "./subplot.js";
+import { textWidth, writeText } from "../../../tools/figure.js";
+import { encodePng } from "../../../tools/png.js";
 
 const GREY = [112, 117, 122] as const;
 const SUBTITLE = "Points: as logged. Line: running mean over a twentieth of the stage.";
@@ -11,7 +12,7 @@ const HEADER = 64;
 const MOST_COLUMNS = 3;
 
 /**
- * The losses of a run, a panel for each stage: what was logged as points, their running mean as a line.
+ * The losses of a run, a subplot for each stage: what was logged as points, their running mean as a line.
  *
  * @param log the content of a run's log.jsonl
  * @returns a PNG
@@ -20,25 +21,25 @@ const MOST_COLUMNS = 3;
 export async function lossPlot(log: string): Promise<Buffer> {
   const curves = readCurves(log);
   if (curves.length === 0) throw new Error("lossPlot: expected a log with losses, got none.");
-  const panels = curves.map((curve, i) => panelOf(curve, placeOf(i)));
+  const subplots = curves.map((curve, i) => subplotOf(curve, placeOf(i)));
   const columns = Math.min(MOST_COLUMNS, curves.length);
   const size = {
-    width: 2 * MARGIN + Math.max(columns * PANEL.width, Math.ceil(width(SUBTITLE, "small"))),
-    height: MARGIN + HEADER + Math.ceil(curves.length / MOST_COLUMNS) * PANEL.height,
+    width: 2 * MARGIN + Math.max(columns * SUBPLOT.width, Math.ceil(textWidth(SUBTITLE, "small"))),
+    height: MARGIN + HEADER + Math.ceil(curves.length / MOST_COLUMNS) * SUBPLOT.height,
   };
-  const page = await draw(panels.map(shapes).join(""), size);
-  write(page, "Loss, stage by stage", { x: MARGIN, y: MARGIN, face: "title" });
-  write(page, SUBTITLE, { x: MARGIN, y: MARGIN + 32, face: "small", colour: GREY });
-  for (const panel of panels) label(page, panel);
+  const page = await draw(subplots.map(shapes).join(""), size);
+  writeText(page, "Loss, stage by stage", { x: MARGIN, y: MARGIN, face: "title" });
+  writeText(page, SUBTITLE, { x: MARGIN, y: MARGIN + 32, face: "small", colour: GREY });
+  for (const subplot of subplots) label(page, subplot);
   return encodePng(page);
 }
 
 const placeOf = (i: number) => ({
-  left: MARGIN + (i % MOST_COLUMNS) * PANEL.width,
-  top: HEADER + MARGIN + Math.floor(i / MOST_COLUMNS) * PANEL.height,
+  left: MARGIN + (i % MOST_COLUMNS) * SUBPLOT.width,
+  top: HEADER + MARGIN + Math.floor(i / MOST_COLUMNS) * SUBPLOT.height,
 });
 
-/** Lines without letters: those come from our own sheet, so that they look the same everywhere. */
+/** Lines without letters: those come from our own letters, so that they look the same everywhere. */
 async function draw(
   content: string,
   { width: w, height: h }: { width: number; height: number },
@@ -48,14 +49,14 @@ async function draw(
   return { width: w, height: h, data: pixels };
 }
 
-function label(page: Picture, panel: Panel): void {
-  const { left, top, curve } = panel;
+function label(page: Picture, subplot: Subplot): void {
+  const { left, top, curve } = subplot;
   const grey = { face: "small", colour: GREY } as const;
   const title = titleOf(curve.stage);
-  write(page, title, { x: left, y: top, face: "label" });
-  write(page, scaleOf(panel), { x: left + width(title, "label") + 10, y: top + 2, ...grey });
-  for (const { text, x, y, anchor } of axisLabels(panel)) {
-    const wide = width(text, "small");
-    write(page, text, { x: x - (anchor === "end" ? wide : wide / 2), y: y - 9, ...grey });
+  writeText(page, title, { x: left, y: top, face: "label" });
+  writeText(page, scaleOf(subplot), { x: left + textWidth(title, "label") + 10, y: top + 2, ...grey });
+  for (const { text, x, y, anchor } of axisLabels(subplot)) {
+    const wide = textWidth(text, "small");
+    writeText(page, text, { x: x - (anchor === "end" ? wide : wide / 2), y: y - 9, ...grey });
   }
 }

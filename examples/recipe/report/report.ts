@@ -3,19 +3,19 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill/data";
-import { writeFileAtomic } from "cfd-distill/node";
+import { readWhole, writeFileAtomic } from "cfd-distill/node";
 import { z } from "zod";
-import { readWhole } from "../../../src/node/read-whole.js";
-import { parseJson } from "../config/schema.js";
+import { parseJson } from "../config/check.js";
 import { readCurves } from "./curves.js";
-import { measure, type Distances, type Judgement, type Measurements } from "../measure/evaluate.js";
-import { encodePng, figure, type RowLabel } from "./picture.js";
+import { measure, type Distances, type ExtractorResult, type Measurements } from "../measure/evaluate.js";
+import { figure, type RowLabel } from "../../../tools/figure.js";
+import { encodePng } from "../../../tools/png.js";
 import { lossPlot } from "./loss-plot.js";
 import { imageSize, LIVE, readSamples, readyMethods, shownClasses } from "../measure/sampling.js";
-import { say } from "../terminal/say.js";
-import type { Run } from "../stages/train.js";
+import { print } from "../terminal/print.js";
+import type { Run } from "../storage/run.js";
 import { textTable } from "../../../tools/text-table.js";
-import { checkpointPath } from "../storage/place.js";
+import { checkpointPath } from "../storage/setup.js";
 
 const GAP = 6;
 
@@ -26,7 +26,7 @@ export async function evaluate(run: Run): Promise<void> {
     join(run.out, "report.json"),
     Buffer.from(`${JSON.stringify(measurements, null, 2)}\n`),
   );
-  say(`\n${[tableOf(measurements), ...measurements.extractors.map(judgementTable)].join("\n\n")}\n`);
+  print(`\n${[tableOf(measurements), ...measurements.extractors.map(extractorTable)].join("\n\n")}\n`);
 }
 
 /** The picture of all methods, the losses, and the last student where `loadGenerator` finds it. */
@@ -38,12 +38,12 @@ export async function present(run: Run): Promise<void> {
   const losses = join(run.out, "losses.png");
   const log = await readFile(join(run.out, "log.jsonl"), "utf8");
   if (readCurves(log).length > 0) await writeFileAtomic(losses, await lossPlot(log));
-  say(`Picture ${picture}, losses ${losses}`);
+  print(`Picture ${picture}, losses ${losses}`);
   const last = run.config.halvings.at(-1);
   if (!last || !existsSync(checkpointPath(run, last.name))) return;
   const student = join(run.out, "student.safetensors");
   await writeFileAtomic(student, await readFile(checkpointPath(run, last.name)));
-  say(`Student ${student} (for loadGenerator)`);
+  print(`Student ${student} (for loadGenerator)`);
 }
 
 /** A report.json's bytes; the error names the file. */
@@ -94,8 +94,8 @@ export function measuredCells(measured: Measurements): { head: string[]; body: s
 }
 
 /** What one extractor measured, as text. */
-export function judgementTable(judgement: Judgement): string {
-  const { extractor, width, accuracy } = judgement;
+function extractorTable(result: ExtractorResult): string {
+  const { extractor, width, accuracy } = result;
   const cells = ({ frechet, kernel: { mean, standardError }, precision, recall }: Distances) => [
     frechet.toFixed(3),
     `${mean.toFixed(4)} +- ${(standardError ?? NaN).toFixed(4)}`,
@@ -108,8 +108,8 @@ export function judgementTable(judgement: Judgement): string {
     `On the ${width} features of ${extractor}${known}, which no method was trained with; not an FID, not a KID:`,
     textTable([
       ["", "Frechet distance", "kernel distance", "precision", "recall"],
-      ...judgement.methods.map((row) => [row.method, ...cells(row)]),
-      ["test images", ...cells(judgement.testImages)],
+      ...result.methods.map((row) => [row.method, ...cells(row)]),
+      ["test images", ...cells(result.testImages)],
     ]),
   ].join("\n");
 }

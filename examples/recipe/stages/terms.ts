@@ -12,10 +12,17 @@ import {
 import { drawBatch } from "cfd-distill/data";
 import { drawAugmented } from "../datasets/augment/augment.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
+import {
+  classifierOf,
+  denoiserOf,
+  loadClassifier,
+  loadModel,
+  teacherOf,
+  type Model,
+} from "../models/models.js";
+import { shiftedDenoiser, shiftedSchedule } from "../models/shift.js";
+import type { Setup } from "../storage/setup.js";
 import { featureTerms, pixelTerms } from "./losses.js";
-import { classifierOf, denoiserOf, loadClassifier, loadModel, teacherOf, type Model } from "./models.js";
-import type { Place } from "../storage/place.js";
-import { shiftedDenoiser, shiftedSchedule } from "./shift.js";
 
 /** Some rows of a batch: a micro-batch. */
 export interface Rows {
@@ -29,14 +36,14 @@ export interface Rows {
 export type Terms = (rng: Rng, rows: Rows) => LossTerms;
 
 /** Of the diffusion model that the others learn from. */
-export function teacherTerms(place: Place, params: Params): Terms {
-  const { base, teacherSteps, recompute } = place.config;
+export function teacherTerms(setup: Setup, params: Params): Terms {
+  const { base, teacherSteps, recompute } = setup.config;
   const { weighting, dropout } = base;
-  const teacher = teacherOf(place);
+  const teacher = teacherOf(setup);
   const { schedule } = teacher;
   return (rng, rows) => {
     const times = drawTimes(rng, rows.batch, teacherSteps, { first: 0 }).slice(rows.from, rows.to);
-    const batch = draw(place, rng, rows);
+    const batch = draw(setup, rng, rows);
     const train = dropout === 0 ? {} : { train: { rng: rng.fork(`dropout ${rows.from}`) } };
     const denoiser = denoiserOf(teacher, params, { recompute, ...train });
     return denoisingLoss({ denoiser, schedule, ...batch, times, weighting });
@@ -44,12 +51,12 @@ export function teacherTerms(place: Place, params: Params): Terms {
 }
 
 /** Of the classifier whose features CFD compares. */
-export function classifierTerms(place: Place, params: Params): Terms {
-  const { classes } = place.data.train;
-  const network = classifierOf(place);
+export function classifierTerms(setup: Setup, params: Params): Terms {
+  const { classes } = setup.data.train;
+  const network = classifierOf(setup);
   return (rng, rows) => {
-    const { x0, labels } = drawChanged(place, rng, rows);
-    const images = scaled(x0, place.config.classifierScaling);
+    const { x0, labels } = drawChanged(setup, rng, rows);
+    const images = scaled(x0, setup.config.classifierScaling);
     return crossEntropy(network.apply(params, images, { train: { rng } }).logits, labels, classes.length);
   };
 }
@@ -62,11 +69,11 @@ export interface OpenHalving {
   readonly dispose: () => void;
 }
 
-export async function openHalving(place: Place, halving: Halving): Promise<OpenHalving> {
+export async function openHalving(setup: Setup, halving: Halving): Promise<OpenHalving> {
   const { studentSteps, shift } = halving;
-  const { recompute } = place.config;
-  const teacher = await loadModel(place, halving.teacher);
-  const judge = halving.method === "cfd" ? await loadClassifier(place, halving.layers) : undefined;
+  const { recompute } = setup.config;
+  const teacher = await loadModel(setup, halving.teacher);
+  const judge = halving.method === "cfd" ? await loadClassifier(setup, halving.layers) : undefined;
   const student = { ...teacher, params: cloneParams(teacher.params), steps: studentSteps };
   const models = {
     student: shiftedDenoiser(denoiserOf(student, student.params, { recompute }), shift),
@@ -75,7 +82,7 @@ export async function openHalving(place: Place, halving: Halving): Promise<OpenH
   };
   const terms: Terms = (rng, rows) => {
     const times = drawTimes(rng, rows.batch, studentSteps).slice(rows.from, rows.to);
-    const batch = { ...models, ...draw(place, rng, rows), times, studentSteps };
+    const batch = { ...models, ...draw(setup, rng, rows), times, studentSteps };
     if (halving.method === "pd") return pixelTerms(batch, halving);
     return featureTerms(batch, judge!.model, halving);
   };
@@ -87,7 +94,7 @@ export async function openHalving(place: Place, halving: Halving): Promise<OpenH
 }
 
 /** Some rows of a batch with the noise and the classes that go with it. */
-function draw({ data, config }: Place, rng: Rng, { batch, from, to }: Rows) {
+function draw({ data, config }: Setup, rng: Rng, { batch, from, to }: Rows) {
   const { x0, labels } = drawBatch(data.train, rng, { batch, flip: config.flip });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const part = (of: tf.Tensor4D) => tf.slice(of, from, to - from);
@@ -95,7 +102,7 @@ function draw({ data, config }: Place, rng: Rng, { batch, from, to }: Rows) {
 }
 
 /** Some rows of a batch of images changed at random, so that the classifier does not learn them by heart. */
-function drawChanged({ data, config }: Place, rng: Rng, rows: Rows) {
+function drawChanged({ data, config }: Setup, rng: Rng, rows: Rows) {
   const { batch, from, to } = rows;
   const { augment } = config.classifier;
   if (augment === "paper") return drawAugmented(data.train, rng, rows);

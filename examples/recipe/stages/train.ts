@@ -1,5 +1,4 @@
-import { appendFileSync, existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import {
   accumulateGrads,
@@ -15,21 +14,13 @@ import {
   valueAndGrads,
 } from "cfd-distill";
 import type { TrainingConfig } from "../config/schema.js";
-import { disposeKept, keep, openKept, openKeptModel } from "../storage/checkpoints.js";
+import { disposeCheckpoint, saveStage, loadStage, loadStageModel } from "../storage/checkpoints.js";
 import { progress } from "../terminal/progress.js";
 import type { Terms } from "./terms.js";
-import { showAll, type Watcher } from "../watch/watcher.js";
-import { checkpointPath, type Place } from "../storage/place.js";
-
-/** What every stage of a run shares. */
-export interface Run extends Place {
-  /** Each stage forks its own stream from this one. */
-  readonly rng: Rng;
-  /** Stops the run at the next step, after a checkpoint. */
-  readonly signal: AbortSignal;
-  /** Who shows how it goes. */
-  readonly watchers: readonly Watcher[];
-}
+import { showAll } from "../storage/watcher.js";
+import { checkpointPath } from "../storage/setup.js";
+import { log, type Run } from "../storage/run.js";
+import { messageOf } from "../../../tools/words.js";
 
 /** One network to train, and how. */
 export interface Stage {
@@ -50,13 +41,6 @@ export interface Stage {
   readonly training: TrainingConfig;
 }
 
-/** One line of the run's log, with the time at which it is written. */
-export function log(run: Run, entry: Readonly<Record<string, unknown>>): void {
-  const at = new Date().toISOString();
-  appendFileSync(join(run.out, "log.jsonl"), `${JSON.stringify({ ...entry, at })}\n`);
-  for (const watcher of run.watchers) watcher.logged?.(entry);
-}
-
 /**
  * Trains a stage to its end, from its checkpoint if there is one. Changes `stage.params`, and the averages. When the
  * run is stopped it saves first and then rejects with the signal's reason; going on from there gives the same bits as
@@ -73,7 +57,7 @@ export async function train(run: Run, stage: Stage): Promise<void> {
     const optimizer = await stage.optimizer.state();
     const weights = { params: stage.params, ema: stage.ema?.params };
     const state = { optimizer, step, rng: rng.state() };
-    await keep(run, stage.name, { ...stage.describe, ...weights, ...state });
+    await saveStage(run, stage.name, { ...stage.describe, ...weights, ...state });
     saved = step;
     await showAll(run.watchers, "running");
   };
@@ -113,7 +97,7 @@ const prefixed = (prefix: string, params: Params = {}): Params =>
 
 /** An error that says which stage it was. */
 function inStage(name: string, error: unknown): Error {
-  return new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return new Error(`${name}: ${messageOf(error)}`, { cause: error });
 }
 
 /**
@@ -145,33 +129,33 @@ async function restore(run: Run, stage: Stage): Promise<{ step: number; rng: Rng
   const path = checkpointPath(run, stage.name);
   const rng = run.rng.fork(stage.stream ?? stage.name);
   if (!existsSync(path)) return { step: 0, rng, saved: -1 };
-  const kept =
-    "schedule" in stage.describe ? await openKeptModel(run, stage.name) : await openKept(run, stage.name);
+  const loaded =
+    "schedule" in stage.describe ? await loadStageModel(run, stage.name) : await loadStage(run, stage.name);
   try {
-    const fault = faultOf(kept, stage, rng);
+    const fault = faultOf(loaded, stage, rng);
     if (fault !== undefined) throw new Error(`expected a checkpoint of this stage, got ${fault}.`);
-    assignParams(stage.params, kept.params);
-    if (stage.ema) assignParams(stage.ema.params, kept.ema!);
-    stage.optimizer.restore(kept.optimizer!);
-    return { step: kept.step!, rng, saved: kept.step! };
+    assignParams(stage.params, loaded.params);
+    if (stage.ema) assignParams(stage.ema.params, loaded.ema!);
+    stage.optimizer.restore(loaded.optimizer!);
+    return { step: loaded.step!, rng, saved: loaded.step! };
   } catch (error) {
-    throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
   } finally {
-    disposeKept(kept);
+    disposeCheckpoint(loaded);
   }
 }
 
 /** What tells that a stage did not save this; undefined if it may have. */
-function faultOf(kept: NetworkCheckpoint, stage: Stage, rng: Rng): string | undefined {
-  const { step, ema, optimizer } = kept;
+function faultOf(loaded: NetworkCheckpoint, stage: Stage, rng: Rng): string | undefined {
+  const { step, ema, optimizer } = loaded;
   if (step === undefined || step > stage.training.steps) return `step ${step} of ${stage.training.steps}`;
   if (!optimizer) return "one without its optimiser";
   if (optimizer.step !== step) return `an optimiser after ${optimizer.step} steps at step ${step}`;
   if ((ema !== undefined) !== (stage.ema !== undefined))
     return `one ${ema ? "with" : "without"} averaged weights`;
-  if (!sameJson(kept.rng, rng.state())) return "another random state";
+  if (!sameJson(loaded.rng, rng.state())) return "another random state";
   const other = Object.entries(said(stage.describe)).find(
-    ([key, value]) => !sameJson(value, said(kept)[key]),
+    ([key, value]) => !sameJson(value, said(loaded)[key]),
   );
   return other && `another ${other[0]}`;
 }

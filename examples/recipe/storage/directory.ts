@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { removeTemporaries, writeFileAtomic } from "cfd-distill/node";
-import { readWhole } from "../../../src/node/read-whole.js";
-import { checkConfig, flatten, parseConfig, type RecipeConfig } from "../config/schema.js";
+import { readWhole, removeTemporaries, writeFileAtomic } from "cfd-distill/node";
+import { flatten, type RecipeConfig } from "../config/schema.js";
+import { checkConfig, parseConfig } from "../config/check.js";
 import { LOCK } from "./lock.js";
 
 const OURS = [

@@ -17,6 +17,7 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { codeOf } from "../../../tools/words.js";
 
 export const LOCK = "run.lock";
 /** A holder touches its file so often, and counts as gone when it has not for {@link STALE}. */
@@ -182,8 +183,4 @@ function removeEmpty(folder: string): void {
   } catch {
     // It holds a run by now.
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }

@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
-import { harmless, say } from "./say.js";
+import { printableLines, print } from "./print.js";
+import { duration } from "../../../tools/words.js";
 
 /** A stage's progress: a bar on a terminal, a plain line now and then elsewhere (a log, CI). */
 export interface Progress {
@@ -20,7 +21,7 @@ export function progress(name: string, total: number, from: number): Progress {
     const left = done > from ? duration((total - done) / rate) : "?";
     return { rate: `${rate >= 10 ? rate.toFixed(0) : rate.toFixed(1)}/s`, left };
   };
-  const title = harmless(name).padEnd(22);
+  const title = printableLines(name).padEnd(22);
   return process.stdout.isTTY ? bar(title, total, from, pace) : lines(title, total, pace);
 }
 
@@ -50,16 +51,8 @@ function lines(title: string, total: number, pace: Pace): Progress {
       if (done < total && performance.now() - last < 5000) return;
       last = performance.now();
       const { rate, left } = pace(done);
-      say(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
+      print(`${title} ${done}/${total}  ${rate}  ${left} left  ${note}`.trimEnd());
     },
     stop: () => undefined,
   };
-}
-
-/** Seconds as "45 s", "3 min 05 s" or "2 h 07 min". */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
 }

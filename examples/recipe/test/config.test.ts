@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseArguments } from "../config/command-line.js";
-import { checkConfig, parseConfig, type RecipeConfig } from "../config/schema.js";
-import { configure } from "../config/configure.js";
+import { type RecipeConfig } from "../config/schema.js";
+import { checkConfig, parseConfig } from "../config/check.js";
+import { configure } from "../plan/configure.js";
 
 const home = mkdtempSync(join(tmpdir(), "config-"));
 afterAll(() => {

@@ -22,10 +22,11 @@ import {
 import { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint, saveDiffusers } from "cfd-distill/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseArguments } from "../config/command-line.js";
-import { configure } from "../config/configure.js";
-import { loadEmoji } from "../datasets/load.js";
-import { fingerprint, importNetwork, readClassifier, readModel } from "../stages/import.js";
-import type { Place } from "../storage/place.js";
+import { configure } from "../plan/configure.js";
+import { loadEmoji } from "../../emoji/files.js";
+import { importNetwork, readClassifier, readModel } from "../models/import.js";
+import { fingerprint } from "../models/files.js";
+import type { Setup } from "../storage/setup.js";
 
 const home = mkdtempSync(join(tmpdir(), "import-"));
 const at = (name: string) => join(home, name);
@@ -35,7 +36,7 @@ const options = (...words: string[]) =>
   parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke", ...words]);
 
 /** A run's place whose config has these words. */
-async function placeOf(...words: string[]): Promise<Place> {
+async function setupOf(...words: string[]): Promise<Setup> {
   const out = mkdtempSync(at("run-"));
   mkdirSync(join(out, "checkpoints"));
   return { out, config: await configure(options(...words)), data };
@@ -62,9 +63,9 @@ beforeAll(async () => {
   });
   disposeParams(params);
   disposeParams(ema);
-  const judge = resnet({ blocks: [1], width: 4, classes: 9 });
-  const weights = judge.init(createRng(2));
-  await saveCheckpoint(at("classifier.safetensors"), { network: judge, params: weights });
+  const trained = resnet({ blocks: [1], width: 4, classes: 9 });
+  const weights = trained.init(createRng(2));
+  await saveCheckpoint(at("classifier.safetensors"), { network: trained, params: weights });
   disposeParams(weights);
 });
 afterAll(() => {
@@ -74,21 +75,21 @@ afterAll(() => {
 describe("a teacher from elsewhere", () => {
   it("is the average of this library's checkpoint, with its schedule and steps", async () => {
     const before = tf.memory().numTensors;
-    const place = await placeOf("--teacher", at("ours.safetensors"));
-    expect(place.config.teacherSteps).toBe(8);
-    expect(place.config.halvings.map(({ name }) => name)).toEqual(["pd-4", "pd-2", "cfd-2"]);
-    await importNetwork(place, "teacher", place.config.files.teacher!.path);
-    const kept = await loadCheckpoint(join(place.out, "checkpoints", "teacher.safetensors"));
+    const setup = await setupOf("--teacher", at("ours.safetensors"));
+    expect(setup.config.teacherSteps).toBe(8);
+    expect(setup.config.halvings.map(({ name }) => name)).toEqual(["pd-4", "pd-2", "cfd-2"]);
+    await importNetwork(setup, "teacher", setup.config.files.teacher!.path);
+    const loaded = await loadCheckpoint(join(setup.out, "checkpoints", "teacher.safetensors"));
     const source = await loadCheckpoint(at("ours.safetensors"));
-    expect([kept.steps, kept.schedule.config, kept.imageShape]).toEqual([
+    expect([loaded.steps, loaded.schedule.config, loaded.imageShape]).toEqual([
       8,
       source.schedule.config,
       [24, 24, 3],
     ]);
-    for (const [name, variable] of Object.entries(kept.params)) {
+    for (const [name, variable] of Object.entries(loaded.params)) {
       expect(await variable.data(), name).toEqual(await source.ema![name]!.data());
     }
-    for (const params of [kept.params, source.params, source.ema!]) disposeParams(params);
+    for (const params of [loaded.params, source.params, source.ema!]) disposeParams(params);
     expect(tf.memory().numTensors).toBe(before);
   });
 
@@ -124,11 +125,11 @@ describe("a teacher from elsewhere", () => {
     await expect(configure(options("--teacher", at("diffusers")))).rejects.toThrow(
       "diffusers: 17 steps cannot be halved down to 1; add --teacher-steps 16, or another power of two,",
     );
-    const place = await placeOf("--teacher", at("diffusers"), "--teacher-steps", "4");
-    await importNetwork(place, "teacher", place.config.files.teacher!.path);
-    const kept = await loadCheckpoint(join(place.out, "checkpoints", "teacher.safetensors"));
-    expect([kept.steps, kept.predictionType]).toEqual([4, "eps"]);
-    disposeParams(kept.params);
+    const setup = await setupOf("--teacher", at("diffusers"), "--teacher-steps", "4");
+    await importNetwork(setup, "teacher", setup.config.files.teacher!.path);
+    const loaded = await loadCheckpoint(join(setup.out, "checkpoints", "teacher.safetensors"));
+    expect([loaded.steps, loaded.predictionType]).toEqual([4, "eps"]);
+    disposeParams(loaded.params);
   });
 
   it("of diffusers is another with other weights or settings beside them", async () => {
@@ -148,12 +149,12 @@ describe("a teacher from elsewhere", () => {
   });
 
   it("is refused for other images, or where the file is not what it should be", async () => {
-    const place = await placeOf();
-    const teacher = (path: string) => importNetwork(place, "teacher", path);
+    const setup = await setupOf();
+    const teacher = (path: string) => importNetwork(setup, "teacher", path);
     await expect(teacher(at("other-size.safetensors"))).rejects.toThrow(
       "expected a model of 24x24x3 images, got 32x32x3.",
     );
-    await expect(importNetwork(place, "pd-4", at("ours.safetensors"))).rejects.toThrow(
+    await expect(importNetwork(setup, "pd-4", at("ours.safetensors"))).rejects.toThrow(
       "expected a student of 4 steps, got 8 steps.",
     );
     await expect(fingerprint(at("nowhere.pt"))).rejects.toThrow(
@@ -173,18 +174,18 @@ describe("a teacher from elsewhere", () => {
 
 describe("a classifier from elsewhere", () => {
   it("takes the teacher's place in the run's folder, if it knows the data's classes", async () => {
-    const place = await placeOf(
+    const setup = await setupOf(
       "--classifier",
       at("classifier.safetensors"),
       "--classifier-scaling",
       "cifar10",
     );
-    expect(place.config.classifierScaling!.mean).toEqual([0.4914, 0.4822, 0.4465]);
-    await importNetwork(place, "classifier", place.config.files.classifier!.path);
-    const kept = await loadNetworkCheckpoint(join(place.out, "checkpoints", "classifier.safetensors"));
-    expect(kept.network.config).toMatchObject({ type: "resnet", classes: 9 });
-    disposeParams(kept.params);
-    const kinds = { ...place, out: mkdtempSync(at("kinds-")), data: loadEmoji("kinds") };
+    expect(setup.config.classifierScaling!.mean).toEqual([0.4914, 0.4822, 0.4465]);
+    await importNetwork(setup, "classifier", setup.config.files.classifier!.path);
+    const loaded = await loadNetworkCheckpoint(join(setup.out, "checkpoints", "classifier.safetensors"));
+    expect(loaded.network.config).toMatchObject({ type: "resnet", classes: 9 });
+    disposeParams(loaded.params);
+    const kinds = { ...setup, out: mkdtempSync(at("kinds-")), data: loadEmoji("kinds") };
     await expect(importNetwork(kinds, "classifier", at("classifier.safetensors"))).rejects.toThrow(
       "expected a classifier of the data's 98 classes, got 9.",
     );

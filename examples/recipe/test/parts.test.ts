@@ -5,21 +5,23 @@ import * as tf from "@tensorflow/tfjs";
 import { useBackend } from "cfd-distill";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
-import { checkConfig, type Halving } from "../config/schema.js";
-import { freeBytes, needed, roomOf } from "../storage/disk.js";
-import { checkDisk, planOf } from "../stages/estimate.js";
-import { configure } from "../config/configure.js";
-import { loadEmoji } from "../datasets/load.js";
+import { type Halving } from "../config/schema.js";
+import { checkConfig } from "../config/check.js";
+import { freeBytes, needed, roomOf } from "../plan/disk.js";
+import { checkDisk, planOf } from "../plan/estimate.js";
+import { configure } from "../plan/configure.js";
+import { loadEmoji, readManifest } from "../../emoji/files.js";
 import { openDirectory } from "../storage/directory.js";
-import { chooseStages } from "../stages/plan.js";
-import { encodePng, figure } from "../report/picture.js";
+import { chooseStages } from "../plan/stages.js";
+import { figure } from "../../../tools/figure.js";
+import { encodePng } from "../../../tools/png.js";
 import { halvings } from "../config/halvings.js";
 import { presets, scaleSteps } from "../config/presets.js";
 import { methodsOf } from "../measure/sampling.js";
-import { duration } from "../terminal/progress.js";
+import { duration } from "../../../tools/words.js";
 import { tableOf } from "../report/report.js";
-import { readManifest } from "../stages/shipped.js";
-import { cutSheet, subset } from "../datasets/emoji-sheet.js";
+import { cutSprites } from "../../emoji/sprite-sheet.js";
+import { subset } from "../../../tools/image-sets.js";
 
 const config = await configure(parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke"]));
 
@@ -80,19 +82,19 @@ describe("the emoji", () => {
       { name: "b", kinds: [{ name: "b1", count: 1 }] },
     ];
     const sheet = { tile: 1, columns: 2, groups };
-    const grouped = cutSheet(png, sheet, "groups");
+    const grouped = cutSprites(png, sheet, "groups");
     expect([...grouped.images]).toEqual([10, 10, 10, 20, 20, 20, 30, 30, 30]);
     expect([grouped.labels, grouped.classes]).toEqual([
       [0, 0, 1],
       ["a", "b"],
     ]);
-    const kinds = cutSheet(png, sheet, "kinds");
+    const kinds = cutSprites(png, sheet, "kinds");
     expect([kinds.labels, kinds.classes]).toEqual([
       [0, 1, 2],
       ["a1", "a2", "b1"],
     ]);
     expect([...subset(kinds, [2]).images]).toEqual([30, 30, 30]);
-    expect(() => cutSheet({ ...png, height: 1 }, sheet, "kinds")).toThrow(
+    expect(() => cutSprites({ ...png, height: 1 }, sheet, "kinds")).toThrow(
       "loadEmoji: expected a sheet of 2x2 pixels, got 2x1.",
     );
   });
@@ -135,16 +137,18 @@ describe("the plan", () => {
     expect(scaleSteps(smoke, 1e-9).classifier.steps).toBe(1);
   });
 
-  it("has the arms of an experiment as stages of one run, each with its name and label", async () => {
+  it("has the variants of an ablation as stages of one run, each with its name and label", async () => {
     const cifar = (preset: string) =>
       configure(parseArguments("cifar10-cfd", ["node", "cifar10-cfd", "--preset", preset]));
     const screen = (await cifar("screen")).halvings;
     expect(screen.slice(0, 3).map(({ name }) => name)).toEqual(["pd-8", "pd-4", "pd-2"]);
-    const arms = screen.slice(3);
-    expect(arms.every(({ seed }) => seed === 0)).toBe(true);
-    expect(arms.every(({ teacher, studentSteps }) => teacher === "pd-2" && studentSteps === 1)).toBe(true);
-    expect(new Set(arms.map(({ steps, rate, batch }) => `${steps} ${rate} ${batch}`)).size).toBe(1);
-    expect(arms.map(({ label }) => label)).toEqual(
+    const variants = screen.slice(3);
+    expect(variants.every(({ seed }) => seed === 0)).toBe(true);
+    expect(variants.every(({ teacher, studentSteps }) => teacher === "pd-2" && studentSteps === 1)).toBe(
+      true,
+    );
+    expect(new Set(variants.map(({ steps, rate, batch }) => `${steps} ${rate} ${batch}`)).size).toBe(1);
+    expect(variants.map(({ label }) => label)).toEqual(
       expect.arrayContaining(["PD", "CFD 1", "CFD 0.5, beta 0.003", "CFD 0.9 + PD", "PD, averaged"]),
     );
     expect(methodsOf(await cifar("screen")).map(({ label }) => label)).toContain("CFD 0.95, 1 step");
@@ -194,9 +198,9 @@ describe("the plan", () => {
       ...["teacher", "classifier", "pd-4", "pd-2", "cfd-2"],
       ...["samples", "evaluate", "picture"],
     ]);
-    const file = { path: "judge.pt", sha256: "" };
-    const judged = chooseStages({ ...config, files: { classifier: file } }, ["teacher", "classifier"]);
-    expect(judged.map(({ name, training }) => [name, training?.steps])).toEqual([
+    const file = { path: "other.pt", sha256: "" };
+    const fromFile = chooseStages({ ...config, files: { classifier: file } }, ["teacher", "classifier"]);
+    expect(fromFile.map(({ name, training }) => [name, training?.steps])).toEqual([
       ["classifier", undefined], // a wrong file shows before anything is trained
       ["teacher", config.base.steps],
     ]);
@@ -208,8 +212,8 @@ describe("the costs", () => {
   it("are told before: steps, time and checkpoints of each stage", async () => {
     const engine = await useBackend("wasm");
     const before = tf.memory().numTensors;
-    const place = { out: "runs/nowhere", config, data: loadEmoji() };
-    const text = await planOf(place, chooseStages(config, ["teacher", "cfd", "picture"]), engine);
+    const setup = { out: "runs/nowhere", config, data: loadEmoji() };
+    const text = await planOf(setup, chooseStages(config, ["teacher", "cfd", "picture"]), engine);
     expect(text).toMatch(/teacher +6 steps of 4 +about \d+ s +1 MB/);
     expect(text).toMatch(/cfd-2 +3 steps of 4 +about \d+ s +1 MB/);
     expect(text).toContain("  picture\n");
@@ -217,9 +221,9 @@ describe("the costs", () => {
   });
 
   it("are refused where the disk has no room: checkpoints, samples, pictures, logs, and one copy", async () => {
-    const place = { out: join(tmpdir(), "no-such-run"), config, data: loadEmoji() };
+    const setup = { out: join(tmpdir(), "no-such-run"), config, data: loadEmoji() };
     const roomFor = async (stages: readonly string[], free = 0) => {
-      const refusal = await checkDisk(place, chooseStages(config, stages), free).catch(
+      const refusal = await checkDisk(setup, chooseStages(config, stages), free).catch(
         (error: unknown) => (error as Error).message,
       );
       return refusal ?? "enough";
@@ -229,7 +233,7 @@ describe("the costs", () => {
       /^.*no-such-run: expected room for about \d+ MB \(checkpoints 1 MB, samples 0 MB, pictures 0 MB, logs \d+ MB, the copy that takes a file's place \d+ MB\), got 0 MB free: make room, or choose another place with --out\.$/,
     );
     const big = { ...config, measured: 100_000 };
-    const many = { ...place, config: big };
+    const many = { ...setup, config: big };
     const stages = chooseStages(big, undefined);
     // Six methods of 100,009 images of 24x24x3 bytes, and one of these files twice.
     const samples = 100_009 * 1728;
@@ -242,13 +246,13 @@ describe("the costs", () => {
   it("count what is there already as written", async () => {
     const out = await mkdtemp(join(tmpdir(), "room-"));
     await mkdir(join(out, "checkpoints"));
-    const place = { out, config, data: loadEmoji() };
+    const setup = { out, config, data: loadEmoji() };
     const stages = chooseStages(config, ["teacher"]);
-    const whole = needed(roomOf(place, stages, () => 1000)).bytes;
+    const whole = needed(roomOf(setup, stages, () => 1000)).bytes;
     await writeFile(join(out, "checkpoints", "teacher.safetensors"), Buffer.alloc(400));
-    expect(needed(roomOf(place, stages, () => 1000)).bytes).toBe(whole - 400);
+    expect(needed(roomOf(setup, stages, () => 1000)).bytes).toBe(whole - 400);
     await writeFile(join(out, "checkpoints", "teacher.safetensors"), Buffer.alloc(1400));
-    expect(needed(roomOf(place, stages, () => 1000)).bytes).toBe(whole - 1000);
+    expect(needed(roomOf(setup, stages, () => 1000)).bytes).toBe(whole - 1000);
     await rm(out, { recursive: true });
   });
 });

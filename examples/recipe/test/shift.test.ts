@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { cosineSchedule, logSNR, noise, sampleDdim, useBackend, type Denoiser } from "cfd-distill";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { shiftedDenoiser, shiftedSchedule, shiftedTime } from "../stages/shift.js";
+import { shiftedDenoiser, shiftedSchedule, shiftedTime } from "../models/shift.js";
 
 beforeAll(() => useBackend("cpu"));
 

@@ -11,15 +11,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
-import { configure } from "../config/configure.js";
+import { configure } from "../plan/configure.js";
 import { thinned } from "../report/curves.js";
-import { encodePng } from "../report/picture.js";
+import { encodePng } from "../../../tools/png.js";
 import { reportPage, type Shown } from "../watch/html.js";
 import { html } from "../watch/markup.js";
 import { page } from "../watch/page.js";
 import { tensorboard } from "../watch/tensorboard.js";
 import { watchersOf } from "../watch/watchers.js";
-import type { Place } from "../storage/place.js";
+import type { Setup } from "../storage/setup.js";
 import { crc32c, readEvents, readFolder } from "./event-file.js";
 
 const choose = (...words: string[]) =>
@@ -46,11 +46,11 @@ const measured = {
 };
 
 let out: string;
-let place: Place;
+let setup: Setup;
 beforeEach(() => {
   out = join(mkdtempSync(join(tmpdir(), "watch-")), 'a"<b>');
   mkdirSync(out);
-  place = { out, config, data };
+  setup = { out, config, data };
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -59,7 +59,7 @@ afterEach(() => {
 
 describe("the page of a run", () => {
   const shown = (more: Partial<Shown> = {}): Shown => ({
-    ...{ place, log: lines(constant), picture, measured, state: "finished", now: new Date(0), style: "p {}" },
+    ...{ setup, log: lines(constant), picture, measured, state: "finished", now: new Date(0), style: "p {}" },
     ...more,
   });
 
@@ -87,7 +87,7 @@ describe("the page of a run", () => {
 
   it("holds no markup from outside", () => {
     const files = { classifier: { path: "<img src=x>", sha256: "" } };
-    const text = reportPage(shown({ place: { ...place, config: { ...config, files } } }));
+    const text = reportPage(shown({ setup: { ...setup, config: { ...config, files } } }));
     expect(text).not.toMatch(/<script|<img src=x|<b>"/);
     expect(text).toContain("from &#60;img src=x&#62;");
     expect(text).toContain("&#60;script&#62;alert(&#39;train&#39;)&#60;/script&#62;");
@@ -103,7 +103,7 @@ describe("the page of a run", () => {
   });
 
   it("is written from the files of the run's directory", async () => {
-    const { show, where } = page(place);
+    const { show, where } = page(setup);
     expect(where).toBe(`Page ${join(out, "report.html")}`);
     await show!("running");
     const read = () => readFileSync(join(out, "report.html"), "utf8");
@@ -121,7 +121,7 @@ describe("the page of a run", () => {
     const path = join(out, "report.json");
     for (const text of ["", '{"rows":', "{}"]) {
       writeFileSync(path, text);
-      await expect(page(place).show!("running")).rejects.toThrow(`${path}: expected `);
+      await expect(page(setup).show!("running")).rejects.toThrow(`${path}: expected `);
     }
   });
 
@@ -237,8 +237,8 @@ describe("TensorBoard's files", () => {
 });
 
 it("only those who are asked for watch, and a config does not know of them", async () => {
-  expect(watchersOf(choose(), place)).toEqual([]);
+  expect(watchersOf(choose(), setup)).toEqual([]);
   const both = choose("--html", "--tensorboard");
-  expect(watchersOf(both, place).map(({ where }) => where.split(" ")[0])).toEqual(["Page", "TensorBoard:"]);
+  expect(watchersOf(both, setup).map(({ where }) => where.split(" ")[0])).toEqual(["Page", "TensorBoard:"]);
   expect(await configure(both)).toEqual(config);
 });

@@ -1,18 +1,18 @@
 // A run as one page that needs nothing but itself.
 import { basename, resolve } from "node:path";
-import { inSteps } from "../config/names.js";
+import { inSteps } from "../../../tools/words.js";
 import { readCurves, thinned, type Curve } from "../report/curves.js";
 import type { Measurements } from "../measure/evaluate.js";
-import { axisLabels, PANEL, panelOf, scaleOf, shapes, titleOf } from "../report/plot-panel.js";
-import { stagesOf } from "../stages/plan.js";
+import { axisLabels, SUBPLOT, subplotOf, scaleOf, shapes, titleOf } from "../report/subplot.js";
+import { stagesOf } from "../plan/stages.js";
 import { measuredCells } from "../report/report.js";
-import type { Place } from "../storage/place.js";
+import type { Setup } from "../storage/setup.js";
 import { html, type Html } from "./markup.js";
-import type { State } from "./watcher.js";
+import type { State } from "../storage/watcher.js";
 
 /** What the page shows. */
 export interface Shown {
-  readonly place: Place;
+  readonly setup: Setup;
   /** The content of log.jsonl. */
   readonly log: string;
   /** A PNG, once there is one. */
@@ -28,14 +28,14 @@ export interface Shown {
 const RELOAD = 30;
 
 /** The whole page: what is computed, how far it is, the losses, the samples and what was measured of them. */
-export function reportPage({ place, log, picture, measured, state, now, style }: Shown): string {
+export function reportPage({ setup, log, picture, measured, state, now, style }: Shown): string {
   const curves = readCurves(log);
-  const name = basename(resolve(place.out));
-  const { recipe, preset } = place.config;
+  const name = basename(resolve(setup.out));
+  const { recipe, preset } = setup.config;
   const sections = [
     html`<section>
       <h2>Training</h2>
-      ${progressTable(place, curves)}
+      ${progressTable(setup, curves)}
     </section>`,
     ...(curves.length > 0 ? [lossSection(curves)] : []),
     ...(picture ? [pictureSection(picture)] : []),
@@ -58,12 +58,12 @@ export function reportPage({ place, log, picture, measured, state, now, style }:
         <header>
           <h1>${name} <span class="state ${state}">${state}</span></h1>
           <p>Recipe ${recipe}, preset ${preset}. As of <time>${now.toLocaleString("sv")}</time>.</p>
-          ${summary(place)}
+          ${summary(setup)}
         </header>
         ${sections}
         <details>
           <summary>All settings</summary>
-          <pre>${JSON.stringify(place.config, null, 2)}</pre>
+          <pre>${JSON.stringify(setup.config, null, 2)}</pre>
         </details>
       </body>
     </html> `.html;
@@ -72,7 +72,7 @@ export function reportPage({ place, log, picture, measured, state, now, style }:
 /** The most classes that are named. */
 const NAMED = 12;
 
-function summary({ out, config, data: { train, test } }: Place): Html {
+function summary({ out, config, data: { train, test } }: Setup): Html {
   const { engine, seed, unet, teacherSteps } = config;
   const { classes } = train;
   const more = classes.length > NAMED ? `, and ${classes.length - NAMED} more` : "";
@@ -92,7 +92,7 @@ function summary({ out, config, data: { train, test } }: Place): Html {
   </dl>`;
 }
 
-function progressTable({ config }: Place, curves: readonly Curve[]): Html {
+function progressTable({ config }: Setup, curves: readonly Curve[]): Html {
   const rows = stagesOf(config).map(({ name, training }) => {
     const title = html`<th scope="row">${titleOf(name)}</th>`;
     const file = config.files[name];
@@ -126,19 +126,19 @@ function lossSection(curves: readonly Curve[]): Html {
 }
 
 function plot(curve: Curve): Html {
-  const panel = panelOf(curve, { left: 0, top: -PANEL.top + 8 }); // its title is the caption's
-  const labels = axisLabels(panel).map(
+  const subplot = subplotOf(curve, { left: 0, top: -SUBPLOT.top + 8 }); // its title is the caption's
+  const labels = axisLabels(subplot).map(
     ({ text, x, y, anchor }) => html`<text x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`,
   );
   const title = titleOf(curve.stage);
   return html`<figure>
-    <figcaption><b>${title}</b> ${scaleOf(panel)}</figcaption>
+    <figcaption><b>${title}</b> ${scaleOf(subplot)}</figcaption>
     <svg
-      viewBox="0 0 ${PANEL.width} ${PANEL.height - PANEL.top + 8}"
+      viewBox="0 0 ${SUBPLOT.width} ${SUBPLOT.height - SUBPLOT.top + 8}"
       role="img"
       aria-label="Loss of ${title}"
     >
-      ${{ html: shapes(panel) }}${labels}
+      ${{ html: shapes(subplot) }}${labels}
     </svg>
   </figure>`;
 }

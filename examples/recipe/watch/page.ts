@@ -2,22 +2,22 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "cfd-distill/node";
-import type { Place } from "../storage/place.js";
+import type { Setup } from "../storage/setup.js";
 import { parseMeasurements } from "../report/report.js";
 import { reportPage } from "./html.js";
-import type { State, Watcher } from "./watcher.js";
+import type { State, Watcher } from "../storage/watcher.js";
 
 const style = readFileSync(new URL("./page.css", import.meta.url), "utf8");
 
 /** Keeps report.html in the run's directory up to date with the other files there. */
-export function page(place: Place): Watcher {
-  const path = join(place.out, "report.html");
-  const read = (name: string) => readFile(join(place.out, name)).catch(() => undefined);
+export function page(setup: Setup): Watcher {
+  const path = join(setup.out, "report.html");
+  const read = (name: string) => readFile(join(setup.out, name)).catch(() => undefined);
   const show = async (state: State) => {
     const [log, picture, report] = await Promise.all(["log.jsonl", "samples.png", "report.json"].map(read));
-    const measured = report && parseMeasurements(report, join(place.out, "report.json"));
+    const measured = report && parseMeasurements(report, join(setup.out, "report.json"));
     const files = { log: log?.toString() ?? "", picture, measured };
-    const made = reportPage({ place, ...files, state, now: new Date(), style });
+    const made = reportPage({ setup, ...files, state, now: new Date(), style });
     await writeFileAtomic(path, Buffer.from(made));
   };
   return { where: `Page ${path}`, show };

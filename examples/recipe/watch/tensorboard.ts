@@ -1,9 +1,10 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readLog } from "../report/curves.js";
-import { expectedGot, isFileName } from "../config/names.js";
+import { isFileName } from "../config/names.js";
+import { expectedGot } from "../../../tools/words.js";
 import { encodeEvent, type Content, type Value } from "./events.js";
-import type { Watcher } from "./watcher.js";
+import type { Watcher } from "../storage/watcher.js";
 
 /**
  * Writes what is logged as TensorBoard's event files, in `out/tensorboard`, a folder for each stage, and the picture of

@@ -4,19 +4,19 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
 import type { RecipeConfig } from "../config/schema.js";
-import { configure } from "../config/configure.js";
-import { loadEmoji } from "../datasets/load.js";
+import { configure } from "../plan/configure.js";
+import { loadEmoji } from "../../emoji/files.js";
 import { checkMeasurable } from "../measure/evaluate.js";
-import type { Place } from "../storage/place.js";
+import type { Setup } from "../storage/setup.js";
 import { progress } from "../terminal/progress.js";
 import { again, main } from "../run.js";
 import { checkStarts } from "../measure/sampling.js";
-import { harmless, say } from "../terminal/say.js";
-import { subset } from "../datasets/emoji-sheet.js";
+import { printableLines, print } from "../terminal/print.js";
+import { subset } from "../../../tools/image-sets.js";
 
 const ESCAPES = "\u001b]0;title\u0007\u009b2J\r\u007f";
 const SHOWN = "\\u001b]0;title\\u0007\\u009b2J\\u000d\\u007f";
-const home = mkdtempSync(join(tmpdir(), "say-"));
+const home = mkdtempSync(join(tmpdir(), "print-"));
 afterEach(() => {
   vi.restoreAllMocks();
   process.exitCode = undefined;
@@ -24,7 +24,7 @@ afterEach(() => {
 });
 const config = await configure(parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke"]));
 /** A place with some settings, and so many test images. */
-function placeOf(settings: Partial<RecipeConfig>, tests = 10): Place {
+function setupOf(settings: Partial<RecipeConfig>, tests = 10): Setup {
   const { train, test } = loadEmoji();
   const few = subset(
     test,
@@ -44,13 +44,13 @@ async function errorOf(...words: string[]): Promise<string> {
 
 describe("what a terminal would obey", () => {
   it("is shown instead, but for the ends of lines", () => {
-    expect(harmless(`a${ESCAPES}\nb`)).toBe(`a${SHOWN}\nb`);
-    expect(harmless("PD, zwei Schritte: ä → 二")).toBe("PD, zwei Schritte: ä → 二");
+    expect(printableLines(`a${ESCAPES}\nb`)).toBe(`a${SHOWN}\nb`);
+    expect(printableLines("PD, zwei Schritte: ä → 二")).toBe("PD, zwei Schritte: ä → 二");
   });
 
   it("is printed nowhere: of messages, progress, errors, options, paths", async () => {
     const log = vi.spyOn(console, "log").mockReturnValue(undefined);
-    say(`x${ESCAPES}`);
+    print(`x${ESCAPES}`);
     expect(log).toHaveBeenLastCalledWith(`x${SHOWN}`);
     progress(`t${ESCAPES}`, 3, 0).update(3, `n${ESCAPES}`);
     const printed = log.mock.calls.at(-1)![0] as string;
@@ -90,18 +90,18 @@ describe("a run that cannot begin", () => {
       await errorOf(...smoke, "--set", "measured=1000000", "--set", "halvings.0.name=../../x"),
     ).toContain("halvings.0.name: expected a name of 1 to 64");
     expect(() => {
-      checkStarts(placeOf({ measured: 1_242_757 }));
+      checkStarts(setupOf({ measured: 1_242_757 }));
     }).toThrow("measured: expected at most 1242747 samples of 24x24x3, got 1242757.");
-    checkStarts(placeOf({ measured: 1_000_000 }));
+    checkStarts(setupOf({ measured: 1_000_000 }));
     expect(() => {
-      checkMeasurable(placeOf({}, 1));
+      checkMeasurable(setupOf({}, 1));
     }).toThrow("evaluate: expected at least 2 test images to measure with, got 1: add pictures,");
-    checkMeasurable(placeOf({}, 2));
+    checkMeasurable(setupOf({}, 2));
     const extractors = [{ name: "x", file: { path: "x", sha256: hash } }];
     expect(() => {
-      checkMeasurable(placeOf({ extractors }, 3));
+      checkMeasurable(setupOf({ extractors }, 3));
     }).toThrow("expected at least 4 test images");
-    checkMeasurable(placeOf({ extractors }, 4));
+    checkMeasurable(setupOf({ extractors }, 4));
     expect(readdirSync(home)).toEqual([]);
   });
 

@@ -2,8 +2,8 @@
 import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { PlannedStage } from "../stages/plan.js";
-import { checkpointPath, type Place } from "./place.js";
+import type { PlannedStage } from "./stages.js";
+import { checkpointPath, type Setup } from "../storage/setup.js";
 import { imageSize, methodsOf, samplesPath, shownClasses } from "../measure/sampling.js";
 
 /** Files of a kind, each with the bytes that it will have at most. */
@@ -19,21 +19,21 @@ const LINE = 600;
 
 /** The files that these stages write. `sizes` are the bytes of a stage's checkpoint. */
 export function roomOf(
-  place: Place,
+  setup: Setup,
   stages: readonly PlannedStage[],
   sizes: (stage: PlannedStage) => number,
 ): Room {
-  const { out, config } = place;
+  const { out, config } = setup;
   const networks = stages.filter((stage) => sizes(stage) > 0);
   const doing = (name: string) => stages.some((stage) => stage.name === name);
   const methods = methodsOf(config);
-  const drawn = (shownClasses(place).length + config.measured) * imageSize(place);
-  const picture = pictureBytes(place, methods.length);
+  const drawn = (shownClasses(setup).length + config.measured) * imageSize(setup);
+  const picture = pictureBytes(setup, methods.length);
   const last = networks.at(-1);
   const lines = stages.reduce((sum, { training }) => sum + (training?.steps ?? 0) / config.logEvery, 0);
   return {
-    checkpoints: networks.map((stage) => [checkpointPath(place, stage.name), sizes(stage)]),
-    samples: doing("samples") ? methods.map((method) => [samplesPath(place, method), drawn]) : [],
+    checkpoints: networks.map((stage) => [checkpointPath(setup, stage.name), sizes(stage)]),
+    samples: doing("samples") ? methods.map((method) => [samplesPath(setup, method), drawn]) : [],
     pictures: doing("picture")
       ? [
           [join(out, "samples.png"), picture],
@@ -49,9 +49,9 @@ export function roomOf(
 }
 
 /** Of samples.png, were it not packed: tiles of 48 pixels or more, with text on two sides. */
-function pictureBytes(place: Place, methods: number): number {
-  const side = Math.max(48, place.data.train.shape[0]) + 30;
-  return 3 * (shownClasses(place).length * side + 600) * ((methods + 1) * side + 200);
+function pictureBytes(setup: Setup, methods: number): number {
+  const side = Math.max(48, setup.data.train.shape[0]) + 30;
+  return 3 * (shownClasses(setup).length * side + 600) * ((methods + 1) * side + 200);
 }
 
 /** Bytes that are still to be written, in words by kind, and all in all with the copy of the largest that is replaced. */

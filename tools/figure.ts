@@ -13,7 +13,7 @@ interface Letters {
 /** Left, top and advance of one letter in letters.png; its cell starts one pixel to the left. */
 type Glyph = readonly [number, number, number];
 
-const assets = new URL("../../assets/", import.meta.url);
+const assets = new URL("../examples/assets/", import.meta.url);
 const letters = JSON.parse(readFileSync(new URL("letters.json", assets), "utf8")) as Letters;
 const sheet = PNG.sync.read(readFileSync(new URL("letters.png", assets)));
 
@@ -43,7 +43,7 @@ export interface FigureText {
  */
 export function figure(grid: Picture, gap: number, text: FigureText): Picture {
   const wide = Math.max(
-    ...text.rows.map((row) => Math.max(width(row.label, "label"), width(row.note, "small"))),
+    ...text.rows.map((row) => Math.max(textWidth(row.label, "label"), textWidth(row.note, "small"))),
   );
   const margin = 20;
   const left = margin + Math.ceil(wide) + 12;
@@ -52,17 +52,17 @@ export function figure(grid: Picture, gap: number, text: FigureText): Picture {
   const headingLines = Math.max(...headings.map((lines) => lines.length));
   const top = margin + 30 + 22 + 14 + headingLines * 16;
   const height = top + grid.height + margin - gap;
-  const needed = Math.max(left + grid.width, 2 * margin + width(text.title, "title"));
+  const needed = Math.max(left + grid.width, 2 * margin + textWidth(text.title, "title"));
   const page = white(
-    Math.ceil(Math.max(needed, 2 * margin + width(text.subtitle, "small"))) + margin - gap,
+    Math.ceil(Math.max(needed, 2 * margin + textWidth(text.subtitle, "small"))) + margin - gap,
     height,
   );
-  write(page, text.title, { x: margin, y: margin, face: "title" });
-  write(page, text.subtitle, { x: margin, y: margin + 32, face: "small", colour: GREY });
+  writeText(page, text.title, { x: margin, y: margin, face: "title" });
+  writeText(page, text.subtitle, { x: margin, y: margin + 32, face: "small", colour: GREY });
   headings.forEach((lines, i) => {
     lines.forEach((line, l) => {
-      const x = left + gap / 2 + i * span + (span - width(line, "small")) / 2;
-      write(page, line, { x, y: top - (lines.length - l) * 16, face: "small" });
+      const x = left + gap / 2 + i * span + (span - textWidth(line, "small")) / 2;
+      writeText(page, line, { x, y: top - (lines.length - l) * 16, face: "small" });
     });
   });
   paste(page, grid, left, top);
@@ -71,17 +71,11 @@ export function figure(grid: Picture, gap: number, text: FigureText): Picture {
     const middle = top + gap / 2 + (i + 0.5) * step;
     if (row.rule) drawRule(page, { y: Math.round(top + i * step + (gap - 1) / 2), margin });
     const y = row.note === undefined ? middle - 9 : middle - 18;
-    write(page, row.label, { x: margin, y, face: "label" });
-    if (row.note !== undefined) write(page, row.note, { x: margin, y: y + 19, face: "small", colour: GREY });
+    writeText(page, row.label, { x: margin, y, face: "label" });
+    if (row.note !== undefined)
+      writeText(page, row.note, { x: margin, y: y + 19, face: "small", colour: GREY });
   });
   return page;
-}
-
-/** The picture as the bytes of a PNG file. */
-export function encodePng(picture: Picture): Buffer {
-  const png = new PNG({ width: picture.width, height: picture.height });
-  png.data = Buffer.from(picture.data);
-  return PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false });
 }
 
 function white(widthPixels: number, height: number): Picture {
@@ -105,7 +99,7 @@ function glyph(character: string, face: Face): Glyph {
   return glyphs[character] ?? glyphs["?"]!;
 }
 
-export function width(text: string | undefined, face: Face): number {
+export function textWidth(text: string | undefined, face: Face): number {
   return Array.from(text ?? "").reduce((sum, character) => sum + glyph(character, face)[2], 0);
 }
 
@@ -115,13 +109,13 @@ function wrap(text: string, most: number): string[] {
   for (const piece of text.split(/(?<=[ -])/)) {
     const last = lines.at(-1);
     const longer = `${last ?? ""}${piece}`;
-    if (last !== undefined && width(longer.trimEnd(), "small") > most) lines.push(piece);
+    if (last !== undefined && textWidth(longer.trimEnd(), "small") > most) lines.push(piece);
     else lines.splice(-1, 1, longer);
   }
   return lines.map((line) => line.trimEnd());
 }
 
-export function write(
+export function writeText(
   page: Picture,
   text: string,
   options: { x: number; y: number; face: Face; colour?: Colour },

@@ -1,8 +1,6 @@
-// The models that ship in examples/assets/models, and what they were trained on.
-import { readFileSync } from "node:fs";
+// What manifest.json tells of the models that ship: for Node and for a page.
 import type { Weighting } from "cfd-distill";
-import { loadEmoji } from "../datasets/load.js";
-import type { Data, SheetClasses } from "../datasets/emoji-sheet.js";
+import type { EmojiClasses } from "./sprite-sheet.js";
 
 /** How a model came to be: trained from data, or distilled from a model of twice as many steps. */
 export type Method = "teacher" | "pd" | "cfd";
@@ -22,7 +20,7 @@ export interface Manifest {
   /** What made them. */
   readonly command: string;
   /** Which of the emoji they were trained on. */
-  readonly dataset: { readonly classes: SheetClasses; readonly groups?: readonly string[] };
+  readonly dataset: { readonly classes: EmojiClasses; readonly groups?: readonly string[] };
   /** Names of the labels 0, 1, ... */
   readonly classes: readonly string[];
   /** Some of the classes: those to show where there is no room for all. */
@@ -43,25 +41,4 @@ export interface Manifest {
     /** Of CFD's features. */
     readonly temperature: number;
   };
-}
-
-/** Folders of examples/assets with networks that ship: of emoji, and of CIFAR-10's pictures. */
-export type ShippedFolder = "models" | "cifar10";
-
-/** Where a folder is. */
-export function shippedAt(folder: ShippedFolder): URL {
-  return new URL(`../../assets/${folder}/`, import.meta.url);
-}
-
-/** The folder of the emoji models. */
-export const MODELS = shippedAt("models");
-
-export function readManifest(): Manifest {
-  return JSON.parse(readFileSync(new URL("manifest.json", MODELS), "utf8")) as Manifest;
-}
-
-/** The emoji that they were trained on, and those that they were not. */
-export function loadShippedEmoji(): Data {
-  const { classes, groups } = readManifest().dataset;
-  return loadEmoji(classes, groups);
 }

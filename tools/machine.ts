@@ -1,13 +1,13 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { nativeFolder } from "../../src/backends/native/folder.js";
+import { nativeFolder } from "../src/backends/native/folder.js";
 
 /** Something that tests need from the machine: where it is, or why it cannot be used and what brings it. */
 export type Found = { readonly at: string } | { readonly reason: string; readonly cure: string };
 
 /** Where `npm run engines` installs the packages that only engines need. */
-export const ENGINES = fileURLToPath(new URL("../../.engines/", import.meta.url));
+export const ENGINES = fileURLToPath(new URL("../.engines/", import.meta.url));
 
 const CHROMIUM_PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 

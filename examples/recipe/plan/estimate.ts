@@ -10,22 +10,29 @@ import {
   type LossTerms,
   type Params,
 } from "cfd-distill";
-import { checkRoom, megabytes, needed, roomOf } from "../storage/disk.js";
+import { checkRoom, megabytes, needed, roomOf } from "./disk.js";
 import { nameOf } from "./engine.js";
-import { readClassifier, readModel } from "./import.js";
-import { classifierOf, denoiserOf, teacherOf, type ClassifierModel, type Description } from "./models.js";
-import type { PlannedStage } from "./plan.js";
-import { duration } from "../terminal/progress.js";
-import type { Place } from "../storage/place.js";
+import { readClassifier, readModel } from "../models/import.js";
+import {
+  classifierOf,
+  denoiserOf,
+  teacherOf,
+  type ClassifierModel,
+  type Description,
+} from "../models/models.js";
+import type { PlannedStage } from "./stages.js";
+import { textTable } from "../../../tools/text-table.js";
+import { duration } from "../../../tools/words.js";
+import type { Setup } from "../storage/setup.js";
 
 /** The plan of a run as text: its stages with their steps, time and checkpoints. */
 export async function planOf(
-  place: Place,
+  setup: Setup,
   stages: readonly PlannedStage[],
   engine: BackendReport,
 ): Promise<string> {
-  const seconds = await secondsPerImage(place);
-  const sizes = await checkpointBytes(place);
+  const seconds = await secondsPerImage(setup);
+  const sizes = await checkpointBytes(setup);
   const rows = stages.map((stage) => {
     const { name, group, training } = stage;
     const room = sizes(stage) > 0 ? megabytes(sizes(stage)) : "";
@@ -34,39 +41,33 @@ export async function planOf(
     const time = steps * batch * costOf(group, seconds);
     return [name, `${steps} steps of ${batch}`, `about ${duration(time)}`, room];
   });
-  const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const table = textTable(rows, { left: 4 });
   return [
-    `Engine ${nameOf(engine)}, results in ${place.out}/`,
-    ...rows.map(
-      (row) =>
-        `  ${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join("  ")
-          .trimEnd()}`,
-    ),
-    `Disk, still to be written, at most: ${needed(roomOf(place, stages, sizes)).text}.`,
+    `Engine ${nameOf(engine)}, results in ${setup.out}/`,
+    ...table.split("\n").map((line) => `  ${line}`),
+    `Disk, still to be written, at most: ${needed(roomOf(setup, stages, sizes)).text}.`,
     "Times are those of a tried step of a few images; of a halving it is told from the teacher's and the classifier's.",
     "Samples and measurements take theirs on top.",
   ].join("\n");
 }
 
 /** Refuses to start where what the stages still have to write would not fit into `free` bytes. */
-export async function checkDisk(place: Place, stages: readonly PlannedStage[], free: number): Promise<void> {
-  checkRoom(place.out, roomOf(place, stages, await checkpointBytes(place)), free);
+export async function checkDisk(setup: Setup, stages: readonly PlannedStage[], free: number): Promise<void> {
+  checkRoom(setup.out, roomOf(setup, stages, await checkpointBytes(setup)), free);
 }
 
 /** Bytes of a stage's checkpoint: weights, the average where there is one, and the optimiser's moments. */
-async function checkpointBytes(place: Place): Promise<(stage: PlannedStage) => number> {
+async function checkpointBytes(setup: Setup): Promise<(stage: PlannedStage) => number> {
   const count = ({ params }: { readonly params: Params }) => {
     const sum = Object.values(params).reduce((before, { size }) => before + size, 0);
     disposeParams(params);
     return sum;
   };
   const weights = {
-    diffusion: count(await anyTeacher(place)),
-    classifier: count(await anyClassifier(place)),
+    diffusion: count(await anyTeacher(setup)),
+    classifier: count(await anyClassifier(setup)),
   };
-  const { files, halvings } = place.config;
+  const { files, halvings } = setup.config;
   return ({ name, group, training }) => {
     const isFile = Object.hasOwn(files, name);
     if (!training && !isFile) return 0;
@@ -77,17 +78,17 @@ async function checkpointBytes(place: Place): Promise<(stage: PlannedStage) => n
 }
 
 /** The run's teacher: from its file, or of random weights. */
-async function anyTeacher(place: Place): Promise<Description & { readonly params: Params }> {
-  const file = place.config.files.teacher;
+async function anyTeacher(setup: Setup): Promise<Description & { readonly params: Params }> {
+  const file = setup.config.files.teacher;
   if (file) return readModel(file.path);
-  const teacher = teacherOf(place);
+  const teacher = teacherOf(setup);
   return { ...teacher, params: teacher.network.init(createRng(0)) };
 }
 
-async function anyClassifier(place: Place): Promise<ClassifierModel> {
-  const file = place.config.files.classifier;
+async function anyClassifier(setup: Setup): Promise<ClassifierModel> {
+  const file = setup.config.files.classifier;
   if (file) return readClassifier(file.path);
-  const network = classifierOf(place);
+  const network = classifierOf(setup);
   return { network, params: network.init(createRng(0)) };
 }
 
@@ -109,13 +110,13 @@ function costOf(group: string, { teacher, classifier }: Seconds): number {
 /** Images of a tried step. */
 const TRIED = 4;
 
-async function secondsPerImage(place: Place): Promise<Seconds> {
-  const x0 = noise([1, 2, 3, 4], place.data.train.shape);
-  const teacher = await anyTeacher(place);
+async function secondsPerImage(setup: Setup): Promise<Seconds> {
+  const x0 = noise([1, 2, 3, 4], setup.data.train.shape);
+  const teacher = await anyTeacher(setup);
   const denoiser = denoiserOf(teacher, teacher.params);
   const batch = { x0, eps: x0, times: [0.2, 0.4, 0.6, 0.8], labels: [0, 0, 0, 0] };
   const loss = () => denoisingLoss({ denoiser, schedule: teacher.schedule, ...batch });
-  const { network, params } = await anyClassifier(place);
+  const { network, params } = await anyClassifier(setup);
   const logits = (): LossTerms => ({ loss: network.apply(params, x0).logits.sum().asScalar() });
   const seconds = {
     teacher: await tryStep(loss, teacher.params),

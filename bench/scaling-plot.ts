@@ -1,13 +1,15 @@
 import { writeFileSync } from "node:fs";
-import { importPackage } from "../bench/cache.js";
-import type { Point } from "../bench/scaling.js";
+import { drawChart } from "../tools/chart.js";
 
-interface Vega {
-  parse(specification: unknown): unknown;
-  readonly View: new (runtime: unknown, options: { renderer: "none" }) => { toSVG(): Promise<string> };
-}
-interface VegaLite {
-  compile(specification: unknown): { readonly spec: unknown };
+/** One measurement; each dimension is varied alone, around the small U-Net. */
+export interface Point {
+  readonly dimension: "batch" | "width" | "image size";
+  readonly value: number;
+  readonly threads: number;
+  /** Of a base step. */
+  readonly ms: number;
+  /** The process's highest resident memory, MB. */
+  readonly megabytes: number;
 }
 
 /** Draws the measurements, a panel per dimension and quantity; false where the plotting library is not to be had. */
@@ -15,15 +17,6 @@ export async function plotScaling(points: readonly Point[], path: string): Promi
   const svg = await drawChart(specification(points));
   if (svg !== undefined) writeFileSync(path, svg);
   return svg !== undefined;
-}
-
-/** What vega-lite draws of a specification, as SVG; undefined where the plotting library is not to be had. */
-export async function drawChart(chart: object): Promise<string | undefined> {
-  const vega = await importPackage<Vega>("vega", "6.4.0");
-  const lite = await importPackage<VegaLite>("vega-lite", "6.4.3");
-  if (!vega || !lite) return undefined;
-  const { spec } = lite.compile(chart);
-  return new vega.View(vega.parse(spec), { renderer: "none" }).toSVG();
 }
 
 function specification(points: readonly Point[]) {

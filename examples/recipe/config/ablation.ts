@@ -1,4 +1,4 @@
-// The arms of an experiment: halvings of one teacher that differ in one thing, as stages of one run.
+// The variants of an ablation: halvings of one teacher that differ in one thing, as stages of one run.
 import type { Halving } from "./schema.js";
 import type { Methods } from "./halvings.js";
 
@@ -33,13 +33,13 @@ export function liveHalvings({ pd, cfd }: Methods): Halving[] {
   ];
 }
 
-/** Every arm's halving from PD's student of two steps to one, all from the same batches and noise. */
-export function screeningArms(methods: Methods): Halving[] {
+/** Every variant's halving from PD's student of two steps to one, all from the same batches and noise. */
+export function screeningVariants(methods: Methods): Halving[] {
   return choices(methods).map((choice) => placed({ ...choice, seed: 0 }, "pd-2", 1));
 }
 
-/** Chains from PD's student of eight steps down to one, for these arms or all, once for each seed. */
-export function confirmingArms(methods: Methods, seeds: number, labels?: readonly string[]): Halving[] {
+/** Chains from PD's student of eight steps down to one, for these variants or all, once for each seed. */
+export function confirmingVariants(methods: Methods, seeds: number, labels?: readonly string[]): Halving[] {
   const chosen = choices(methods).filter(({ label }) => labels?.includes(label!) ?? true);
   return chosen.flatMap((choice) =>
     Array.from({ length: seeds }, (_, seed) =>
@@ -52,7 +52,7 @@ export function confirmingArms(methods: Methods, seeds: number, labels?: readonl
  * What one halving to one step cannot show, in chains, once: how errors add up, with PD's loss beside CFD's and without;
  * and what acts only where a student has several times, the weight of each and which they are.
  */
-export function chainScreeningArms(methods: Methods, teacherSteps: number): Halving[] {
+export function chainVariants(methods: Methods, teacherSteps: number): Halving[] {
   const { pd, cfd } = methods;
   const labels = ["PD", `CFD ${cfd.temperature}`, `CFD ${cfd.temperature} + PD`];
   const weighted = { ...pd, seed: 0, weighting: "snrPlusOne", label: "PD, SNR + 1" } as const;
@@ -77,8 +77,8 @@ function chain(choice: Choice, from: string, fromSteps: number): Halving[] {
 
 function placed(choice: Choice, teacher: string, studentSteps: number): Halving {
   const name = `${choice.label!.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-")}-to-${studentSteps}`;
-  const place = { name, teacher, studentSteps };
+  const stage = { name, teacher, studentSteps };
   return "temperature" in choice
-    ? { ...choice, ...place, method: "cfd" }
-    : { ...choice, ...place, method: "pd" };
+    ? { ...choice, ...stage, method: "cfd" }
+    : { ...choice, ...stage, method: "pd" };
 }

@@ -1,14 +1,14 @@
 // The stages of a run, in their order, and which of them are asked for.
 import { existsSync } from "node:fs";
 import type { RecipeConfig, TrainingConfig } from "../config/schema.js";
-import { importNetwork } from "./import.js";
-import { disposeKept, openKept } from "../storage/checkpoints.js";
-import { didYouMean } from "../config/names.js";
+import { importNetwork } from "../models/import.js";
+import { disposeCheckpoint, loadStage } from "../storage/checkpoints.js";
+import { didYouMean } from "../../../tools/did-you-mean.js";
 import { evaluate, present } from "../report/report.js";
 import { drawSamples } from "../measure/sampling.js";
-import type { Run } from "./train.js";
-import { halve, trainClassifier, trainTeacher } from "./stages.js";
-import { checkpointPath, type Place } from "../storage/place.js";
+import type { Run } from "../storage/run.js";
+import { halve, trainClassifier, trainTeacher } from "../stages/networks.js";
+import { checkpointPath, type Setup } from "../storage/setup.js";
 
 /** One stage: it goes on where it was interrupted, and does nothing where it is finished. */
 export interface PlannedStage {
@@ -68,14 +68,14 @@ export function chooseStages(config: RecipeConfig, names: readonly string[] | un
 }
 
 /** Refuses a stage whose teacher or classifier is not there, or not finished. */
-export async function checkNeeds(place: Place, { name, needs }: PlannedStage): Promise<void> {
+export async function checkNeeds(setup: Setup, { name, needs }: PlannedStage): Promise<void> {
   for (const need of needs) {
-    const path = checkpointPath(place, need);
+    const path = checkpointPath(setup, need);
     if (!existsSync(path)) throw new Error(`${name} needs the stage ${need} first: ${path} is not there.`);
-    const { training } = stagesOf(place.config).find((stage) => stage.name === need)!;
-    const kept = await openKept(place, need);
-    disposeKept(kept);
-    const { step = 0 } = kept;
+    const { training } = stagesOf(setup.config).find((stage) => stage.name === need)!;
+    const loaded = await loadStage(setup, need);
+    disposeCheckpoint(loaded);
+    const { step = 0 } = loaded;
     if (training && step < training.steps) {
       throw new Error(
         `${name} needs the stage ${need} first, of which ${step} of ${training.steps} steps are trained.`,

@@ -9,16 +9,17 @@ import { encodeSafetensors } from "cfd-distill/formats";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
-import { configure } from "../config/configure.js";
-import { loadEmoji } from "../datasets/load.js";
-import { loadClassifierModel, loadModel, teacherOf } from "../stages/models.js";
-import { checkpointPath } from "../storage/place.js";
-import { checkNeeds, chooseStages, stagesOf } from "../stages/plan.js";
+import { configure } from "../plan/configure.js";
+import { loadEmoji } from "../../emoji/files.js";
+import { loadClassifierModel, loadModel, teacherOf } from "../models/models.js";
+import { checkpointPath } from "../storage/setup.js";
+import { checkNeeds, chooseStages, stagesOf } from "../plan/stages.js";
 import { parseMeasurements } from "../report/report.js";
 import { readSamples, startsOf } from "../measure/sampling.js";
-import { train, type Run, type Stage } from "../stages/train.js";
+import { train, type Stage } from "../stages/train.js";
+import { type Run } from "../storage/run.js";
 
-const home = mkdtempSync(join(tmpdir(), "kept-"));
+const home = mkdtempSync(join(tmpdir(), "checkpoints-"));
 const data = loadEmoji();
 const words = (...more: string[]) =>
   parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke", ...more]);
@@ -62,12 +63,12 @@ async function withCheckpoint(name: string, bytes: Uint8Array | string, ...more:
 
 /** The teacher's checkpoint, rewritten. */
 async function rewritten(change: object): Promise<Uint8Array> {
-  const kept = await loadCheckpoint(checkpointPath(whole, "teacher"));
+  const loaded = await loadCheckpoint(checkpointPath(whole, "teacher"));
   try {
-    return await encodeCheckpoint({ ...kept, ...change });
+    return await encodeCheckpoint({ ...loaded, ...change });
   } finally {
-    disposeParams(kept.params);
-    disposeParams(kept.ema!);
+    disposeParams(loaded.params);
+    disposeParams(loaded.ema!);
   }
 }
 
@@ -86,10 +87,10 @@ describe("a run goes on with its own checkpoints only", () => {
     await expect(stage(run, "teacher").run(run)).rejects.toThrow(message);
     await expect(loadModel(run, "teacher")).rejects.toThrow(message);
     await expect(checkNeeds(run, stage(run, "pd-4"))).rejects.toThrow(message);
-    const judge = await withCheckpoint("classifier", "teacher");
-    const other = `${path(judge, "classifier")}: expected the checkpoint of the stage classifier, got one of teacher.`;
-    await expect(stage(judge, "classifier").run(judge)).rejects.toThrow(other);
-    await expect(loadClassifierModel(judge)).rejects.toThrow(other);
+    const swapped = await withCheckpoint("classifier", "teacher");
+    const other = `${path(swapped, "classifier")}: expected the checkpoint of the stage classifier, got one of teacher.`;
+    await expect(stage(swapped, "classifier").run(swapped)).rejects.toThrow(other);
+    await expect(loadClassifierModel(swapped)).rejects.toThrow(other);
     const shipped = readFileSync("examples/assets/models/teacher.safetensors");
     await expect(loadModel(await withCheckpoint("teacher", shipped), "teacher")).rejects.toThrow(
       "expected the checkpoint of the stage teacher, got one of no stage.",
@@ -215,7 +216,7 @@ describe("samples and reports", () => {
 
 describe("files that a saved config names", () => {
   it("have to be what they were", async () => {
-    const file = join(home, "judge.safetensors");
+    const file = join(home, "extractor.safetensors");
     copyFileSync(checkpointPath(whole, "classifier"), file);
     const first = await configure(words("--classifier", file, "--extractor", file));
     const saved = join(home, "saved.json");
@@ -280,10 +281,10 @@ describe("a number that is not finite", () => {
       for (const { data } of Object.values(moments!))
         expect([...(data as Float32Array)].every(Number.isFinite)).toBe(true);
       free();
-      const kept = await loadNetworkCheckpoint(checkpointPath(run, "teacher"));
-      expect(kept.step).toBe(2);
-      disposeParams(kept.params);
-      disposeParams(kept.ema!);
+      const loaded = await loadNetworkCheckpoint(checkpointPath(run, "teacher"));
+      expect(loaded.step).toBe(2);
+      disposeParams(loaded.params);
+      disposeParams(loaded.ema!);
       const again = stageOf("teacher", { step: -2, value });
       await train(run, again.made); // goes on from step 2
       const through = stageOf("teacher", { step: -2, value });

@@ -1,17 +1,17 @@
 // The plot of one stage's losses: where everything lies, and its lines as SVG. Who shows it sets the letters.
 import { axisOf, linear, type Axis } from "./axis.js";
-import { inSteps } from "../config/names.js";
+import { inSteps } from "../../../tools/words.js";
 import { runningMean, type Curve } from "./curves.js";
 
-/** A panel's size, and within it the rims around the plot. */
-export const PANEL = { width: 350, height: 250, left: 54, top: 30, right: 26, bottom: 54 };
+/** A subplot's size, and within it the rims around the plot. */
+export const SUBPLOT = { width: 350, height: 250, left: 54, top: 30, right: 26, bottom: 54 };
 const AREA = {
-  width: PANEL.width - PANEL.left - PANEL.right,
-  height: PANEL.height - PANEL.top - PANEL.bottom,
+  width: SUBPLOT.width - SUBPLOT.left - SUBPLOT.right,
+  height: SUBPLOT.height - SUBPLOT.top - SUBPLOT.bottom,
 };
 
 /** A plot at its place on a page. */
-export interface Panel {
+export interface Subplot {
   readonly curve: Curve;
   readonly left: number;
   readonly top: number;
@@ -27,27 +27,29 @@ export interface Label {
   readonly anchor: "middle" | "end";
 }
 
-export function panelOf(curve: Curve, place: { readonly left: number; readonly top: number }): Panel {
+export function subplotOf(curve: Curve, place: { readonly left: number; readonly top: number }): Subplot {
   const losses = axisOf(curve.points.map(({ loss }) => loss));
   return { curve, ...place, steps: linear(0, curve.points.at(-1)!.step), losses };
 }
 
-const xOf = ({ left, steps }: Panel, step: number) => left + PANEL.left + steps.place(step) * AREA.width;
-const yOf = ({ top, losses }: Panel, loss: number) =>
-  top + PANEL.top + (1 - losses.place(loss)) * AREA.height;
+const xOf = ({ left, steps }: Subplot, step: number) => left + SUBPLOT.left + steps.place(step) * AREA.width;
+const yOf = ({ top, losses }: Subplot, loss: number) =>
+  top + SUBPLOT.top + (1 - losses.place(loss)) * AREA.height;
 
 /** Grid, points and line as SVG, in the colours of a white page; their classes let a style sheet choose others. */
-export function shapes(panel: Panel): string {
-  const { points } = panel.curve;
-  const [left, right] = [xOf(panel, 0), xOf(panel, 0) + AREA.width];
-  const bottom = panel.top + PANEL.top + AREA.height;
+export function shapes(subplot: Subplot): string {
+  const { points } = subplot.curve;
+  const [left, right] = [xOf(subplot, 0), xOf(subplot, 0) + AREA.width];
+  const bottom = subplot.top + SUBPLOT.top + AREA.height;
   const rule = (x: number, y: number, to: number) =>
     `<path class="grid" d="M${x} ${y}H${to}" stroke="#e6e8eb"/>`;
-  const grid = panel.losses.ticks.map((tick) => rule(left, Math.round(yOf(panel, tick)) + 0.5, right));
-  const marks = panel.steps.ticks.map(
-    (tick) => `<path class="axis" d="M${Math.round(xOf(panel, tick)) + 0.5} ${bottom}v5" stroke="#9aa0a6"/>`,
+  const grid = subplot.losses.ticks.map((tick) => rule(left, Math.round(yOf(subplot, tick)) + 0.5, right));
+  const marks = subplot.steps.ticks.map(
+    (tick) =>
+      `<path class="axis" d="M${Math.round(xOf(subplot, tick)) + 0.5} ${bottom}v5" stroke="#9aa0a6"/>`,
   );
-  const at = (step: number, loss: number) => `${xOf(panel, step).toFixed(1)} ${yOf(panel, loss).toFixed(1)}`;
+  const at = (step: number, loss: number) =>
+    `${xOf(subplot, step).toFixed(1)} ${yOf(subplot, loss).toFixed(1)}`;
   const dots = points.map(({ step, loss }) => `M${at(step, loss)}h0`).join("");
   const means = runningMean(points.map(({ loss }) => loss));
   const line = points.map(({ step }, i) => at(step, means[i]!)).join("L");
@@ -61,23 +63,23 @@ export function shapes(panel: Panel): string {
 }
 
 /** What stands along the axes. */
-export function axisLabels(panel: Panel): Label[] {
-  const { left, top, losses, steps } = panel;
-  const below = top + PANEL.top + AREA.height;
+export function axisLabels(subplot: Subplot): Label[] {
+  const { left, top, losses, steps } = subplot;
+  const below = top + SUBPLOT.top + AREA.height;
   return [
     ...losses.ticks.map((tick): Label => {
       const text = tick !== 0 && Math.abs(tick) < 1e-4 ? tick.toExponential() : String(tick);
-      return { text, x: left + PANEL.left - 8, y: yOf(panel, tick), anchor: "end" };
+      return { text, x: left + SUBPLOT.left - 8, y: yOf(subplot, tick), anchor: "end" };
     }),
     ...steps.ticks.map((tick): Label => {
-      return { text: tick.toLocaleString("en"), x: xOf(panel, tick), y: below + 16, anchor: "middle" };
+      return { text: tick.toLocaleString("en"), x: xOf(subplot, tick), y: below + 16, anchor: "middle" };
     }),
-    { text: "training step", x: left + PANEL.left + AREA.width / 2, y: below + 33, anchor: "middle" },
+    { text: "training step", x: left + SUBPLOT.left + AREA.width / 2, y: below + 33, anchor: "middle" },
   ];
 }
 
 /** What the losses are shown as. */
-export function scaleOf({ losses }: Panel): string {
+export function scaleOf({ losses }: Subplot): string {
   return losses.log ? "loss, log scale" : "loss";
 }
 

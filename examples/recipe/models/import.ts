@@ -1,8 +1,6 @@
 // Teachers and classifiers from elsewhere: PyTorch's checkpoints, folders of diffusers, and this library's own files.
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
 import {
   type Checkpoint,
   decodeCheckpoint,
@@ -22,67 +20,11 @@ import {
   type TorchValue,
 } from "cfd-distill/formats";
 import { loadDiffusers } from "cfd-distill/node";
-import type { RecipeConfig } from "../config/schema.js";
-import { disposeKept, keep, openKept } from "../storage/checkpoints.js";
+import { disposeCheckpoint, saveStage, loadStage } from "../storage/checkpoints.js";
 import { isUnet, type ClassifierModel, type Model } from "./models.js";
-import { inSteps } from "../config/names.js";
-import { checkpointPath, type Place } from "../storage/place.js";
-
-/** What names a file's content in a config, so that a run goes on only with the file it began with. */
-export async function fingerprint(path: string): Promise<RecipeConfig["files"][string]> {
-  const { at } = placeIn(path);
-  if (!existsSync(at))
-    throw new Error(`${path}: expected a file or a folder of diffusers, got nothing there.`);
-  const found = await stat(at);
-  const folder = found.isDirectory();
-  if (!folder && !found.isFile())
-    throw new Error(`${at}: expected a file or a folder of diffusers, got a pipe, a socket or a device.`);
-  const hash = createHash("sha256");
-  for (const file of folder ? [...weightsOf(at), ...settingsOf(at)] : [at]) {
-    await checkIsFile(file);
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  }
-  return { path, sha256: hash.digest("hex") };
-}
-
-/** Refuses a file whose content is no longer what the config names. */
-export async function checkFile({ path, sha256 }: RecipeConfig["files"][string]): Promise<void> {
-  const now = await fingerprint(path);
-  if (now.sha256 !== sha256) throw new Error(`${path}: expected SHA-256 ${sha256}, got ${now.sha256}.`);
-}
-
-/** What stands beside the weights and changes what they compute. */
-function settingsOf(folder: string): string[] {
-  const names = ["config.json", "scheduler_config.json", "model_index.json"];
-  const places = ["", "unet", "scheduler"].flatMap((part) => names.map((name) => join(folder, part, name)));
-  return places.filter((path) => existsSync(path));
-}
-
-/** A path may end in `#` and where in the file the network stands, for files with several. */
-function placeIn(path: string): { readonly at: string; readonly name?: string } {
-  const cut = path.lastIndexOf("#");
-  if (cut === -1 || existsSync(path)) return { at: path };
-  return { at: path.slice(0, cut), name: path.slice(cut + 1) };
-}
-
-/** Reading a pipe would wait for a writer, and a device may have no end. */
-async function checkIsFile(path: string): Promise<void> {
-  if (!(await stat(path)).isFile())
-    throw new Error(`${path}: expected a file, got a folder, a pipe or a device.`);
-}
-
-function weightsOf(folder: string): string[] {
-  const folders = [folder, join(folder, "unet")].filter((path) => existsSync(path));
-  const paths = folders.flatMap((at) => readdirSync(at).map((name) => join(at, name)));
-  const weights = paths.filter((path) =>
-    /[\\/]diffusion_pytorch_model[^\\/]*\.(safetensors|bin)$/.test(path),
-  );
-  if (weights.length === 0) {
-    const names = "diffusion_pytorch_model.safetensors or diffusion_pytorch_model.bin";
-    throw new Error(`${folder}: expected a folder of diffusers with ${names}, got none.`);
-  }
-  return weights.sort();
-}
+import { inSteps } from "../../../tools/words.js";
+import { checkpointPath, type Setup } from "../storage/setup.js";
+import { checkIsFile, naming, placeIn } from "./files.js";
 
 /** A model from a file, with what the file says of its sampling. */
 type Imported = Checkpoint & Model;
@@ -134,34 +76,34 @@ function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
 }
 
 /** What a stage's network is, if a file holds it: nothing is trained. */
-export async function importNetwork(place: Place, stage: string, path: string): Promise<void> {
-  if (existsSync(checkpointPath(place, stage))) {
-    disposeKept(await openKept(place, stage));
+export async function importNetwork(setup: Setup, stage: string, path: string): Promise<void> {
+  if (existsSync(checkpointPath(setup, stage))) {
+    disposeCheckpoint(await loadStage(setup, stage));
     return;
   }
-  await (stage === "classifier" ? importClassifier(place, path) : importModel(place, stage, path));
+  await (stage === "classifier" ? importClassifier(setup, path) : importModel(setup, stage, path));
 }
 
-async function importModel(place: Place, stage: string, path: string): Promise<void> {
+async function importModel(setup: Setup, stage: string, path: string): Promise<void> {
   const model = await readModel(path);
   try {
-    checkImages(place, model, path);
-    const student = place.config.halvings.find(({ name }) => name === stage);
+    checkImages(setup, model, path);
+    const student = setup.config.halvings.find(({ name }) => name === stage);
     if (student && student.studentSteps !== model.steps) {
       throw new Error(
         `${path}: expected a student of ${inSteps(student.studentSteps)}, got ${inSteps(model.steps)}.`,
       );
     }
-    const steps = student ? model.steps : place.config.teacherSteps;
-    const imageShape = place.data.train.shape;
-    await keep(place, stage, { ...model, steps, imageShape });
+    const steps = student ? model.steps : setup.config.teacherSteps;
+    const imageShape = setup.data.train.shape;
+    await saveStage(setup, stage, { ...model, steps, imageShape });
   } finally {
     disposeParams(model.params);
   }
 }
 
 /** The model's images are of the data's kind: size, channels, and classes if it has any. */
-function checkImages({ data }: Place, { network, imageShape }: Imported, path: string): void {
+function checkImages({ data }: Setup, { network, imageShape }: Imported, path: string): void {
   const { shape, classes } = data.train;
   if (imageShape && imageShape.join() !== shape.join()) {
     throw new Error(`${path}: expected a model of ${shape.join("x")} images, got ${imageShape.join("x")}.`);
@@ -191,28 +133,18 @@ async function classifierAt(path: string): Promise<ClassifierModel> {
   throw new Error(`${path}: expected a classifier, got a U-Net.`);
 }
 
-async function importClassifier(place: Place, path: string): Promise<void> {
+async function importClassifier(setup: Setup, path: string): Promise<void> {
   const { network, params } = await readClassifier(path);
   try {
-    const wanted = place.data.train.classes.length;
+    const wanted = setup.data.train.classes.length;
     if (network.config.classes !== wanted) {
       throw new Error(
         `${path}: expected a classifier of the data's ${wanted} classes, got ${network.config.classes}.`,
       );
     }
-    await keep(place, "classifier", { network, params });
+    await saveStage(setup, "classifier", { network, params });
   } finally {
     disposeParams(params);
-  }
-}
-
-/** Whatever goes wrong, the error says with which file. */
-export async function naming<T>(path: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw message.startsWith(path) ? error : new Error(`${path}: ${message}`, { cause: error });
   }
 }
 

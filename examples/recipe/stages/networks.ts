@@ -1,8 +1,9 @@
 import { adam, cloneParams, cosineAnnealing, disposeParams, emaDecay, linearWarmup, sgd } from "cfd-distill";
 import type { Halving, RecipeConfig } from "../config/schema.js";
-import { classifierOf, teacherOf } from "./models.js";
-import { inSteps } from "../config/names.js";
-import { train, type Run } from "./train.js";
+import { classifierOf, teacherOf } from "../models/models.js";
+import { inSteps } from "../../../tools/words.js";
+import { train } from "./train.js";
+import { type Run } from "../storage/run.js";
 import { classifierTerms, openHalving, teacherTerms } from "./terms.js";
 
 /** The diffusion model that the others learn from: of its weights the average is used. */

@@ -16,8 +16,8 @@ import {
   type ResNet,
   type Unet,
 } from "cfd-distill";
-import { disposeKept, openKept, openKeptModel } from "../storage/checkpoints.js";
-import { checkpointPath, type Place } from "../storage/place.js";
+import { disposeCheckpoint, loadStage, loadStageModel } from "../storage/checkpoints.js";
+import { checkpointPath, type Setup } from "../storage/setup.js";
 
 /** A diffusion model but for its weights; students take all of it over from their teacher. */
 export interface Description {
@@ -34,7 +34,7 @@ export interface Model extends Description {
 }
 
 /** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries. */
-export function teacherOf({ config, data }: Place): Description {
+export function teacherOf({ config, data }: Setup): Description {
   const { unet: size, base, teacherSteps } = config;
   const classes = data.train.classes.length;
   return {
@@ -45,7 +45,7 @@ export function teacherOf({ config, data }: Place): Description {
 }
 
 /** The network of the classifier that the run trains. */
-export function classifierOf({ config, data }: Place) {
+export function classifierOf({ config, data }: Setup) {
   const { network } = config.classifier;
   const classes = data.train.classes.length;
   if (network.type === "resnet") return resnet({ ...network, classes });
@@ -54,8 +54,8 @@ export function classifierOf({ config, data }: Place) {
 }
 
 /** The model of a finished stage: its averaged weights where it has them. */
-export async function loadModel(place: Place, stage: string): Promise<Model> {
-  const { network, params, ema, schedule, predictionType, steps } = await openKeptModel(place, stage);
+export async function loadModel(setup: Setup, stage: string): Promise<Model> {
+  const { network, params, ema, schedule, predictionType, steps } = await loadStageModel(setup, stage);
   if (ema) disposeParams(params);
   return { network, params: ema ?? params, schedule, predictionType, steps };
 }
@@ -80,21 +80,21 @@ export interface ClassifierModel {
 }
 
 /** The network of the run's classifier, with its weights. */
-export async function loadClassifierModel(place: Place): Promise<ClassifierModel> {
-  const kept = await openKept(place, "classifier");
-  const { network, params } = kept;
+export async function loadClassifierModel(setup: Setup): Promise<ClassifierModel> {
+  const loaded = await loadStage(setup, "classifier");
+  const { network, params } = loaded;
   if (!isUnet(network)) return { network, params };
-  disposeKept(kept);
-  throw new Error(`${checkpointPath(place, "classifier")}: expected a classifier, got a U-Net.`);
+  disposeCheckpoint(loaded);
+  throw new Error(`${checkpointPath(setup, "classifier")}: expected a classifier, got a U-Net.`);
 }
 
 /** The run's classifier, in inference mode, which gives the features of so many layers; it takes images in [-1, 1]. */
 export async function loadClassifier(
-  place: Place,
+  setup: Setup,
   layers = 1,
 ): Promise<{ model: Classifier; params: Params }> {
-  const { network, params } = await loadClassifierModel(place);
-  return { model: classifier(network, params, { ...place.config.classifierScaling, layers }), params };
+  const { network, params } = await loadClassifierModel(setup);
+  return { model: classifier(network, params, { ...setup.config.classifierScaling, layers }), params };
 }
 
 /** What a checkpoint of any network may hold. */

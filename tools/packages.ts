@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { succeeds } from "./run.js";
 
 /** What only the bench needs is installed here when it is first needed. */
 export const CACHE = fileURLToPath(new URL("../node_modules/.cache/cfd-distill-bench", import.meta.url));
@@ -12,12 +12,8 @@ export async function importPackage<T>(name: string, version: string): Promise<T
   if (!existsSync(entry)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${folder}/package.json`, "{}");
-    try {
-      const quiet = ["--no-audit", "--no-fund", "--prefix", folder];
-      execFileSync("npm", ["install", ...quiet, `${name}@${version}`], { stdio: "ignore" });
-    } catch {
-      return undefined;
-    }
+    const quiet = ["--no-audit", "--no-fund", "--prefix", folder];
+    if (!succeeds("npm", ["install", ...quiet, `${name}@${version}`])) return undefined;
     writeFileSync(entry, `export * from "${name}";\n`);
   }
   return (await import(pathToFileURL(entry).href)) as T;

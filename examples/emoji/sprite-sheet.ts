@@ -1,14 +1,8 @@
 // The emoji as one picture cut into tiles: for Node, which reads it with pngjs, and for a page, which does so itself.
 import { imageSet, type ImageSet } from "cfd-distill/data";
 
-/** Training images and images no network was trained on. */
-export interface Data {
-  readonly train: ImageSet;
-  readonly test: ImageSet;
-}
-
 /** How the picture is laid out: emoji-24.json. */
-export interface Sheet {
+export interface SpriteSheet {
   readonly tile: number;
   readonly columns: number;
   /** Unicode's groups ("Animals & Nature") and the kinds in each ("animal-bird"). */
@@ -19,17 +13,17 @@ export interface Sheet {
 }
 
 /** What an image's class is: one of Unicode's nine groups, or one of its 98 kinds. */
-export type SheetClasses = "groups" | "kinds";
+export type EmojiClasses = "groups" | "kinds";
 
 /**
  * Cuts the sheet into its tiles, dropping the alpha channel that readers of PNG add.
  *
  * @param groups only the tiles of these; all of them if undefined
  */
-export function cutSheet(
+export function cutSprites(
   png: { width: number; height: number; data: Uint8Array },
-  sheet: Sheet,
-  classes: SheetClasses,
+  sheet: SpriteSheet,
+  classes: EmojiClasses,
   groups?: readonly string[],
 ): ImageSet {
   const { tile, columns } = sheet;
@@ -66,7 +60,7 @@ interface Part {
   readonly count: number;
 }
 
-function classesOf({ groups }: Sheet, classes: SheetClasses): Part[] {
+function classesOf({ groups }: SpriteSheet, classes: EmojiClasses): Part[] {
   const parts: Part[] = [];
   let first = 0;
   for (const { name: group, kinds } of groups) {
@@ -77,29 +71,4 @@ function classesOf({ groups }: Sheet, classes: SheetClasses): Part[] {
     }
   }
   return parts;
-}
-
-/** Every tenth image for testing, so that each group is in both parts. */
-export function splitTenth(set: ImageSet): Data {
-  const indices = set.labels.map((_, i) => i);
-  return {
-    train: subset(
-      set,
-      indices.filter((i) => i % 10 !== 9),
-    ),
-    test: subset(
-      set,
-      indices.filter((i) => i % 10 === 9),
-    ),
-  };
-}
-
-/** The images at `indices`. */
-export function subset(set: ImageSet, indices: readonly number[]): ImageSet {
-  const size = set.shape[0] * set.shape[1] * set.shape[2];
-  const images = new Uint8Array(indices.length * size);
-  indices.forEach((index, i) => {
-    images.set(set.images.subarray(index * size, (index + 1) * size), i * size);
-  });
-  return imageSet({ ...set, images, labels: indices.map((index) => set.labels[index]!) });
 }

@@ -2,8 +2,8 @@
 import "cfd-distill/backends/wasm";
 import { useBackend } from "cfd-distill";
 import { expose, wrap } from "comlink";
-import { makeWork, type Work } from "../../bench/steps.js";
-import { small, type StepName } from "../../bench/workloads.js";
+import { makeWork, type Work } from "./steps.js";
+import { small, type StepName } from "./workloads.js";
 
 /** What is timed: a network at a batch, and a step of it. */
 const tasks = {

@@ -2,15 +2,17 @@
 import { join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { disposeParams } from "cfd-distill";
-import { readWhole } from "../../../src/node/read-whole.js";
-import { SCALINGS, type CliChoice } from "./command-line.js";
-import { checkConfig, parseConfig, settingsOf, type Halving, type RecipeConfig } from "./schema.js";
-import { startEngine } from "../stages/engine.js";
-import { checkFile, fingerprint, readModel } from "../stages/import.js";
-import { halvings, shippedHalvings } from "./halvings.js";
-import { didYouMean } from "./names.js";
-import { presets, scaleSteps, type Preset } from "./presets.js";
-import { shippedAt, type ShippedFolder } from "../stages/shipped.js";
+import { readWhole } from "cfd-distill/node";
+import { SCALINGS, type CliChoice } from "../config/command-line.js";
+import { settingsOf, type Halving, type RecipeConfig } from "../config/schema.js";
+import { checkConfig, parseConfig } from "../config/check.js";
+import { startEngine } from "./engine.js";
+import { readModel } from "../models/import.js";
+import { checkFile, fingerprint } from "../models/files.js";
+import { halvings, shippedHalvings } from "../config/halvings.js";
+import { didYouMean } from "../../../tools/did-you-mean.js";
+import { presets, scaleSteps, type Preset } from "../config/presets.js";
+import { shippedAt, type ShippedFolder } from "../../emoji/files.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */
 export async function configure(choice: CliChoice): Promise<RecipeConfig> {
@@ -62,7 +64,7 @@ async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
   const {
     plan,
     shipped,
-    arms = [],
+    variants = [],
     ...preset
   } = scaleSteps(known[choice.preset ?? Object.keys(known)[0]!]!, choice.stepsScale ?? 1);
   const start = { recipe: choice.recipe, ...preset, engine: "wasm", seed: 0 } as const;
@@ -74,19 +76,19 @@ async function ofPreset(choice: CliChoice): Promise<RecipeConfig> {
     const files = Object.fromEntries(
       await Promise.all(stages.map(async (name) => [name, await shippedFile(folder, name)] as const)),
     );
-    const judges = await Promise.all(
+    const measuring = await Promise.all(
       extractors.map(async (name) => ({ name, file: await shippedFile(folder, name) })),
     );
     return {
       ...start,
-      halvings: [...students, ...arms],
+      halvings: [...students, ...variants],
       files,
-      ...(judges.length > 0 && { extractors: judges }),
+      ...(measuring.length > 0 && { extractors: measuring }),
     };
   }
   const steps = choice.teacherSteps ?? (await stepsOf(choice)) ?? preset.teacherSteps;
   const teacherSteps = halvable(steps, choice.teacher ?? "the teacher");
-  return { ...start, teacherSteps, halvings: [...halvings(teacherSteps, plan), ...arms], files: {} };
+  return { ...start, teacherSteps, halvings: [...halvings(teacherSteps, plan), ...variants], files: {} };
 }
 
 /** Students that ship go with the teacher that ships, and with the classifier if they know it. */
