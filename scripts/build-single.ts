@@ -1,7 +1,7 @@
 // The package's main entry as one file, for pages without a bundler: what npm run build made, with TensorFlow.js, wasm and cpu.
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { root } from "../tools/package/pack.js";
+import { root } from "../tools/run.js";
 
 /** A graphics engine is larger than all the rest: whoever wants one takes a bundler. */
 const withoutGraphics: Plugin = {

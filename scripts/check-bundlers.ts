@@ -9,10 +9,11 @@ import { loadGenerator, useBackend } from "cfd-distill";
 import { readFile } from "node:fs/promises";
 import type { Browser } from "playwright";
 import { ways, type Way } from "../tools/bundlers/ways.js";
-import { packInto, root, run } from "../tools/package/pack.js";
+import { packInto } from "../tools/package/pack.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
 import { isolation, serve } from "../tools/pages/serve.js";
-import { table } from "../tools/markdown-table.js";
+import { root, run } from "../tools/run.js";
+import { textTable } from "../tools/text-table.js";
 
 const STUDENT = join(root, "examples/assets/models/cfd-1.safetensors");
 const names = process.argv.slice(2);
@@ -37,7 +38,7 @@ try {
     rows.push([way.name, (bytes / 1000).toFixed(0), String(requests), ms.toFixed(0), isolated.title]);
     process.stdout.write(`${way.name}: ${title}; isolated: ${isolated.title}\n`);
   }
-  process.stdout.write(`${table(rows)}\n`);
+  process.stdout.write(`${textTable(rows)}\n`);
 } finally {
   await browser.close();
   rmSync(work, { recursive: true, force: true });
@@ -52,7 +53,7 @@ process.exit();
 async function drawnByNode(): Promise<Float32Array> {
   await useBackend("wasm");
   const generator = await loadGenerator(await readFile(STUDENT));
-  const images = await generator.sample({ seeds: [7] });
+  const images = await generator.sample({ seeds: [7], labels: [0] });
   return images.data<"float32">();
 }
 

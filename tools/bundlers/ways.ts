@@ -19,7 +19,7 @@ export const program = (from = "cfd-distill") => `import { loadGenerator, useBac
 async function main() {
   const report = await useBackend("wasm");
   const generator = await loadGenerator("/student.safetensors");
-  await generator.draw(document.querySelector("canvas"), { seed: 7 });
+  await generator.draw(document.querySelector("canvas"), { seed: 7, labels: [0] });
   document.title = report.name + " in " + report.threads + " threads";
 }
 main().catch((error) => { document.title = String(error); });
@@ -57,7 +57,7 @@ export default function Page() {
     async function main() {
       const report = await useBackend("wasm");
       const generator = await loadGenerator("/student.safetensors");
-      await generator.draw(canvas.current, { seed: 7 });
+      await generator.draw(canvas.current, { seed: 7, labels: [0] });
       document.title = report.name + " in " + report.threads + " threads";
     }
     main().catch((error) => { document.title = String(error); });
