@@ -6,8 +6,8 @@ import { root } from "../tools/run.js";
 /** A graphics engine is larger than all the rest: whoever wants one takes a bundler. */
 const withoutGraphics: Plugin = {
   name: "without-graphics",
-  setup({ onLoad }) {
-    onLoad({ filter: /dist[\\/]backends[\\/]webgl[.]js$/ }, () => ({ contents: "" }));
+  setup(bundle) {
+    bundle.onLoad({ filter: /dist[\\/]backends[\\/]webgl[.]js$/ }, () => ({ contents: "" }));
   },
 };
 

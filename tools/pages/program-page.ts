@@ -32,9 +32,9 @@ export async function programPage(program: string): Promise<string> {
 /** What package.json's field `browser` does to the built package. */
 const forPages: Plugin = {
   name: "for-pages",
-  setup({ onLoad, onResolve }) {
-    onResolve({ filter: /^[.]{1,2}[/].*tfjs[.]js$/ }, () => ({ path: join(root, "src/tfjs-page.ts") }));
-    onLoad({ filter: /src[\\/]backends[\\/](node|cuda)[.]ts$/ }, () => ({ contents: "" }));
+  setup(bundle) {
+    bundle.onResolve({ filter: /^[.]{1,2}[/].*tfjs[.]js$/ }, () => ({ path: join(root, "src/tfjs-page.ts") }));
+    bundle.onLoad({ filter: /src[\\/]backends[\\/](node|cuda)[.]ts$/ }, () => ({ contents: "" }));
   },
 };
 
