@@ -46,6 +46,9 @@ export async function startServer(): Promise<FileServer> {
   };
 }
 
+/** Milliseconds before a connection breaks: a browser drops what it has received and not yet handed on. */
+const PATIENCE = 250;
+
 /** How a file is served. */
 export interface Serving {
   readonly etag?: string;
@@ -74,6 +77,6 @@ export function serve(
     });
     const cut = cuts[count];
     if (cut === undefined) response.end(bytes.subarray(from));
-    else response.write(bytes.subarray(from, from + cut), () => setTimeout(() => response.destroy(), 20));
+    else response.write(bytes.subarray(from, from + cut), () => setTimeout(() => response.destroy(), PATIENCE));
   };
 }
