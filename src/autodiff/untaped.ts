@@ -14,7 +14,7 @@ export type Tensors = tf.Tensor | readonly Tensors[] | { readonly [name: string]
  * @throws whatever `f` throws, without leaking; if `f` is no function, or returns anything but tensors
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { untaped, valueAndGrads } from "cfd-distill";
  * const params = { w: tf.tidy(() => tf.variable(tf.scalar(3))) };
  * const { terms, grads } = valueAndGrads(() => {

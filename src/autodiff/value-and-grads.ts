@@ -21,7 +21,7 @@ export interface ValueAndGrads<T extends LossTerms = LossTerms> {
  *   `params` is trainable, or `loss` depends on none of them
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { valueAndGrads } from "cfd-distill";
  * const params = { w: tf.tidy(() => tf.variable(tf.tensor1d([3, 4]))) };
  * const { terms, grads } = valueAndGrads(() => ({ loss: params.w.square().sum().asScalar() }), params);

@@ -51,7 +51,7 @@ export type CfdLoss = {
  * @see Sun et al. 2022 (arXiv 2211.12039), Section 3
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { cfdLoss, cosineSchedule, noise, type Classifier, type Denoiser } from "cfd-distill";
  * const grey: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), { predictionType: "x0" as const });
  * const meanColour: Classifier = (images) => {

@@ -29,7 +29,7 @@ export interface DatasetOrientedOptions {
  * @see Sun et al. 2022 (arXiv 2211.12039), Section 3 (dataset-oriented loss)
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { datasetOrientedLoss } from "cfd-distill";
  * const logits = tf.tensor2d([[1000, 0], [0, 1000]]); // two certain images of two classes
  * const { loss, entropy, diversity } = datasetOrientedLoss(logits, { gamma: 0.75 });

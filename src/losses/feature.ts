@@ -21,7 +21,7 @@ export interface FeatureDistillationOptions {
  * @see Sun et al. 2022 (arXiv 2211.12039), Section 3 (classifier-based feature distillation)
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { featureDistillationLoss } from "cfd-distill";
  * const features = tf.tensor2d([[1, 0, 2]]);
  * const loss = featureDistillationLoss(features, features, { temperature: 1 });

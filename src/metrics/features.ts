@@ -20,7 +20,7 @@ export type FeatureTensors = Tensor2D | Iterable<Tensor2D> | AsyncIterable<Tenso
  * @throws (rejects) if a batch is not of rank 2, widths differ, a value is not finite, or there are no vectors
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { gatherFeatures } from "cfd-distill/metrics";
  * const batches = [tf.tensor2d([[0, 1], [2, 1]]), tf.tensor2d([[4, 4]])];
  * const { values, width } = await gatherFeatures(batches);

@@ -105,7 +105,7 @@ export interface ClassifierOptions {
  *   one row per image
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { classifier, createRng, disposeParams, noise, resnet } from "cfd-distill";
  * const network = resnet({ blocks: [1], width: 4, classes: 10 });
  * const params = network.init(createRng(0));

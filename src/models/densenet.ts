@@ -66,7 +66,7 @@ const BOTTLENECK = 4; // a layer's inner channels, in units of `growth`; sec. 3 
  * Huang et al. 2016, arXiv 1608.06993, sec. 3 and table 1.
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { createRng, densenet, disposeParams } from "cfd-distill";
  * const network = densenet({ growth: 2, blocks: [1, 1], stem: 4, classes: 10 });
  * const params = network.init(createRng(0));

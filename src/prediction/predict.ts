@@ -38,7 +38,7 @@ export interface PredictOptions {
  * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 4 and Appendix D
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { cosineSchedule, noise, predict, type Denoiser } from "cfd-distill";
  * const black: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.fill(zt.shape, -1) as tf.Tensor4D, {
  *   predictionType: "x0" as const,

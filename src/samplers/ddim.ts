@@ -28,7 +28,7 @@ export type DdimOptions = SamplerOptions & {
  * @see Song et al. 2021 (arXiv 2010.02502), Eq. 12 and 16
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { cosineSchedule, noise, sampleDdim, type Denoiser } from "cfd-distill";
  * const grey: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), { predictionType: "x0" as const });
  * const zT = noise([1, 2], [8, 8, 3]);

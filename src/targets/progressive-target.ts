@@ -38,7 +38,7 @@ export interface ProgressiveTargetOptions {
  * @see Salimans & Ho 2022 (arXiv 2202.00512), Algorithm 2; Sun et al. 2022 (arXiv 2211.12039), Section 2
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { cosineSchedule, noise, progressiveTarget, type Denoiser } from "cfd-distill";
  * const grey: Denoiser = Object.assign((zt: tf.Tensor4D) => tf.zerosLike(zt), { predictionType: "x0" as const });
  * const zt = noise([1, 2], [8, 8, 3]);

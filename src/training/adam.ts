@@ -38,7 +38,7 @@ const OPTIONS = {
  * @throws if a setting is unknown or out of its range
  * @example
  * ```ts
- * import * as tf from "../tfjs.js";
+ * import * as tf from "@tensorflow/tfjs";
  * import { adam } from "cfd-distill";
  * const params = { w: tf.tidy(() => tf.variable(tf.tensor1d([1]))) };
  * const grads = { w: tf.tensor1d([0.3]) };

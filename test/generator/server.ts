@@ -77,6 +77,7 @@ export function serve(
     });
     const cut = cuts[count];
     if (cut === undefined) response.end(bytes.subarray(from));
-    else response.write(bytes.subarray(from, from + cut), () => setTimeout(() => response.destroy(), PATIENCE));
+    else
+      response.write(bytes.subarray(from, from + cut), () => setTimeout(() => response.destroy(), PATIENCE));
   };
 }

@@ -33,7 +33,9 @@ export async function programPage(program: string): Promise<string> {
 const forPages: Plugin = {
   name: "for-pages",
   setup(bundle) {
-    bundle.onResolve({ filter: /^[.]{1,2}[/].*tfjs[.]js$/ }, () => ({ path: join(root, "src/tfjs-page.ts") }));
+    bundle.onResolve({ filter: /^[.]{1,2}[/].*tfjs[.]js$/ }, () => ({
+      path: join(root, "src/tfjs-page.ts"),
+    }));
     bundle.onLoad({ filter: /src[\\/]backends[\\/](node|cuda)[.]ts$/ }, () => ({ contents: "" }));
   },
 };
