@@ -9,6 +9,7 @@ const rooms = {
   targets: ["autodiff", "prediction", "schedules"],
   losses: ["autodiff", "targets", "prediction", "schedules"],
   models: ["autodiff"],
+  adapters: ["models"],
   formats: ["models", "prediction", "schedules"],
   data: ["formats"],
   metrics: ["formats"],
@@ -36,7 +37,8 @@ const shared = "^examples/(recipe/index|emoji/[a-z-]+)[.]ts$";
 /** Tools that a page may use. */
 const plainTools = "^tools/(image-sets|words)[.]ts$";
 const basics = "^src/(types|check|bounds|rng)[.]ts$";
-const entries = "^src/(index|(formats|metrics|data|node)/index|backends/(cpu|wasm|webgl|webgpu))[.]ts$";
+const entries =
+  "^src/(index|(adapters|formats|metrics|data|node)/index|backends/(cpu|wasm|webgl|webgpu))[.]ts$";
 
 /** Paths in node_modules of packages. */
 const packages = (...names) => names.map((name) => `^node_modules/${name}/`);
@@ -53,8 +55,12 @@ const allowed = [
   allow("^src/node/", "^src/backends/native/folder[.]ts$"), // where this library keeps files
   allow("^src/cli/", "^src/index[.]ts$"),
 
-  // Of packages TensorFlow.js alone is for all, without engines, which are for their own files.
-  allow("^src/", packages("@tensorflow/tfjs")),
+  // TensorFlow.js comes by one file; its layers and converters are for the adapters, its engines for their own files.
+  allow("^src/", "^src/tfjs[.]ts$"),
+  allow("^src/(tfjs[.]ts|adapters/)", packages("@tensorflow/tfjs")),
+  allow("^src/tfjs-page[.]ts$", packages("@tensorflow/tfjs-core")),
+  allow("^src/backends/cpu[.]ts$", packages("@tensorflow/tfjs-backend-cpu")),
+  allow("^src/backends/webgl[.]ts$", packages("@tensorflow/tfjs-backend-webgl")),
   allow("^src/check[.]ts$", packages("fastest-levenshtein")),
   allow("^src/rng[.]ts$", packages("pure-rand")),
   allow("^src/formats/", packages("fflate", "crc-32", "protobufjs")),

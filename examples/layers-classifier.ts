@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
+import { fromLayersModel } from "cfd-distill/adapters";
 import { drawBatch, imageSet, type ImageSet } from "cfd-distill/data";
 import { loadCheckpoint } from "cfd-distill/node";
 import sharp from "sharp";
@@ -32,7 +33,7 @@ for (let step = 1; step <= 30; step++) {
     console.log(`classifier, step ${step}: loss ${loss!.toFixed(2)}, right ${accuracy!.toFixed(2)}`);
   tf.dispose([x0, oneHot]);
 }
-const classifier = cfd.fromLayersModel(model, { logits: "logits", features: "features" });
+const classifier = fromLayersModel(model, { logits: "logits", features: "features" });
 
 const pd2 = await loadCheckpoint(join(ASSETS, "models/pd-2.safetensors"));
 const params = cfd.cloneParams(pd2.params);

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor4D, Variable } from "@tensorflow/tfjs";
+import type { Tensor, Tensor4D, Variable } from "./tfjs.js";
 import { distance } from "fastest-levenshtein";
 import type { Params } from "./types.js";
 

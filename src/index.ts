@@ -64,12 +64,6 @@ export { resnet, type ResNet, type ResNetConfig, type ResNetOptions } from "./mo
 export { densenet, type DenseNet, type DenseNetConfig, type DenseNetOptions } from "./models/densenet.js";
 export { inception, type Inception, type InceptionConfig } from "./models/inception.js";
 export { classifier, denoiser, type ClassifierOptions } from "./models/denoiser.js";
-export {
-  fromGraphModel,
-  fromLayersModel,
-  type ModelClassifierOptions,
-  type ModelDenoiserOptions,
-} from "./models/adapters.js";
 export { networkFromConfig } from "./models/network-config.js";
 export { assignParams, cloneParams, countParameters, disposeParams } from "./models/params.js";
 export { untaped, type Tensors } from "./autodiff/untaped.js";

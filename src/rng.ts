@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "./tfjs.js";
 import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
 import { MOST } from "./bounds.js";
 import { check, checkPositiveInteger, checkSeeds } from "./check.js";

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor2D, Tensor4D, Variable } from "@tensorflow/tfjs";
+import type { Scalar, Tensor2D, Tensor4D, Variable } from "./tfjs.js";
 
 /** One diffusion time per sample, in [0, 1]: 0 is data, 1 is noise. Host numbers, never tensors. */
 export type Times = readonly number[];
@@ -17,7 +17,7 @@ export type PredictionType = "x0" | "eps" | "v";
 export type Params = Readonly<Record<string, Variable>>;
 
 /** Gradients (or any tensors) keyed like the trainable entries of a {@link Params}. */
-export type Grads = Readonly<Record<string, import("@tensorflow/tfjs").Tensor>>;
+export type Grads = Readonly<Record<string, import("./tfjs.js").Tensor>>;
 
 /** What every loss returns: named scalars, `loss` being the one to differentiate. */
 export type LossTerms = { readonly loss: Scalar } & Readonly<Record<string, Scalar>>;

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
-import { aliases } from "../../tools/aliases.js";
+import { pageAliases } from "../../tools/aliases.js";
 import { isolate } from "./isolate.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -28,7 +28,7 @@ export default defineConfig({
   publicDir: here("../assets"), // models/ and the emoji, with their licences
   base: "./", // so that the build can be put in any folder of any host
   resolve: {
-    alias: aliases,
+    alias: pageAliases,
   },
   worker: { format: "es" },
   build: {

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkNamed, checkPositiveInteger, checkSameEntries } from "../check.js";
 import type { LossTerms } from "../types.js";
 import type { ValueAndGrads } from "./value-and-grads.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { gradientOf, type FusedWithGradient, type WithGradientName } from "./fused-kernels.js";
 import { isRecording } from "./internals.js";
 import { canFuse, numbered, runFused } from "./run-fused.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { activeTape, engine, type Tape, type TapeNode } from "./internals.js";
 
 /**

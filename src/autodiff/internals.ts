@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check } from "../check.js";
 
 // TensorFlow.js has no public way to its tape, the record of what was computed while gradients are wanted. What is read or

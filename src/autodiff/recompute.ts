@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkEach, checkNamed, checkOptions, isTensor } from "../check.js";
 import { restoreRng, type Rng } from "../rng.js";
 import { differentiate, recorded } from "./differentiate.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import type { Fused, FusedName } from "./fused-kernels.js";
 
 /** Whether the engine that runs has the kernel, and these inputs are of its kind. */

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkNamed, isTensor } from "../check.js";
 
 /** A tensor, or an object or a list of such. An entry may be left out. */

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, isTensor } from "../check.js";
 import { differentiate } from "./differentiate.js";
 import { trainableEntries } from "./trainable.js";

@@ -1,11 +1,11 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
+import "@tensorflow/tfjs-backend-cpu";
 import { fail } from "../check.js";
 import { filterGradient } from "./cpu/conv2d.js";
 import { nearestNeighborGradient } from "./cpu/resize.js";
 import { registerEngine } from "./engine.js";
 import { losingNaN } from "./nan.js";
 
-// The engine itself comes with @tensorflow/tfjs: nothing to load.
 registerEngine({
   name: "cpu",
   version: tf.version_core,

@@ -1,6 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkOptions, describe, fail } from "../check.js";
-import "./cpu.js";
 import {
   findEngine,
   installCures,
@@ -45,10 +44,11 @@ export interface BackendReport {
 
 /** What has to be there for an engine's module to be imported. */
 const installation: Readonly<Record<BackendName, string>> = {
-  cpu: "Install `@tensorflow/tfjs`",
-  wasm: "Run `npm install @tensorflow/tfjs-backend-wasm`",
-  webgl: "Install `@tensorflow/tfjs`",
-  webgpu: "Run `npm install @tensorflow/tfjs-backend-webgpu`",
+  cpu: "Is `@tensorflow/tfjs-backend-cpu` installed?",
+  wasm: "Is `@tensorflow/tfjs-backend-wasm` installed?",
+  webgl: "Is `@tensorflow/tfjs-backend-webgl` installed?",
+  webgpu:
+    'Run `npm install @tensorflow/tfjs-backend-webgpu`; in a page, also `import "cfd-distill/backends/webgpu"`',
   node: "Run `npx cfd-distill install-native`",
   cuda: "Run `npx cfd-distill install-native --cuda`",
 };
@@ -70,10 +70,10 @@ const started = new WeakSet();
  * Chooses the engine that computes, and repairs what it computes wrongly, slowly or not at all.
  *
  * Engines can be switched at any time; tensors move along when they are next used (from `webgpu` only those that have
- * been read by `await tensor.data()`: another engine cannot wait for the device). Each engine is loaded only here, so
- * that what is not used need not be installed: `wasm` needs the package `@tensorflow/tfjs-backend-wasm`, `webgpu` needs
- * `@tensorflow/tfjs-backend-webgpu`, `node` and `cuda` what `npx cfd-distill install-native` brings. In a bundled page,
- * write `import "cfd-distill/backends/wasm"` (or `/webgl`, `/webgpu`) as well: bundlers must see what they are to pack.
+ * been read by `await tensor.data()`: another engine cannot wait for the device). Each engine is loaded only here. `cpu`,
+ * `wasm`, with its binary, and `webgl` come with this package, also in a bundled page; `webgpu` needs
+ * `npm install @tensorflow/tfjs-backend-webgpu` and, in a page, `import "cfd-distill/backends/webgpu"`; `node` and `cuda`
+ * need what `npx cfd-distill install-native` brings.
  *
  * @param name the engine
  * On `wasm` all cores compute, to the same bits as one: the kernels divide their work among as many threads as the
@@ -166,22 +166,34 @@ async function restore(before: string | undefined, engine: Engine): Promise<void
 }
 
 /**
- * Imports an engine that nobody imported yet. The address is hidden from bundlers on purpose: they fail on an
- * optional package that is absent, and treat `new URL(..., import.meta.url)` as a file to copy.
+ * Where each engine is. Bundlers make a file of its own of each, that no page loads unless it asks for the engine; in a page's
+ * build those of Node are empty (package.json's field `browser`). The package that webgpu is made of need not be
+ * installed, and a bundler must not look for it.
  */
+const modules: Readonly<Record<BackendName, () => Promise<unknown>>> = {
+  cpu: () => import("./cpu.js"),
+  wasm: () => import("./wasm.js"),
+  webgl: () => import("./webgl.js"),
+  webgpu: () => {
+    const hidden = "./webgpu.js";
+    return import(/* @vite-ignore */ /* webpackIgnore: true */ hidden);
+  },
+  node: () => import("./node.js"),
+  cuda: () => import("./cuda.js"),
+};
+
+/** Imports an engine that nobody imported yet. */
 async function load(name: BackendName): Promise<Engine> {
-  const here = import.meta.url;
   let cause: unknown;
   try {
-    await import(/* @vite-ignore */ /* webpackIgnore: true */ new URL(`./${name}.js`, here).href);
+    await modules[name]();
   } catch (error) {
     cause = error;
   }
   const engine = findEngine(name);
   if (engine !== undefined) return engine;
   throw new Error(
-    `useBackend: expected the engine ${name}, but it could not be loaded. ${installation[name]}; ` +
-      `in a bundled page, also import "cfd-distill/backends/${name}".`,
+    `useBackend: expected the engine ${name}, but it could not be loaded. ${installation[name]}.`,
     { cause },
   );
 }

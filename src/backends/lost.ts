@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check } from "../check.js";
 
 // A graphics device can go away at any moment: the driver restarts, another page takes its memory, a phone sleeps. What

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { fail } from "../check.js";
 import type { Cure } from "./engine.js";
 

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { version_wasm } from "@tensorflow/tfjs-backend-wasm";
 import { fail } from "../check.js";
 import { registerEngine, type Cure } from "./engine.js";

@@ -1,4 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
+import { MathBackendWebGL } from "@tensorflow/tfjs-backend-webgl";
 import { check, fail } from "../check.js";
 import { registerEngine } from "./engine.js";
 import { guard } from "./lost.js";
@@ -24,10 +25,14 @@ function prepare(): void {
   env.set("WEBGL_CPU_FORWARD", false);
 }
 
-function running(): tf.MathBackendWebGL {
+function running(): MathBackendWebGL {
   const backend: object = tf.backend();
-  if (backend instanceof tf.MathBackendWebGL) return backend;
-  return fail("useBackend", "the webgl engine of @tensorflow/tfjs", "another one (of a second copy?)");
+  if (backend instanceof MathBackendWebGL) return backend;
+  return fail(
+    "useBackend",
+    "the webgl engine of @tensorflow/tfjs-backend-webgl",
+    "another one (of a second copy?)",
+  );
 }
 
 registerEngine({

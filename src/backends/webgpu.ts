@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { check, fail } from "../check.js";
 import { registerEngine } from "./engine.js";

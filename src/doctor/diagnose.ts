@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import type { KernelChange } from "../backends/engine.js";
 import { examine, type Examined } from "./examine.js";
 import { judge, timedAgain, yardsticksOf, type Findings, type Yardsticks } from "./judge.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { differentiate } from "../autodiff/differentiate.js";
 import type { KernelChange } from "../backends/engine.js";
 import { expectationOf, type Expectation } from "./expectation.js";

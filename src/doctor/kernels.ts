@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { curedKernels, type CuredKernel, type KernelChange } from "../backends/engine.js";
 
 /**

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../tfjs.js";
 import { createRng } from "../rng.js";
 import { sizeOf, type Values } from "./values.js";
 

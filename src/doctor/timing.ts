@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../tfjs.js";
 import type { WithKernels } from "./kernels.js";
 
 const ROUND = 0.005; // seconds: far above what a browser's clock resolves

@@ -1,4 +1,4 @@
-import type { Tensor4D } from "@tensorflow/tfjs";
+import type { Tensor4D } from "../tfjs.js";
 import { check, checkOptions, checkPositiveInteger, checkSeeds, fail } from "../check.js";
 import { imageGrid } from "../data/image-grid.js";
 import type { DrawOptions, SampleOptions } from "./options.js";

@@ -1,4 +1,4 @@
-import type { Tensor4D } from "@tensorflow/tfjs";
+import type { Tensor4D } from "../tfjs.js";
 import { check, checkOptions, fail } from "../check.js";
 import { denoiser } from "../models/denoiser.js";
 import { disposeParams } from "../models/params.js";

@@ -1,4 +1,4 @@
-import type { Tensor4D } from "@tensorflow/tfjs";
+import type { Tensor4D } from "../tfjs.js";
 import { check, checkNamed, checkRows } from "../check.js";
 import type { Classifier, ClassifierOutput } from "../types.js";
 

@@ -1,4 +1,4 @@
-import type { Tensor4D } from "@tensorflow/tfjs";
+import type { Tensor4D } from "../tfjs.js";
 import { checkImages, checkLabels, checkSameShape, checkTimes } from "../check.js";
 import type { Question } from "../prediction/predict.js";
 import { alphaSigma, noised } from "../schedules/coefficients.js";

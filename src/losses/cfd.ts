@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkOptions, isNumber } from "../check.js";
 import { answerTo } from "../prediction/predict.js";
 import { untaped } from "../autodiff/untaped.js";

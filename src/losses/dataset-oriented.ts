@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkOptions, checkRows, isNumber } from "../check.js";
 import { logProbabilities } from "./log-probabilities.js";
 

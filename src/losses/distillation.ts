@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../tfjs.js";
 import { check, checkDenoiser, checkImages, checkNamed, checkSameShape } from "../check.js";
 import { gridPositions, halfSteps, targetAt } from "../targets/progressive-target.js";
 import type { Prediction, Question } from "../prediction/predict.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 
 /** Low enough for any probability, high enough for sums over any batch to stay within float32. */
 const LEAST = -1e30;

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check } from "../check.js";
 import { askDenoiser, checkEpsDeterminesX0, toOutput } from "../prediction/predict.js";
 import type { Prediction, Question } from "../prediction/predict.js";

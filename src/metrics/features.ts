@@ -1,4 +1,4 @@
-import type { Tensor2D } from "@tensorflow/tfjs";
+import type { Tensor2D } from "../tfjs.js";
 import { check, checkNamed, isTensor } from "../check.js";
 
 /** Feature vectors (or logits) on the host: vector i is `values[i * width]` to `values[(i + 1) * width - 1]`. */

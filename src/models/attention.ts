@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import type { Params } from "../types.js";
 import { differentiable } from "../autodiff/custom-gradient.js";
 import { groupNorm, type GroupNormOptions } from "./group-norm.js";

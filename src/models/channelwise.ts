@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { canFuse, runFused } from "../autodiff/run-fused.js";
 import { differentiable } from "../autodiff/custom-gradient.js";
 import { isRecording } from "../autodiff/internals.js";

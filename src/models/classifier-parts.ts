@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { MOST } from "../bounds.js";
 import { check, checkImages, checkNamed, checkOptions, checkPositiveInteger, isNumber } from "../check.js";
 import type { ClassifierOutput, Params } from "../types.js";

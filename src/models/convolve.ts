@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import type { FusedKernels, FusedName, Passage } from "../autodiff/fused-kernels.js";
 import { canFuse, numbered, runFused } from "../autodiff/run-fused.js";
 import { addPerChannel, addSame, sumPerChannel } from "./channelwise.js";

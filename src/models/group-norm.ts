@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check } from "../check.js";
 import type { Params } from "../types.js";
 import { pixelMean } from "./channelwise.js";

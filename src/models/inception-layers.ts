@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import type { Params } from "../types.js";
 import { kaimingNormalFanOut, zeros } from "./initialisers.js";
 import { param, type ParamSpecs } from "./params.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkOptions } from "../check.js";
 import { checkClassifierInput, head, headSpecs } from "./classifier-parts.js";
 import { layerSpecs, runLayers, type Conv, type Fork, type Layer } from "./inception-layers.js";

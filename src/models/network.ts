@@ -1,4 +1,4 @@
-import type { Tensor4D } from "@tensorflow/tfjs";
+import type { Tensor4D } from "../tfjs.js";
 import { check, checkOptions } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { ClassifierOutput, Labels, Params, Times } from "../types.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import type { Params, Times } from "../types.js";
 import { silu } from "./group-norm.js";
 import { linear } from "./layers.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkImages, checkLabels, checkTimes } from "../check.js";
 import type { Rng } from "../rng.js";
 import type { Labels, Params, Times } from "../types.js";

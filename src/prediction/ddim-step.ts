@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../tfjs.js";
 import { noised, type AlphaSigma } from "../schedules/coefficients.js";
 import type { Prediction } from "./predict.js";
 

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkImages, checkLabels, checkOptions, checkSameShape, checkTimes, fail } from "../check.js";
 import { alphaSigma, perSample, type AlphaSigma } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, isNumber } from "../check.js";
 import { ddimStep } from "../prediction/ddim-step.js";
 import { createRng, stackNormals } from "../rng.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { ratioOf } from "../schedules/coefficients.js";
 import { logSNR, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser } from "../types.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { fail } from "../check.js";
 
 /** Looks at tensors without waiting for their values, and says afterwards whether all of them were finite. */

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkDenoiser, checkImages, checkLabels, checkTimes } from "../check.js";
 import { askDenoiser } from "../prediction/predict.js";
 import type { Denoiser, Labels, Times } from "../types.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkImages, checkSameShape, checkTimes, isNumber } from "../check.js";
 import type { Times } from "../types.js";
 import { checkSchedule, type NoiseSchedule } from "./schedule.js";

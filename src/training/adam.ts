@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkEach, checkOptions, isNumber } from "../check.js";
 import type { FusedKernels } from "../autodiff/fused-kernels.js";
 import { runFusedRows } from "../autodiff/run-fused.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkNamed, checkTensors, isNumber, quoted } from "../check.js";
 import { runFusedOr } from "../autodiff/run-fused.js";
 import type { Grads } from "../types.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { checkEach, checkNamed, checkTensors, checkVariables, isNumber, checkSameEntries } from "../check.js";
 import type { Params } from "../types.js";
 import { runFusedRows } from "../autodiff/run-fused.js";

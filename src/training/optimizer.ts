@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { check, checkTensors, isNumber, quoted, checkSameEntries } from "../check.js";
 import { sizeOf, toFloat32, type StateDict } from "../formats/state-dict.js";
 import type { Grads, Params } from "../types.js";

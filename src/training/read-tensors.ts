@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../tfjs.js";
 import type { StateDict } from "../formats/state-dict.js";
 
 /** Named tensors as host copies; they are read in one go, so a later update does not mix in. */

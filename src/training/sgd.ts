@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../tfjs.js";
 import { checkEach, checkOptions, isNumber } from "../check.js";
 import { runFusedRows } from "../autodiff/run-fused.js";
 import { checkLearningRate, type LearningRate } from "./learning-rates.js";

@@ -3,7 +3,8 @@ import "cfd-distill/backends/wasm";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../../src/index.js";
-import { loadKernels } from "../../src/backends/wasm/load-kernels.js";
+import { bestBuild, loadKernels } from "../../src/backends/wasm/load-kernels.js";
+import { unpack } from "../../src/backends/wasm/packed/unpack.js";
 import type { WasmBackend } from "../../src/backends/wasm/memory/heap.js";
 import { runnableBuilds, useWasm } from "./builds.js";
 import { draw, evaluate, examples, type Shape } from "./convolutions.js";
@@ -113,6 +114,12 @@ describe("the module of kernels", () => {
     expect(report.kernels.map(({ kernel }) => kernel)).toContain("Conv2D");
     expect(report.build).toBe(builds.at(-1));
   });
+});
+
+it("is the relaxed one where the JavaScript engine takes it, which one instruction tells", async () => {
+  const { packed } = await import("../../src/backends/wasm/packed/relaxed.generated.js");
+  const taken = WebAssembly.validate((await unpack(packed)) as BufferSource);
+  expect(bestBuild()).toBe(taken ? "relaxed" : "plain");
 });
 
 it("is done without where SIMD is missing", async () => {

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { createRng, noise, type Classifier, type Denoiser } from "../../src/index.js";
-import { fromGraphModel, fromLayersModel } from "../../src/models/adapters.js";
+import { fromGraphModel, fromLayersModel } from "../../src/adapters/index.js";
 import { untaped } from "../../src/autodiff/untaped.js";
 import {
   denoisingNodes,

@@ -2,7 +2,8 @@
 // their stride, borders that differ, dilations; against sums in float64. And a classifier of such layers trains a student.
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
-import { cfdLoss, cosineSchedule, createRng, fromLayersModel, valueAndGrads } from "../../src/index.js";
+import { cfdLoss, cosineSchedule, createRng, valueAndGrads } from "../../src/index.js";
+import { fromLayersModel } from "../../src/adapters/index.js";
 import { useBackend, type Denoiser } from "../../src/index.js";
 import { engine, full, onEngine, sample, start } from "./engine.js";
 

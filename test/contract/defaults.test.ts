@@ -11,7 +11,6 @@ import {
   denoisingLoss,
   discreteCosineSchedule,
   drawTimes,
-  fromLayersModel,
   inception,
   linearSchedule,
   noise,
@@ -27,6 +26,7 @@ import {
   type NoiseSchedule,
   type Optimizer,
 } from "../../src/index.js";
+import { fromLayersModel } from "../../src/adapters/index.js";
 import { inceptionScore, kernelDistance, precisionRecall } from "../../src/metrics/index.js";
 import { imageGrid } from "../../src/data/index.js";
 import { onCpuWithoutLeaks } from "../support/no-leaks.js";

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
+import * as adapters from "../../src/adapters/index.js";
 import * as data from "../../src/data/index.js";
 import * as formats from "../../src/formats/index.js";
 import * as main from "../../src/index.js";
@@ -10,7 +11,7 @@ import { onCpuWithoutLeaks } from "../support/no-leaks.js";
 
 onCpuWithoutLeaks();
 
-const cfd = { ...main, ...formats, ...metrics, ...data };
+const cfd = { ...main, ...adapters, ...formats, ...metrics, ...data };
 
 type Module = typeof cfd;
 type FunctionName = {

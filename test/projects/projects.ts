@@ -1,6 +1,6 @@
 import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration } from "vitest/config";
-import { aliases } from "../../tools/aliases.js";
+import { aliases, pageAliases } from "../../tools/aliases.js";
 import type { BackendName } from "../../src/index.js";
 import { findChromium, findNative, findWebgpu, type Found } from "../../tools/machine.js";
 import type { Skipped } from "./skipped.js";
@@ -125,6 +125,7 @@ function inChromium(executablePath: string): TestProjectInlineConfiguration {
   const instances = [...engines, { browser, name: "browser", include: [IN_PAGES] }];
   return {
     ...shared,
+    resolve: { alias: pageAliases },
     cacheDir: ".vite",
     server: {
       ...shared.server,
@@ -138,7 +139,11 @@ function inChromium(executablePath: string): TestProjectInlineConfiguration {
     optimizeDeps: {
       include: [
         "@tensorflow/tfjs",
+        "@tensorflow/tfjs-core",
+        "@tensorflow/tfjs-core/dist/register_all_gradients.js",
+        "@tensorflow/tfjs-backend-cpu",
         "@tensorflow/tfjs-backend-wasm",
+        "@tensorflow/tfjs-backend-webgl",
         "@tensorflow/tfjs-backend-webgpu",
         "fflate",
         "ml-matrix",

@@ -7,8 +7,6 @@ import {
   cosineSchedule,
   denoiser,
   denoisingLoss,
-  fromGraphModel,
-  fromLayersModel,
   noise,
   predict,
   progressiveLoss,
@@ -24,6 +22,7 @@ import {
   type Denoiser,
   type PredictionType,
 } from "../../src/index.js";
+import { fromGraphModel, fromLayersModel } from "../../src/adapters/index.js";
 import { onCpuWithoutLeaks } from "../support/no-leaks.js";
 
 // What a model returns may be its input, or a tensor that it returns each time. Neither is ours to dispose, and what we

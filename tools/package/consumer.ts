@@ -1,17 +1,13 @@
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packInto } from "./pack.js";
 import { attempt, root, run } from "../run.js";
 
-/** Makes `project`, an empty folder, a project that has the tarball and its peers from npm. */
+/** Makes `project`, an empty folder, a project that has the tarball and nothing else. */
 export function installConsumer(project: string): void {
-  const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    peerDependencies: Record<string, string>;
-  };
-  const peers = Object.entries(own.peerDependencies).map(([name, range]) => `${name}@${range}`);
   writeJson(project, "package.json", { name: "consumer", private: true, type: "module" });
   const tarball = packInto(project);
-  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball, ...peers], project);
+  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball], project);
 }
 
 /** Compiles a program of this folder there, under strict TypeScript, against the packed types. */

@@ -1,5 +1,5 @@
 // What a newcomer's first file looks like; compiled and run by check-pack.ts in a project that has only the package
-// and its peers. One student, one step of classifier-based feature distillation, on wasm.
+// alone. One student, one step of classifier-based feature distillation, on wasm.
 import * as tf from "@tensorflow/tfjs";
 import {
   adam,
@@ -61,4 +61,4 @@ const network = unet({ channels: 4, multipliers: [1], attention: [], blocks: 1, 
 const drawing = { network, params: network.init(createRng(0)), schedule: cosineSchedule(), steps: 1 };
 const images = { predictionType: "x0", imageShape: [32, 32, 3] } as const;
 await node.saveCheckpoint("student.safetensors", { ...drawing, ...images }); // for the command
-console.log(`loss ${loss!.toFixed(6)} on ${tf.getBackend()}, cfd-distill and its peers from npm`);
+console.log(`loss ${loss!.toFixed(6)} on ${tf.getBackend()}, cfd-distill from npm`);

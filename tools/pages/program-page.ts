@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const binaries = ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm"];
@@ -29,6 +29,17 @@ export async function programPage(program: string): Promise<string> {
   return folder;
 }
 
+/** What package.json's field `browser` does to the built package. */
+const forPages: Plugin = {
+  name: "for-pages",
+  setup(bundle) {
+    bundle.onResolve({ filter: /^[.]{1,2}[/].*tfjs[.]js$/ }, () => ({
+      path: join(root, "src/tfjs-page.ts"),
+    }));
+    bundle.onLoad({ filter: /src[\\/]backends[\\/](node|cuda)[.]ts$/ }, () => ({ contents: "" }));
+  },
+};
+
 const bundle = (program: string, format: "iife" | "esm", outfile: string) =>
   build({
     entryPoints: [program],
@@ -37,5 +48,6 @@ const bundle = (program: string, format: "iife" | "esm", outfile: string) =>
       "cfd-distill": join(root, "src/index.ts"),
       "cfd-distill/backends/wasm": join(root, "src/backends/wasm.ts"),
     },
+    plugins: [forPages],
     ignoreAnnotations: true, // package.json's sideEffects names what is built
   });

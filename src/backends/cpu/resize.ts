@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 
 interface CpuBackend {
   readonly data: { get(dataId: object): { readonly values: Float32Array } };

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import type { Cure } from "../engine.js";
 import { losingNaN } from "../nan.js";
 

@@ -1,5 +1,5 @@
 // Run by `install-native` in a process of its own: loads a build, trains one step, and says in a line what computed.
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { check } from "../../check.js";
 import type { NativeBuild } from "./folder.js";
 import { loadNative, nativeBackend, tensorflowVersion } from "./load.js";

@@ -1,6 +1,6 @@
-import { kernels as base64 } from "./kernels.generated.js";
 import type { KernelBuild as Build } from "../engine.js";
 import type { WasmBackend } from "./memory/heap.js";
+import { unpack } from "./packed/unpack.js";
 import { withMemory } from "./memory/limits.js";
 
 // This library's own kernels: a module of a few kilobytes that works in the engine's linear memory.
@@ -53,11 +53,27 @@ export type Kernels = Readonly<
   >
 >;
 
-const bytesOf = (build: Build) =>
-  Uint8Array.from(atob(base64[build]), (character) => character.charCodeAt(0));
+/** A module that swizzles in relaxed SIMD and does nothing else: 1 and 2 in all bytes, then 0xfd 0x100. */
+const RELAXED = Uint8Array.from(
+  [
+    ...[
+      [0, 97, 115, 109, 1, 0, 0, 0],
+      [1, 5, 1, 96, 0, 1, 123],
+      [3, 2, 1, 0],
+    ],
+    ...[[10, 15, 1, 13, 0], [65, 1, 253, 15], [65, 2, 253, 15], [253, 128, 2], [11]],
+  ].flat(),
+);
 
 /** Relaxed SIMD where the JavaScript engine has it; it is 1.2 to 1.4 times as fast (bench/NOTES.md). */
-const best = (): Build => (WebAssembly.validate(bytesOf("relaxed")) ? "relaxed" : "plain");
+export const bestBuild = (): Build => (WebAssembly.validate(RELAXED) ? "relaxed" : "plain");
+
+/** Each in a module of its own, as one of them alone is loaded. */
+const packed = {
+  plain: () => import("./packed/plain.generated.js"),
+  relaxed: () => import("./packed/relaxed.generated.js"),
+};
+const unpacked = new Map<Build, Uint8Array>();
 
 /** The kernels in the memory of one engine. */
 export interface Loaded {
@@ -75,10 +91,13 @@ let running: Build | undefined;
 /** The most pages that the engine's memory may have: 4 GiB. */
 const MOST_PAGES = 65536;
 
-/** The bytes of a build for the memory of an engine. */
+/** The bytes of a build that has been unpacked, for the memory of an engine. */
 function bytesFor(build: Build, memory: WebAssembly.Memory): { key: string; bytes: Uint8Array<ArrayBuffer> } {
   const shared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
-  return { key: `${build} ${shared}`, bytes: withMemory(bytesOf(build), { shared, maximum: MOST_PAGES }) };
+  return {
+    key: `${build} ${shared}`,
+    bytes: withMemory(unpacked.get(build)!, { shared, maximum: MOST_PAGES }),
+  };
 }
 
 /**
@@ -86,10 +105,14 @@ function bytesFor(build: Build, memory: WebAssembly.Memory): { key: string; byte
  * the engine's own must serve: no SIMD, or the engine's threaded build, which hides its memory. A build other than the best
  * is for tests.
  */
-export async function loadKernels(backend: WasmBackend, build: Build = best()): Promise<Build | undefined> {
+export async function loadKernels(
+  backend: WasmBackend,
+  build: Build = bestBuild(),
+): Promise<Build | undefined> {
   const memory = backend.wasm.asm?.memory;
   if (memory === undefined) return undefined;
   if (loaded.get(backend)?.build === build) return build;
+  if (!unpacked.has(build)) unpacked.set(build, await unpack((await packed[build]()).packed));
   try {
     const { key, bytes } = bytesFor(build, memory);
     const module = modules.get(key) ?? (await WebAssembly.compile(bytes));

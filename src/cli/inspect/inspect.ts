@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { fail } from "../../check.js";
 import { disposeParams, useBackend, type PredictionType, type ScheduleConfig } from "../../index.js";
 import {

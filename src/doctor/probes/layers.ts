@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { attend } from "../../models/attention.js";
 import { batchNorm, batchNormAddRelu, batchNormRelu } from "../../models/batch-norm.js";
 import { addPerChannel, pixelMean } from "../../models/channelwise.js";

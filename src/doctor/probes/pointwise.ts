@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { normal, positive, type Input, type Probe } from "../probe.js";
 import { at, build, map } from "../values.js";
 

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { adam } from "../../training/adam.js";
 import { clipByGlobalNorm } from "../../training/clip.js";
 import { updateEma } from "../../training/ema.js";

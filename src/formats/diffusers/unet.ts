@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../tfjs.js";
 import { check } from "../../check.js";
 import type { UnetConfig, UnetOptions } from "../../models/unet-config.js";
 import { unetPlan, unetSpecs, type UnetStep } from "../../models/unet-plan.js";

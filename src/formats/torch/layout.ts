@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { check, describe, fail } from "../../check.js";
 import { isRunningStatistic } from "../../models/batch-norm.js";
 import type { ParamSpecs } from "../../models/params.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { check, checkOptions, fail } from "../../check.js";
 import { encodeTimes } from "../../models/time-embedding.js";
 import type { UnetConfig, UnetOptions } from "../../models/unet-config.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../tfjs.js";
 import { check, fail, checkSameEntries } from "../../check.js";
 import { fromFloat32, toFloat32, type StateDict, type StoredTensor } from "../../formats/state-dict.js";
 import { isRunningStatistic } from "../../models/batch-norm.js";

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../../tfjs.js";
 import { divide, workOf } from "./division.js";
 import { describeAdded, EPILOGUE, type Added } from "./epilogue.js";
 import { geometry, panelBytes, type Attributes, type ConvInfo } from "./geometry.js";

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../../tfjs.js";
 import { check } from "../../../check.js";
 import { checkRows, imageSizes } from "../fused/channelwise.js";
 import { FLOAT, address, sizeOf, type WasmBackend } from "../memory/heap.js";

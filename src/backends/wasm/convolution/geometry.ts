@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { FLOAT, sizeOf } from "../memory/heap.js";
 
 /** A convolution's sizes, borders and strides, as tfjs works them out. */

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../../tfjs.js";
 import { divide, workOf, type Division } from "./division.js";
 import { describeAdded, EPILOGUE, type Added } from "./epilogue.js";
 import { panelBytes, type ConvInfo } from "./geometry.js";

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../../tfjs.js";
 import type { FusedKernels } from "../../../autodiff/fused-kernels.js";
 import { channelSlices, checkRows, imageSizes, pixelBlocks, sumRows } from "./channelwise.js";
 import { DOUBLE, FLOAT, address, withScratch, type WasmBackend } from "../memory/heap.js";

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../../tfjs.js";
 import { check } from "../../../check.js";
 import { DOUBLE, FLOAT, address, sizeOf, withScratch, type WasmBackend } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";

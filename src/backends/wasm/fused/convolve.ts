@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import type { Passage } from "../../../autodiff/fused-kernels.js";
 import { convolveBackward, convolveForward } from "../convolution/direct.js";
 import { convolveFilter } from "../convolution/filter-gradient.js";

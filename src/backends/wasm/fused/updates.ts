@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../../tfjs.js";
 import { sumRows } from "./channelwise.js";
 import {
   DOUBLE,

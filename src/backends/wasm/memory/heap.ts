@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { checkInternals } from "../../../autodiff/internals.js";
 
 /** The part of the wasm engine that kernels need; its own type hides the Emscripten module. */

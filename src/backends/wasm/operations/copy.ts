@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { FLOAT, address, kernel, sizeOf, type WasmBackend } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";
 import { loadedKernels } from "../load-kernels.js";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { kernel, type WasmBackend } from "../memory/heap.js";
 
 /** The tensor's data under another shape: nothing ever writes into data that exists, so nobody needs a copy. */

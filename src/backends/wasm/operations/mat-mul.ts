@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { addRows } from "../fused/channelwise.js";
 import { address, kernel, sizeOf, type WasmBackend } from "../memory/heap.js";
 import type { FusedAttributes, Transposes } from "../stock/mat-mul.js";

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "../../../tfjs.js";
 import { channelSlices, imageSizes, SLICE } from "../fused/channelwise.js";
 import { address, kernel, sizeOf } from "../memory/heap.js";
 import { PASS, run } from "../threads/jobs.js";

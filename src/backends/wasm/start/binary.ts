@@ -1,12 +1,14 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { check, describe, fail } from "../../../check.js";
 import type { BackendOptions } from "../../engine.js";
 import { sharedMaximum, withMemory } from "../memory/limits.js";
+import { unpack } from "../packed/unpack.js";
 import { builtin, inNode } from "./node.js";
 
-// The stock engine makes its own memory, one that threads cannot share. So it is handed its own binary with another
-// memory in it, as an address that it fetches like any other.
+// The stock engine fetches its binary from an address that every bundler would have to be told of, and makes its own memory,
+// one that threads cannot share. So it is handed the binary that comes with this package, or the one at `wasmPaths`, with
+// another memory in it, as the address of a blob.
 
 type Paths = NonNullable<BackendOptions["wasmPaths"]>;
 
@@ -31,10 +33,10 @@ export async function prepareBinary(wasmPaths: Paths | undefined): Promise<void>
   if (wasmPaths !== undefined) checkPaths(wasmPaths, started);
   if (started) return;
   const paths = wasmPaths ?? given;
-  const shared = await sharedBinary(paths);
-  obstacle = shared.obstacle;
-  if (shared.address !== undefined) {
-    const { address } = shared;
+  const binary = await handedOver(paths);
+  obstacle = binary.obstacle;
+  if (binary.address !== undefined) {
+    const { address } = binary;
     // In Node the stock engine reads files only, unless it is told to fetch.
     handOver({ [PLAIN]: address, [SIMD]: address, [THREADED]: address }, paths, inNode());
   } else if (paths !== undefined) {
@@ -59,49 +61,41 @@ function handOver(addresses: Paths, paths: Paths | undefined, platformFetch: boo
   }
 }
 
-/** The address of a binary whose memory is shared, or why there is none. */
-interface Shared {
+/** The stock engine's binary as it is handed over. */
+interface Binary {
+  /** Of a blob; absent where the stock engine is left to fetch `wasmPaths` itself. */
   readonly address?: string;
+  /** Why its memory is not shared. */
   readonly obstacle?: string;
 }
 
-async function sharedBinary(paths: Paths | undefined): Promise<Shared> {
-  const maximum = sharedMaximum();
-  if (typeof maximum === "string") return { obstacle: maximum };
-  if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT")))
-    return { obstacle: "WebAssembly has no SIMD here" };
-  const where = typeof paths === "string" ? paths + SIMD : (paths?.[SIMD] ?? (await defaultPlace()));
+async function handedOver(paths: Paths | undefined): Promise<Binary> {
+  const hasSimd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  if (!hasSimd && paths === undefined) {
+    fail("useBackend", `WebAssembly with SIMD (or \`wasmPaths\` where ${PLAIN} is)`, "WebAssembly without");
+  }
+  const maximum = hasSimd ? sharedMaximum() : "WebAssembly has no SIMD here";
+  const obstacle = typeof maximum === "string" ? { obstacle: maximum } : {};
+  if (typeof maximum === "string" && paths !== undefined) return obstacle;
+  const where = typeof paths === "string" ? paths + SIMD : paths?.[SIMD];
   let address: string | undefined;
   try {
-    const stock = await readBinary(where);
+    const stock = where === undefined ? await packedBinary() : await readBinary(where);
     // Of a page or half a file the stock engine says what is wrong; the parser would read on past the end.
     if (!WebAssembly.validate(stock as BufferSource)) throw new Error("it is no WebAssembly module");
-    const bytes = withMemory(stock, { shared: true, maximum });
-    address = URL.createObjectURL(new Blob([bytes], { type: "application/wasm" }));
+    const bytes = typeof maximum === "string" ? stock : withMemory(stock, { shared: true, maximum });
+    address = URL.createObjectURL(new Blob([bytes as BlobPart], { type: "application/wasm" }));
     await fetch(address); // which a page's content security policy may forbid
-    return { address };
+    return { address, ...obstacle };
   } catch (cause) {
-    if (address === undefined) return { obstacle: `${where} could not be read (${String(cause)})` };
+    if (address === undefined) return { obstacle: `${where ?? SIMD} could not be read (${String(cause)})` };
     URL.revokeObjectURL(address);
     return { obstacle: "the page's content security policy forbids addresses of blobs (connect-src blob:)" };
   }
 }
 
-const script = (globalThis as { document?: Document }).document?.currentScript;
-const ownScript = script instanceof Object && "src" in script ? script.src : undefined;
-
-/** Where the stock engine looks for its binary when it is not told: in Node in its own package, else beside the script. */
-async function defaultPlace(): Promise<string> {
-  if (inNode()) {
-    const { createRequire } = await builtin("module");
-    return createRequire(import.meta.url).resolve(`@tensorflow/tfjs-backend-wasm/dist/${SIMD}`);
-  }
-  const inWorker = typeof (globalThis as { importScripts?: unknown }).importScripts === "function";
-  const beside = ownScript ?? (inWorker ? globalThis.location.href : "");
-  return beside.startsWith("blob:")
-    ? SIMD
-    : beside.slice(0, beside.replace(/[?#].*/, "").lastIndexOf("/") + 1) + SIMD;
-}
+/** The one that comes with this package, in a module of its own that bundlers keep apart. */
+const packedBinary = async () => unpack((await import("../packed/stock.generated.js")).packed);
 
 async function readBinary(where: string): Promise<Uint8Array> {
   if (inNode()) {

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 
 // The stock kernels that do a product, its bias and its activation in one are wrong, or lose NaN: here they are made of
 // their parts, each of which is cured.

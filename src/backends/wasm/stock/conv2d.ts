@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import type { Attributes, ConvInfo, Sizes } from "../convolution/geometry.js";
 
 // Both gradients of a convolution are convolutions themselves, and the engine's forward one is its best kernel.

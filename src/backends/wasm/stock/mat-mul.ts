@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { fusedOf } from "./activation.js";
 import { address, kernel, sizeOf, withAlias, type WasmBackend } from "../memory/heap.js";
 

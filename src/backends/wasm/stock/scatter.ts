@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "../../../tfjs.js";
 import { kernel, sizeOf } from "../memory/heap.js";
 
 // Where the kernels cannot run, and for other types: see operations/scatter.ts.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { noise } from "../../src/index.js";
-import { fromGraphModel, fromLayersModel } from "../../src/models/adapters.js";
+import { fromGraphModel, fromLayersModel } from "../../src/adapters/index.js";
 import {
   denoisingNodes,
   graph,

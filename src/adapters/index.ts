@@ -1,7 +1,12 @@
+/**
+ * Models of TensorFlow.js itself as denoisers and classifiers; the one entry that needs the whole of it.
+ *
+ * @packageDocumentation
+ */
 import * as tf from "@tensorflow/tfjs";
 import { check, checkOptions, checkPositiveInteger, fail, isNumber } from "../check.js";
 import type { Classifier, Denoiser, Labels, PredictionType, Times } from "../types.js";
-import { classifier, denoiser, type ClassifierOptions } from "./denoiser.js";
+import { classifier, denoiser, type ClassifierOptions } from "../models/denoiser.js";
 
 /** How a foreign model is a denoiser. */
 export interface ModelDenoiserOptions {
@@ -38,7 +43,7 @@ export interface ModelClassifierOptions extends Omit<ClassifierOptions, "layers"
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
- * import { fromLayersModel } from "cfd-distill";
+ * import { fromLayersModel } from "cfd-distill/adapters";
  * const images = tf.input({ shape: [4, 4, 3] });
  * const pooled = tf.layers.globalAveragePooling2d({ name: "pool" }).apply(images) as tf.SymbolicTensor;
  * const scores = tf.layers.dense({ units: 10 }).apply(pooled) as tf.SymbolicTensor;
@@ -81,7 +86,7 @@ export function fromLayersModel(
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
- * import { fromGraphModel } from "cfd-distill";
+ * import { fromGraphModel } from "cfd-distill/adapters";
  * const type = { type: "DT_FLOAT" };
  * const input = (name: string) => ({ name, op: "Placeholder", attr: { dtype: type } });
  * const product = { name: "product", op: "Mul", input: ["zt", "time"], attr: { T: type } };

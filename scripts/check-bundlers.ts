@@ -1,0 +1,116 @@
+// Does a picture come out of every way into a page? Installs the packed tarball beside each bundler into an empty folder,
+// builds a page of ten lines, opens it in Chromium, isolated and not, and holds the picture against Node's.
+//   npm run bundlers:test -- [NAMES]
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { loadGenerator, useBackend } from "cfd-distill";
+import { readFile } from "node:fs/promises";
+import type { Browser } from "playwright";
+import { ways, type Way } from "../tools/bundlers/ways.js";
+import { packInto } from "../tools/package/pack.js";
+import { findChromium, launchChromium } from "../tools/pages/chromium.js";
+import { isolation, serve } from "../tools/pages/serve.js";
+import { root, run } from "../tools/run.js";
+import { textTable } from "../tools/text-table.js";
+
+const STUDENT = join(root, "examples/assets/models/cfd-1.safetensors");
+const names = process.argv.slice(2);
+const chosen = names.length === 0 ? ways : ways.filter(({ name }) => names.includes(name));
+const executable = findChromium();
+if (executable === undefined) throw new Error("bundlers:test: expected Chromium; set CHROMIUM to its path.");
+
+const work = mkdtempSync(join(tmpdir(), "cfd-distill-bundlers-"));
+const browser = await launchChromium(executable, { webgpu: false });
+const complaints: string[] = [];
+try {
+  const tarball = packInto(work);
+  const wanted = await drawnByNode();
+  const rows = [["", "kB of scripts, gzipped", "requests", "ms to the picture", "isolated"]];
+  for (const way of chosen) {
+    const project = buildPage(way, tarball);
+    const plain = await openPage(browser, join(project, way.site), {}, wanted);
+    const isolated = await openPage(browser, join(project, way.site), isolation, wanted);
+    for (const { title } of [plain, isolated])
+      if (!/^wasm in \d+ threads$/.test(title)) complaints.push(`${way.name}: ${title}`);
+    const { bytes, requests, ms, title } = plain;
+    rows.push([way.name, (bytes / 1000).toFixed(0), String(requests), ms.toFixed(0), isolated.title]);
+    process.stdout.write(`${way.name}: ${title}; isolated: ${isolated.title}\n`);
+  }
+  process.stdout.write(`${textTable(rows)}\n`);
+} finally {
+  await browser.close();
+  rmSync(work, { recursive: true, force: true });
+}
+if (complaints.length > 0) {
+  process.stderr.write(`${complaints.join("\n")}\n`);
+  process.exitCode = 1;
+}
+process.exit();
+
+/** The picture in [-1, 1], from this library in Node. */
+async function drawnByNode(): Promise<Float32Array> {
+  await useBackend("wasm");
+  const generator = await loadGenerator(await readFile(STUDENT));
+  const images = await generator.sample({ seeds: [7], labels: [0] });
+  return images.data<"float32">();
+}
+
+/** A new project that has the tarball from npm, built. */
+function buildPage({ name, packages, files, build, site }: Way, tarball: string): string {
+  const project = join(work, name.toLowerCase());
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(project, path)), { recursive: true });
+    writeFileSync(join(project, path), text);
+  };
+  write("package.json", JSON.stringify({ name: "page", private: true, type: "module" }));
+  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball, ...packages], project);
+  for (const [path, text] of Object.entries(files)) write(path, text);
+  if (build) run(join(project, "node_modules/.bin", build[0]), build.slice(1), project);
+  else
+    copyFileSync(
+      join(project, "node_modules/cfd-distill/dist/cfd-distill.min.js"),
+      join(project, site, "cfd-distill.min.js"),
+    );
+  copyFileSync(STUDENT, join(project, site, "student.safetensors"));
+  return project;
+}
+
+/** Opens the page, waits for its title, and compares what the canvas shows. */
+async function openPage(
+  browser: Browser,
+  folder: string,
+  headers: Readonly<Record<string, string>>,
+  wanted: Float32Array,
+) {
+  const host = await serve(folder, headers);
+  const page = await browser.newPage();
+  const scripts: Promise<number>[] = [];
+  let requests = 0;
+  page.on("response", (response) => {
+    if (!response.url().startsWith(host.url)) return;
+    requests++;
+    if (/[.]js$/.test(response.url())) scripts.push(response.body().then((body) => gzipSync(body).length));
+  });
+  try {
+    const started = performance.now();
+    await page.goto(host.url);
+    await page.waitForFunction(() => document.title !== "", undefined, { timeout: 60_000 });
+    const ms = performance.now() - started;
+    let title = await page.title();
+    const shown = await page.evaluate(() => {
+      const canvas = document.querySelector("canvas")!;
+      return [...canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data];
+    });
+    const bytes = shown.filter((_, i) => i % 4 !== 3);
+    const far = Array.from(wanted, (value, i) => Math.abs(127.5 + 127.5 * value - (bytes[i] ?? NaN)));
+    if (title.startsWith("wasm") && !(Math.max(...far) < 0.7))
+      title = `another picture than Node's (${title})`;
+    const sizes = await Promise.all(scripts);
+    return { title, requests, ms, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  } finally {
+    await page.close();
+    host.close();
+  }
+}
