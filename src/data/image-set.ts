@@ -173,13 +173,13 @@ function gather(set: ImageSet, where: string, indices: readonly number[], change
   return { x0, labels: indices.map((index) => set.labels[index]!) };
 }
 
-/** One image as floats, shifted and then mirrored; what the shift uncovers stays 0, the grey of [-1, 1]. */
 /** Bounds the batch before anything of its size is made. */
 function checkFits({ shape }: ImageSet, count: number, where: string): void {
   const size = shape[0] * shape[1] * shape[2];
   check(count * size <= MOST.pixels, where, `a batch of at most ${MOST.pixels} numbers`, count * size);
 }
 
+/** One image as floats, shifted and then mirrored; what the shift uncovers stays 0, the grey of [-1, 1]. */
 function copyImage(set: ImageSet, index: number, target: Float32Array, change: Change): void {
   const [height, width, channels] = set.shape;
   const start = index * target.length;

@@ -76,7 +76,7 @@ describe("the map in CONTRIBUTING.md", () => {
   it("has the rooms of src, and no others", () => {
     const [, table] = /\| src\/ \| holds \|\n(.*?)\n\n/s.exec(read("CONTRIBUTING.md"))!;
     const cells = table!.split("\n").map((row) => row.split("|")[1]!);
-    const mapped = cells.flatMap((cell) => Array.from(cell.matchAll(/`([\w.]+)\/?`/g), ([, name]) => name!));
+    const mapped = cells.flatMap((cell) => Array.from(cell.matchAll(/`([\w.-]+)\/?`/g), ([, name]) => name!));
     const there = readdirSync(`${root}/src`).filter((name) => name !== "index.ts");
     expect([...mapped].sort()).toEqual(there.sort());
   });
