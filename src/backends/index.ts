@@ -42,11 +42,14 @@ export interface BackendReport {
   readonly threadsLimit?: string;
 }
 
+const missing = (name: string) =>
+  `\`${name}\` comes with this package: run \`npm install\` anew, or see whether the page is still online`;
+
 /** What has to be there for an engine's module to be imported. */
 const installation: Readonly<Record<BackendName, string>> = {
-  cpu: "Is `@tensorflow/tfjs-backend-cpu` installed?",
-  wasm: "Is `@tensorflow/tfjs-backend-wasm` installed?",
-  webgl: "Is `@tensorflow/tfjs-backend-webgl` installed?",
+  cpu: missing("@tensorflow/tfjs-backend-cpu"),
+  wasm: missing("@tensorflow/tfjs-backend-wasm"),
+  webgl: missing("@tensorflow/tfjs-backend-webgl"),
   webgpu:
     'Run `npm install @tensorflow/tfjs-backend-webgpu`; in a page, also `import "cfd-distill/backends/webgpu"`',
   node: "Run `npx cfd-distill install-native`",
