@@ -107,7 +107,7 @@ export const ways: readonly Way[] = [
     name: "Parcel",
     packages: ["parcel@2.16.4"],
     files: { "index.html": page("main.js"), "main.js": program() },
-    build: ["parcel", "build", "index.html", "--dist-dir", "site", "--no-cache", "--no-source-maps"],
+    build: ["parcel", "build", "index.html", "--dist-dir", "site", "--no-cache", "--log-level", "error"],
     site: "site",
   },
   {
