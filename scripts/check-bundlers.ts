@@ -12,7 +12,7 @@ import { ways, type Way } from "../tools/bundlers/ways.js";
 import { packInto } from "../tools/package/pack.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
 import { isolation, serve } from "../tools/pages/serve.js";
-import { root, run } from "../tools/run.js";
+import { attempt, root, run } from "../tools/run.js";
 import { textTable } from "../tools/text-table.js";
 
 const STUDENT = join(root, "examples/assets/models/cfd-1.safetensors");
@@ -29,7 +29,8 @@ try {
   const wanted = await drawnByNode();
   const rows = [["", "kB of scripts, gzipped", "requests", "ms to the picture", "isolated"]];
   for (const way of chosen) {
-    const project = buildPage(way, tarball);
+    const project = makeProject(way, tarball);
+    if (project === undefined) continue;
     const plain = await openPage(browser, join(project, way.site), {}, wanted);
     const isolated = await openPage(browser, join(project, way.site), isolation, wanted);
     for (const { title } of [plain, isolated])
@@ -57,15 +58,20 @@ async function drawnByNode(): Promise<Float32Array> {
   return images.data<"float32">();
 }
 
-/** A new project that has the tarball from npm, built. */
-function buildPage({ name, packages, files, build, site }: Way, tarball: string): string {
+/** A new project with the tarball and a bundler from npm, built; nothing, and it says so, where npm does not bring the bundler. */
+function makeProject({ name, packages, files, build, site }: Way, tarball: string): string | undefined {
   const project = join(work, name.toLowerCase());
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(project, path)), { recursive: true });
     writeFileSync(join(project, path), text);
   };
   write("package.json", JSON.stringify({ name: "page", private: true, type: "module" }));
-  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball, ...packages], project);
+  const install = ["install", "--no-audit", "--no-fund", "--prefer-offline"];
+  run("npm", [...install, tarball], project);
+  if (packages.length > 0 && attempt("npm", [...install, ...packages], project).status !== 0) {
+    process.stdout.write(`\n!!! ${name}: SKIPPED, because npm could not bring ${packages.join(", ")} !!!\n`);
+    return undefined;
+  }
   for (const [path, text] of Object.entries(files)) write(path, text);
   if (build) run(join(project, "node_modules/.bin", build[0]), build.slice(1), project);
   else
@@ -96,7 +102,7 @@ async function openPage(
   try {
     const started = performance.now();
     await page.goto(host.url);
-    await page.waitForFunction(() => document.title !== "", undefined, { timeout: 60_000 });
+    await page.waitForFunction(() => document.title !== "", undefined, { timeout: 120_000 });
     const ms = performance.now() - started;
     let title = await page.title();
     const shown = await page.evaluate(() => {

@@ -1,13 +1,20 @@
+import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { engineNames } from "../engines.js";
 import { say } from "../printable.js";
 import { numberList, positive } from "./numbers.js";
 import type { Drawing } from "./plan.js";
 
+/** A student of one step, of emoji: the same file beside src/ and, in the package, beside dist/. */
+const SHIPPED = fileURLToPath(new URL("../../../examples/assets/models/cfd-1.safetensors", import.meta.url));
+
 export function sampleCommand(): Command {
   return new Command("sample")
     .description("Draw images with a checkpoint, as a grid in one PNG.")
-    .argument("<checkpoint>", "a student or teacher that this library saved")
+    .argument(
+      "[checkpoint]",
+      "a student or teacher that this library saved (default: one that comes with it)",
+    )
     .option("-o, --output <png>", "the picture", pngName, "samples.png")
     .option("--force", "replace a picture that is there", false)
     .addOption(
@@ -19,9 +26,9 @@ export function sampleCommand(): Command {
     .option("--scale <n>", "picture pixels a pixel (default: images about 100 wide)", positive)
     .option("--batch <n>", "images drawn at a time", positive, 16)
     .addOption(new Option("--engine <name>", "what computes").choices(engineNames).default("wasm"))
-    .action(async (checkpoint: string, options: Omit<Drawing, "checkpoint">) => {
+    .action(async (checkpoint: string | undefined, options: Omit<Drawing, "checkpoint">) => {
       const { draw } = await import("./draw.js"); // alone needs TensorFlow.js
-      say(await draw({ checkpoint, ...options }, showProgress));
+      say(await draw({ checkpoint: checkpoint ?? SHIPPED, ...options }, showProgress));
     });
 }
 
