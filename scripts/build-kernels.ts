@@ -1,4 +1,4 @@
-// Packs what wasm runs into src/backends/wasm/packed, a text a module, so that bundlers need not be told of any file: what
+// Packs what wasm runs into src/backends/wasm/binaries, a text a module, so that bundlers need not be told of any file: what
 // src/backends/wasm/kernels (AssemblyScript) compiles to, and the binary of TensorFlow.js's own engine. With --check it only says
 // whether these texts are what the sources give. npx brings the compiler, 100 MB that few need to install.
 import { execFileSync } from "node:child_process";
@@ -11,7 +11,7 @@ import { gzipAsync } from "@gfx/zopfli";
 import { root } from "../tools/run.js";
 
 const SOURCE = "src/backends/wasm/kernels/index.ts";
-const TARGET = "src/backends/wasm/packed";
+const TARGET = "src/backends/wasm/binaries";
 const COMPILER = "assemblyscript@0.28.20";
 const OPTIONS =
   "-O3 --enable simd --enable threads --runtime stub --importMemory --sharedMemory " +

@@ -47,7 +47,7 @@ const page = {
   code: `export { loadGenerator, useBackend } from "cfd-distill";`,
   scripts: { chunks: ["dist/backends/wasm.js"], budget: 170_000 },
   binary: {
-    chunks: ["stock", "relaxed"].map((name) => `dist/backends/wasm/packed/${name}.generated.js`),
+    chunks: ["stock", "relaxed"].map((name) => `dist/backends/wasm/binaries/${name}.generated.js`),
     budget: 150_000,
   },
 };

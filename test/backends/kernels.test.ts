@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../../src/index.js";
 import { bestBuild, loadKernels } from "../../src/backends/wasm/load-kernels.js";
-import { unpack } from "../../src/backends/wasm/packed/unpack.js";
+import { unpack } from "../../src/backends/wasm/binaries/unpack.js";
 import type { WasmBackend } from "../../src/backends/wasm/memory/heap.js";
 import { runnableBuilds, useWasm } from "./builds.js";
 import { draw, evaluate, examples, type Shape } from "./convolutions.js";
@@ -117,7 +117,7 @@ describe("the module of kernels", () => {
 });
 
 it("is the relaxed one where the JavaScript engine takes it, which one instruction tells", async () => {
-  const { packed } = await import("../../src/backends/wasm/packed/relaxed.generated.js");
+  const { packed } = await import("../../src/backends/wasm/binaries/relaxed.generated.js");
   const taken = WebAssembly.validate((await unpack(packed)) as BufferSource);
   expect(bestBuild()).toBe(taken ? "relaxed" : "plain");
 });

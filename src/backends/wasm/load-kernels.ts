@@ -1,6 +1,6 @@
 import type { KernelBuild as Build } from "../engine.js";
 import type { WasmBackend } from "./memory/heap.js";
-import { unpack } from "./packed/unpack.js";
+import { unpack } from "./binaries/unpack.js";
 import { withMemory } from "./memory/limits.js";
 
 // This library's own kernels: a module of a few kilobytes that works in the engine's linear memory.
@@ -70,8 +70,8 @@ export const bestBuild = (): Build => (WebAssembly.validate(RELAXED) ? "relaxed"
 
 /** Each in a module of its own, as one of them alone is loaded. */
 const packed = {
-  plain: () => import("./packed/plain.generated.js"),
-  relaxed: () => import("./packed/relaxed.generated.js"),
+  plain: () => import("./binaries/plain.generated.js"),
+  relaxed: () => import("./binaries/relaxed.generated.js"),
 };
 const unpacked = new Map<Build, Uint8Array>();
 

@@ -1,4 +1,4 @@
-// AssemblyScript, not TypeScript: `npm run build:kernels` compiles this folder to ../packed. It works in
+// AssemblyScript, not TypeScript: `npm run build:kernels` compiles this folder to ../binaries. It works in
 // the linear memory of the engine, at addresses it is given, and owns no memory. Numbers are float32; sizes named
 // bytes are bytes. Every kernel computes the units from `first` to `end` of a job (../threads/jobs.ts) in scratch at `room`;
 // `plan` is where its caller has written what to do, one of the classes here.

@@ -3,7 +3,7 @@ import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { check, describe, fail } from "../../../check.js";
 import type { BackendOptions } from "../../engine.js";
 import { sharedMaximum, withMemory } from "../memory/limits.js";
-import { unpack } from "../packed/unpack.js";
+import { unpack } from "../binaries/unpack.js";
 import { builtin, inNode } from "./node.js";
 
 // The stock engine fetches its binary from an address that every bundler would have to be told of, and makes its own memory,
@@ -95,7 +95,7 @@ async function handedOver(paths: Paths | undefined): Promise<Binary> {
 }
 
 /** The one that comes with this package, in a module of its own that bundlers keep apart. */
-const packedBinary = async () => unpack((await import("../packed/stock.generated.js")).packed);
+const packedBinary = async () => unpack((await import("../binaries/stock.generated.js")).packed);
 
 async function readBinary(where: string): Promise<Uint8Array> {
   if (inNode()) {
