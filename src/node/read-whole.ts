@@ -1,4 +1,3 @@
-import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { MOST } from "../bounds.js";
 import { check, fail } from "../check.js";
@@ -46,8 +45,11 @@ export async function readWhole(path: string, where = "readWhole", piece = PIECE
   }
 }
 
+/** Of Node's `Stats`, whose types a program that reads ours need not have. */
+type Found = Readonly<Record<"isFile" | "isDirectory" | "isFIFO" | "isSocket", () => boolean>>;
+
 /** What stands at a path, in words. */
-export function kindOf(found: Stats): string {
+export function kindOf(found: Found): string {
   if (found.isFile()) return "a file";
   if (found.isDirectory()) return "a folder";
   if (found.isFIFO()) return "a pipe (FIFO)";
