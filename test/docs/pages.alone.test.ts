@@ -69,7 +69,7 @@ describe("checking a command", () => {
     ["npx tsx examples/cifar10-cfd.ts --preset huge", "process.exit"],
     ["npx nothing", "nothing is not installed"],
     ["npx cfd-distill draw", "expected a command of cfd-distill, got draw"],
-    ["npx cfd-distill sample", "sample takes 1 words, got 0"],
+    ["npx cfd-distill inspect", "inspect takes 1 words, got 0"],
     ["npx cfd-distill sample a.safetensors --stepz 1", "sample has no option --stepz"],
   ])("refuses %s", (command, message) => {
     vi.spyOn(process.stderr, "write").mockReturnValue(true); // commander's own words

@@ -8,6 +8,7 @@ import type { Grads, Params } from "../../types.js";
 import { toFloat32, type StateDict, type StoredTensor } from "../state-dict.js";
 import { checkTensors, countOf, entryOf, paramsFromTorch, toTorch, widthOf, unwrapped } from "./layout.js";
 
+const AUTHORS_GROUPS = 32;
 const TABLE = "time_embedding.timembedding.0.weight";
 const FROM = "unetFromTorch";
 const TO = "unetToTorch";
@@ -42,8 +43,19 @@ export function unetFromTorch(
 ): { readonly network: Unet; readonly params: Params } {
   checkOptions(FROM, options, { groups: true });
   const { [TABLE]: table, ...entries } = unwrapped(stateDict, FROM);
-  const network = unet({ ...readConfig(entries, table ?? entryOf(entries, TABLE, FROM)), ...options });
+  const config = readConfig(entries, table ?? entryOf(entries, TABLE, FROM));
+  checkGroups(config.channels, options.groups);
+  const network = unet({ ...config, ...options });
   return { network, params: paramsFromTorch(entries, unetSpecs(network.config), FROM) };
+}
+
+/** Every width is a multiple of the first. */
+function checkGroups(width: number, groups: number | undefined): void {
+  if (!Number.isInteger(groups ?? AUTHORS_GROUPS)) return; // which `unet` refuses
+  const said =
+    groups === undefined ? `${AUTHORS_GROUPS}, the authors', as no file tells them` : String(groups);
+  const expected = `groups (${said}; see the option groups) to divide every width`;
+  check(width % (groups ?? AUTHORS_GROUPS) === 0, FROM, expected, `width ${width}`);
 }
 
 /**

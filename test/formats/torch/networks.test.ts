@@ -70,7 +70,10 @@ describe("U-Net", () => {
   test("other groups than the authors' are said, not read", async () => {
     const options = { channels: 8, multipliers: [1], attention: [], blocks: 1, timeScale: 4, groups: 4 };
     const stateDict = await written(options);
-    expect(() => unetFromTorch(stateDict)).toThrow("groups (32) to divide every width");
+    expect(() => unetFromTorch(stateDict)).toThrow(
+      "unetFromTorch: expected groups (32, the authors', as no file tells them; see the option groups) to divide every width, got width 8.",
+    );
+    expect(() => unetFromTorch(stateDict, { groups: 3 })).toThrow("unetFromTorch: expected groups (3; see");
     const { network, params } = unetFromTorch(stateDict, { groups: 4 });
     expect(network.config).toEqual(unet(options).config);
     disposeParams(params);
