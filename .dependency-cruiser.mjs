@@ -80,6 +80,7 @@ const allowed = [
   allow("^examples/", entries),
   allow("^examples/(cifar10-cfd|quickstart)[.]ts$", "^examples/(recipe/index|emoji/files)[.]ts$"),
   // What the recipe and the demo page share; a page has no files.ts, which needs Node.
+  allow("^examples/scale/", "^examples/emoji/files[.]ts$"),
   allow("^examples/emoji/", "^examples/emoji/", plainTools),
   allow("^examples/emoji/files[.]ts$", "^tools/[a-z-]+[.]ts$"),
   allow(

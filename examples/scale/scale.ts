@@ -2,12 +2,11 @@
 //   pip install torch safetensors && npx tsx examples/scale/scale.ts
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import * as cfd from "cfd-distill";
-import { drawBatch, imageSet, type ImageSet } from "cfd-distill/data";
+import { drawBatch } from "cfd-distill/data";
 import {
   type StateDict,
   type StoredTensor,
@@ -17,9 +16,8 @@ import {
   unetToTorch,
 } from "cfd-distill/formats";
 import { loadCheckpoint } from "cfd-distill/node";
-import sharp from "sharp";
+import { EMOJI_MODELS, loadShippedEmoji } from "../emoji/files.js";
 
-const ASSETS = fileURLToPath(new URL("../assets/", import.meta.url));
 const HERE = 20; // steps in this process
 const TOTAL = 60; // the rest is PyTorch's
 const PROCESSES = 2;
@@ -32,7 +30,7 @@ const {
   params: teacherParams,
   schedule,
   predictionType,
-} = await loadCheckpoint(join(ASSETS, "models/pd-2.safetensors"));
+} = await loadCheckpoint(fileURLToPath(new URL("pd-2.safetensors", EMOJI_MODELS)));
 const plan = {
   network: network.config,
   predictionType,
@@ -44,7 +42,7 @@ const plan = {
   done: HERE,
   total: TOTAL,
 } as const;
-const train = await loadEmoji();
+const { train } = loadShippedEmoji();
 const params = cfd.cloneParams(teacherParams);
 const teacher = cfd.denoiser(network, teacherParams, predictionType);
 const student = cfd.denoiser(network, params, predictionType);
@@ -160,35 +158,4 @@ async function momentsToTorch(): Promise<StateDict> {
     return Object.entries(turned).map(([name, tensor]) => [`${slot}.${name}`, tensor] as const);
   });
   return Object.fromEntries((await Promise.all(entries)).flat());
-}
-
-/** The emoji that the shipped models were trained on, cut from one picture of them all; a class is a kind of emoji. */
-async function loadEmoji(): Promise<ImageSet> {
-  const json = async (name: string) => JSON.parse(await readFile(join(ASSETS, name), "utf8")) as unknown;
-  const { dataset, classes } = (await json("models/manifest.json")) as {
-    readonly dataset: { readonly groups: readonly string[] };
-    readonly classes: readonly string[];
-  };
-  const { tile, columns, groups } = (await json("emoji-24.json")) as {
-    readonly tile: number;
-    readonly columns: number;
-    readonly groups: readonly { name: string; kinds: readonly { name: string; count: number }[] }[];
-  };
-  const labelOf = (group: string, kind: string) =>
-    dataset.groups.includes(group) ? classes.indexOf(kind) : -1;
-  const tiles = groups
-    .flatMap(({ name, kinds }) =>
-      kinds.flatMap((kind) => Array<number>(kind.count).fill(labelOf(name, kind.name))),
-    )
-    .map((label, at) => ({ label, left: tile * (at % columns), top: tile * Math.floor(at / columns) }))
-    .filter(({ label }) => label >= 0)
-    .filter((_, i) => i % 10 !== 9); // the tenths are for testing
-  const { data, info } = await sharp(join(ASSETS, "emoji-24.png"))
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  const cut = tiles.map(({ left, top }) =>
-    sharp(data, { raw: info }).extract({ left, top, width: tile, height: tile }).raw().toBuffer(),
-  );
-  const images = Buffer.concat(await Promise.all(cut));
-  return imageSet({ images, labels: tiles.map(({ label }) => label), classes, shape: [tile, tile, 3] });
 }
