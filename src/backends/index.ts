@@ -59,7 +59,7 @@ const names = Object.keys(installation);
 
 /** What to look at when an engine does not start. */
 const hints: Partial<Record<BackendName, string>> = {
-  wasm: "; can its .wasm files be found at `wasmPaths`?",
+  wasm: "; can its .wasm files be found at `wasmPaths`, or, without these, does a policy forbid blob: in connect-src?",
   webgl: "; a browser that has lost a context may give no other before the page is reloaded",
 };
 
