@@ -1,6 +1,6 @@
 // Fixtures: python scripts/reference/make_metrics_files.py, and see test/fixtures/torch.
 import { readFile } from "node:fs/promises";
-import { serialize } from "node:v8";
+import { isDeepStrictEqual } from "node:util";
 import { zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { decodeNpz, encodeNpz, readTorchCheckpoint } from "../../src/formats/index.js";
@@ -32,18 +32,18 @@ const endOf = (bytes: Uint8Array) => bytes.length - 22;
 
 /** Every outcome of `decode` on `bytes` with one bit turned over: the same as before, or an error in our words. */
 function flip(bytes: Uint8Array, decode: (bytes: Uint8Array) => unknown, step: number): void {
-  const right = serialize(decode(bytes)).toString("latin1");
+  const right = decode(bytes);
   for (let bit = 0; bit < 8 * bytes.length; bit += step) {
     const damaged = bytes.slice();
     damaged[bit >> 3]! ^= 1 << (bit & 7);
-    let outcome: string;
+    let wrong = "";
     try {
-      outcome = serialize(decode(damaged)).toString("latin1");
+      if (!isDeepStrictEqual(decode(damaged), right)) wrong = "other numbers";
     } catch (error) {
-      outcome = error instanceof Error && error.constructor === Error ? error.message : String(error);
-      if (/^(decodeNpz|readTorchCheckpoint): expected [^]*, got [^]*\.$/.test(outcome)) continue;
+      const outcome = error instanceof Error && error.constructor === Error ? error.message : String(error);
+      if (!/^(decodeNpz|readTorchCheckpoint): expected [^]*, got [^]*\.$/.test(outcome)) wrong = outcome;
     }
-    expect(outcome === right ? "" : outcome.slice(0, 200), `bit ${bit}`).toBe("");
+    expect(wrong, `bit ${bit}`).toBe("");
   }
 }
 

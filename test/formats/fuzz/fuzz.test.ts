@@ -14,6 +14,6 @@ it("a damaged file is read for what it says, or refused in our words, at once", 
   const seeds = Array.from({ length: MUTANTS }, (_, seed) => seed);
   for (const target of await makeTargets()) {
     const found = [...complaints(target, seeds)];
-    expect(found.slice(0, 3), `${found.length} of ${MUTANTS} mutants`).toEqual([]);
+    expect(found.join("\n"), `${found.length} of ${MUTANTS} mutants`).toBe("");
   }
 }, 60_000);
