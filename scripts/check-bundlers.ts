@@ -1,18 +1,18 @@
 // Does a picture come out of every way into a page? Installs the packed tarball beside each bundler into an empty folder,
 // builds a page of ten lines, opens it in Chromium, isolated and not, and holds the picture against Node's.
 //   npm run bundlers:test -- [NAMES]
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { loadGenerator, useBackend } from "cfd-distill";
 import { readFile } from "node:fs/promises";
 import type { Browser } from "playwright";
-import { ways, type Way } from "../tools/bundlers/ways.js";
+import { ways, withoutLibrary, type Way } from "../tools/bundlers/ways.js";
 import { packInto } from "../tools/package/pack.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
 import { isolation, serve } from "../tools/pages/serve.js";
-import { attempt, root, run } from "../tools/run.js";
+import { attempt, printed, root, run } from "../tools/run.js";
 import { textTable } from "../tools/text-table.js";
 
 const STUDENT = join(root, "examples/assets/models/cfd-1.safetensors");
@@ -29,8 +29,13 @@ try {
   const wanted = await drawnByNode();
   const rows = [["", "kB of scripts, gzipped", "requests", "ms to the picture", "isolated"]];
   for (const way of chosen) {
-    const project = makeProject(way, tarball);
-    if (project === undefined) continue;
+    const project = join(work, way.name.toLowerCase());
+    const outcome = makeProject(way, tarball, project);
+    if (outcome !== "built") {
+      process.stdout.write(`\n!!! ${way.name}: ${outcome}\n`);
+      if (!outcome.startsWith("SKIPPED")) complaints.push(`${way.name}: ${outcome}`);
+      continue;
+    }
     const plain = await openPage(browser, join(project, way.site), {}, wanted);
     const isolated = await openPage(browser, join(project, way.site), isolation, wanted);
     for (const { title } of [plain, isolated])
@@ -58,9 +63,12 @@ async function drawnByNode(): Promise<Float32Array> {
   return images.data<"float32">();
 }
 
-/** A new project with the tarball and a bundler from npm, built; nothing, and it says so, where npm does not bring the bundler. */
-function makeProject({ name, packages, files, build, site }: Way, tarball: string): string | undefined {
-  const project = join(work, name.toLowerCase());
+/**
+ * A new project with the tarball and a bundler from npm, built. "SKIPPED" and the reason where npm does not bring the
+ * bundler, or where the bundler cannot build a page without this library either; else what the build said.
+ */
+function makeProject(way: Way, tarball: string, project: string): string {
+  const { packages, files, build, site } = way;
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(project, path)), { recursive: true });
     writeFileSync(join(project, path), text);
@@ -68,19 +76,25 @@ function makeProject({ name, packages, files, build, site }: Way, tarball: strin
   write("package.json", JSON.stringify({ name: "page", private: true, type: "module" }));
   const install = ["install", "--no-audit", "--no-fund", "--prefer-offline"];
   run("npm", [...install, tarball], project);
-  if (packages.length > 0 && attempt("npm", [...install, ...packages], project).status !== 0) {
-    process.stdout.write(`\n!!! ${name}: SKIPPED, because npm could not bring ${packages.join(", ")} !!!\n`);
-    return undefined;
-  }
+  if (packages.length > 0 && attempt("npm", [...install, ...packages], project).status !== 0)
+    return `SKIPPED, because npm could not bring ${packages.join(", ")}`;
   for (const [path, text] of Object.entries(files)) write(path, text);
-  if (build) run(join(project, "node_modules/.bin", build[0]), build.slice(1), project);
-  else
-    copyFileSync(
-      join(project, "node_modules/cfd-distill/dist/cfd-distill.min.js"),
-      join(project, site, "cfd-distill.min.js"),
-    );
+  if (build) {
+    const [program, ...args] = [join(project, "node_modules/.bin", build[0]), ...build.slice(1)];
+    const built = attempt(program, args, project);
+    if (built.status !== 0) {
+      for (const [path, text] of Object.entries(files)) write(path, withoutLibrary(text));
+      const control = attempt(program, args, project);
+      return control.status === 0
+        ? printed(built)
+        : `SKIPPED, because it builds no page here: ${printed(control)}`;
+    }
+  } else {
+    const file = "cfd-distill.min.js";
+    copyFileSync(join(project, "node_modules/cfd-distill/dist", file), join(project, site, file));
+  }
   copyFileSync(STUDENT, join(project, site, "student.safetensors"));
-  return project;
+  return "built";
 }
 
 /** Opens the page, waits for its title, and compares what the canvas shows. */
@@ -90,15 +104,9 @@ async function openPage(
   headers: Readonly<Record<string, string>>,
   wanted: Float32Array,
 ) {
-  const host = await serve(folder, headers);
+  const files: string[] = [];
+  const host = await serve(folder, headers, (path) => files.push(path));
   const page = await browser.newPage();
-  const scripts: Promise<number>[] = [];
-  let requests = 0;
-  page.on("response", (response) => {
-    if (!response.url().startsWith(host.url)) return;
-    requests++;
-    if (/[.]js$/.test(response.url())) scripts.push(response.body().then((body) => gzipSync(body).length));
-  });
   try {
     const started = performance.now();
     await page.goto(host.url);
@@ -109,12 +117,13 @@ async function openPage(
       const canvas = document.querySelector("canvas")!;
       return [...canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data];
     });
-    const bytes = shown.filter((_, i) => i % 4 !== 3);
-    const far = Array.from(wanted, (value, i) => Math.abs(127.5 + 127.5 * value - (bytes[i] ?? NaN)));
+    const colours = shown.filter((_, i) => i % 4 !== 3);
+    const far = Array.from(wanted, (value, i) => Math.abs(127.5 + 127.5 * value - (colours[i] ?? NaN)));
     if (title.startsWith("wasm") && !(Math.max(...far) < 0.7))
       title = `another picture than Node's (${title})`;
-    const sizes = await Promise.all(scripts);
-    return { title, requests, ms, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    const scripts = files.filter((path) => path.endsWith(".js"));
+    const bytes = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(path)).length, 0);
+    return { title, requests: files.length, ms, bytes };
   } finally {
     await page.close();
     host.close();

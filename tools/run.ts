@@ -13,7 +13,11 @@ export interface Outcome {
 
 /** Runs a program to its end, whatever that is. */
 export function attempt(program: string, args: readonly string[], cwd: string): Outcome {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: "utf8" });
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 2 ** 26,
+  });
   if (error) throw error;
   return { status, stdout, stderr };
 }

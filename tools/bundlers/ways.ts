@@ -25,6 +25,13 @@ async function main() {
 main().catch((error) => { document.title = String(error); });
 `;
 
+/** A text of a project without this library: whether the bundler itself runs here. */
+export const withoutLibrary = (text: string) =>
+  text.replace(
+    /import .* from "cfd-distill";/u,
+    "const useBackend = async () => ({}), loadGenerator = useBackend;",
+  );
+
 const page = (src: string) => `<!doctype html>
 <meta charset="utf-8">
 <link rel="icon" href="data:,">

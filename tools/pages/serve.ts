@@ -19,10 +19,11 @@ export const isolation = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** Serves a folder as the plainest of hosts does; only `headers` are added. */
+/** Serves a folder as the plainest of hosts does; only `headers` are added. `onFile` hears of each file that goes out. */
 export async function serve(
   folder: string,
   headers: Readonly<Record<string, string>> = {},
+  onFile?: (path: string) => void,
 ): Promise<{ readonly url: string; readonly close: () => void }> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
@@ -35,6 +36,7 @@ export async function serve(
       response.writeHead(404).end();
       return;
     }
+    onFile?.(path);
     const type = types[extname(path)] ?? "application/octet-stream";
     response.writeHead(200, { "Content-Type": type, ...headers });
     createReadStream(path).pipe(response);
