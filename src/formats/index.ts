@@ -20,5 +20,12 @@ export { classifierFromTorch, type TorchClassifier } from "./torch/classifier.js
 export { inceptionFromTorch, type TorchInception } from "./torch/inception.js";
 export { DIFFUSERS_FILES, diffusersFromFiles, type DiffusersModel } from "./diffusers/read.js";
 export { encodeDiffusers, type DiffusersInput } from "./diffusers/write.js";
-export { ONNX_OPSET, samplerToOnnx, toOnnx, type OnnxSampler } from "./onnx/write.js";
+export {
+  ONNX_OPSET,
+  samplerToOnnx,
+  toOnnx,
+  type OnnxDtype,
+  type OnnxOptions,
+  type OnnxSampler,
+} from "./onnx/write.js";
 export { decodeNpz, encodeNpz, type DecodeNpzOptions } from "./numpy/npz.js";

@@ -16,8 +16,17 @@ async function computeHere(student: Student, zT: tf.Tensor4D, times: number[], l
   const model = denoiser(network, params, student.predictionType);
   const prediction = model(zT, times, labels);
   const images = await sampleDdim(model, schedule, zT, { steps, clip, ...(labels && { labels }) });
-  const found = { prediction: await channelsFirst(prediction), images: await channelsFirst(images) };
-  tf.dispose([prediction, images]);
+  const guided = await sampleDdim(model, schedule, zT, {
+    steps,
+    clip,
+    ...(labels && { labels, guidance: 2 }),
+  });
+  const found = {
+    prediction: await channelsFirst(prediction),
+    images: await channelsFirst(images),
+    guidedImages: await channelsFirst(guided),
+  };
+  tf.dispose([prediction, images, guided]);
   return found;
 }
 
@@ -30,6 +39,9 @@ it.each(STUDENTS)("the graphs of %s are valid and run in native onnxruntime", as
   await inFolder(async (path) => {
     await writeFile(path("network.onnx"), await toOnnx(network, params));
     await writeFile(path("sampler.onnx"), await samplerToOnnx(model));
+    const guided = { ...model, ...(labels && { guidance: 2 }) };
+    await writeFile(path("guided.onnx"), await samplerToOnnx(guided));
+    await writeFile(path("halves.onnx"), await samplerToOnnx({ ...guided, dtype: "float16" }));
     const image = await channelsFirst(zT);
     await writeTensors(path("given.safetensors"), {
       zt: image,
@@ -37,12 +49,20 @@ it.each(STUDENTS)("the graphs of %s are valid and run in native onnxruntime", as
       times: fromFloat32(Float32Array.from(times), [2], "F32"),
       ...(labels && { labels: integers(labels) }),
     });
-    await python("onnx_graphs.py", path(""), "network", "sampler");
-    const { prediction, images } = await computeHere(student, zT, times, labels);
+    await python("onnx_graphs.py", path(""), "network", "sampler", "guided", "halves");
+    const { prediction, images, guidedImages } = await computeHere(student, zT, times, labels);
     const ours = await readTensors(path("network.safetensors"));
     report(`toOnnx, prediction of ${name}`, differenceOf(prediction, ours.prediction), 1e-4);
     const drawn = await readTensors(path("sampler.safetensors"));
     report(`samplerToOnnx, images of ${name}`, differenceOf(images, drawn.images), 1e-4);
+    const led = await readTensors(path("guided.safetensors"));
+    report(`samplerToOnnx, guided images of ${name}`, differenceOf(guidedImages, led.images), 1e-4);
+    const rough = await readTensors(path("halves.safetensors"));
+    report(
+      `samplerToOnnx, images of ${name} by halved weights`,
+      differenceOf(guidedImages, rough.images),
+      0.05,
+    );
   });
   zT.dispose();
   disposeParams(params);

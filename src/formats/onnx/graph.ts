@@ -1,6 +1,6 @@
 import { MOST } from "../../bounds.js";
 import { check } from "../../check.js";
-import type { Attribute, Initializer, Node } from "./proto.js";
+import type { Attribute, Initializer, InitializerData, Node } from "./proto.js";
 
 /** Values of a graph in the making, by their names. */
 export type Value = string;
@@ -17,7 +17,7 @@ export interface GraphBuilder {
     output?: Value,
   ): Value;
   /** A constant; one name is stored once. */
-  constant(name: string, shape: readonly number[], data: Float32Array | BigInt64Array): Value;
+  constant(name: string, shape: readonly number[], data: InitializerData): Value;
 }
 
 export function graphBuilder(where: string): GraphBuilder {

@@ -63,7 +63,7 @@ const { ModelProto } = protobuf.Root.fromJSON({
 }).nested as { readonly ModelProto: protobuf.Type };
 
 /** Element types, by ONNX's numbers. */
-const ELEMENT = { float: 1, int64: 7 } as const;
+const ELEMENT = { float: 1, int64: 7, float16: 10 } as const;
 
 /** A value that a graph takes or gives: sizes that are free have names. */
 export interface ValueInfo {
@@ -72,11 +72,14 @@ export interface ValueInfo {
   readonly shape: readonly (number | string)[];
 }
 
+/** Numbers of a constant; those in 16 bits are the bits of float16. */
+export type InitializerData = Float32Array | BigInt64Array | Uint16Array;
+
 /** A constant of a graph. */
 export interface Initializer {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: InitializerData;
 }
 
 /** An integer stands for itself, `{ float }` for a float, which may be whole. */
@@ -130,13 +133,17 @@ function attributeMessage(value: Attribute): object {
 }
 
 function tensorMessage({ name, shape, data }: Initializer): object {
-  const dataType = data instanceof Float32Array ? ELEMENT.float : ELEMENT.int64;
   return {
     name,
     dims: shape,
-    dataType,
+    dataType: ELEMENT[elementOf(data)],
     rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   };
+}
+
+function elementOf(data: InitializerData): keyof typeof ELEMENT {
+  if (data instanceof Float32Array) return "float";
+  return data instanceof Uint16Array ? "float16" : "int64";
 }
 
 function valueMessage({ name, element, shape }: ValueInfo): object {

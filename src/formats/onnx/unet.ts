@@ -7,19 +7,23 @@ import { integers, scalar, type GraphBuilder, type Value } from "./graph.js";
 // The U-Net of src/models/unet.ts in ONNX's operations, on images [batch, channels, height, width]. Weights are named
 // and laid out as in the authors' state dict.
 
-/** What the U-Net's operations need besides the image. */
-interface Context {
+/** A graph in the making, and the U-Net that goes into it. */
+export interface UnetContext {
   readonly graph: GraphBuilder;
   readonly config: UnetConfig;
-  /** A weight's constant, by the name of its layer and "weight" or "bias". */
+  /** A weight, by the name of its layer and "weight" or "bias". */
   readonly weight: (name: string) => Value;
+}
+
+/** What the U-Net's operations need besides the image. */
+interface Context extends UnetContext {
   /** SiLU of the embedding of times and classes, [batch or 1, 4 channels]. */
   readonly embedding: Value;
 }
 
 /** A U-Net's output for `image`; `encoded` is [batch or 1, channels], see {@link encodedTimes}. */
 export function unetNodes(
-  context: Omit<Context, "embedding">,
+  context: UnetContext,
   {
     image,
     encoded,
@@ -66,11 +70,7 @@ export function encodedTimes(graph: GraphBuilder, config: UnetConfig, times: Tim
   return graph.constant(`time_${times.join("_")}`, [times.length, width], rows);
 }
 
-function withLabels(
-  { graph, config, weight }: Omit<Context, "embedding">,
-  time: Value,
-  labels: Value,
-): Value {
+function withLabels({ graph, config, weight }: UnetContext, time: Value, labels: Value): Value {
   const classes = config.classes!;
   const all = graph.constant(
     "classes",
@@ -159,7 +159,7 @@ function silu({ graph }: Pick<Context, "graph">, x: Value): Value {
   return graph.add("Mul", [x, graph.add("Sigmoid", [x])]);
 }
 
-function linear({ graph, weight }: Omit<Context, "embedding">, x: Value, name: string): Value {
+function linear({ graph, weight }: UnetContext, x: Value, name: string): Value {
   return graph.add("Gemm", [x, weight(`${name}.weight`), weight(`${name}.bias`)], { transB: 1 });
 }
 

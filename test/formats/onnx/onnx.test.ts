@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import * as ort from "onnxruntime-web";
 import { describe, expect, it } from "vitest";
 import {
+  countParameters,
   denoiser,
   discreteCosineSchedule,
   disposeParams,
@@ -9,11 +10,13 @@ import {
   noise,
   resnet,
   sampleDdim,
+  tableSchedule,
   unet,
   type Clip,
+  type Params,
   type PredictionType,
 } from "../../../src/index.js";
-import { samplerToOnnx, toOnnx } from "../../../src/formats/index.js";
+import { fromFloat32, samplerToOnnx, toFloat32, toOnnx } from "../../../src/formats/index.js";
 import { graphBuilder } from "../../../src/formats/onnx/graph.js";
 import { livelyParams } from "../../support/lively.js";
 import { onWasmWithoutLeaks } from "../../support/no-leaks.js";
@@ -59,6 +62,15 @@ async function differenceOf(actual: tf.Tensor, expected: tf.Tensor): Promise<num
   if (process.env.EXACTNESS_REPORT === "1")
     console.log(difference!.toExponential(1), expect.getState().currentTestName);
   return difference!;
+}
+
+/** The weights that float16 keeps of these. */
+async function halved(params: Params): Promise<Params> {
+  const entries = Object.entries(params).map(async ([name, weight]) => {
+    const values = toFloat32(fromFloat32((await weight.data()) as Float32Array, weight.shape, "F16"));
+    return [name, tf.tidy(() => tf.variable(tf.tensor(values, weight.shape)))] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 const labelTensor = (labels: readonly number[]) =>
@@ -116,9 +128,17 @@ describe("toOnnx", () => {
     const sampler = { ...model, predictionType: "x0", steps: 1 } as const;
     const refused = (change: object, message: string) =>
       expect(samplerToOnnx({ ...sampler, ...change })).rejects.toThrow(message);
-    await refused({ guidance: 2 }, "samplerToOnnx: expected only the options network, params, ");
+    await refused({ temperature: 2 }, "samplerToOnnx: expected only the options network, params, ");
     await refused({ predictionType: "constructor" }, "predictionType among x0, eps, v, got constructor");
     await refused({ steps: 1e9 }, "stepTimes: expected at most 1000000 steps, got 1000000000");
+    await refused(
+      { guidance: 2 },
+      "samplerToOnnx: expected a network with classes to guide, got one without",
+    );
+    await refused({ dtype: "float64" }, 'samplerToOnnx: expected dtype "float32" or "float16", got float64');
+    await expect(toOnnx(network, model.params, { dtype: "half" as never })).rejects.toThrow(
+      'toOnnx: expected dtype "float32" or "float16", got half',
+    );
     const wide = { ...rest, "head.bias": rest["head.weight"] };
     await refused(
       { params: wide },
@@ -154,6 +174,56 @@ describe("samplerToOnnx", () => {
     expect(await differenceOf(actual, expected)).toBeLessThan(1e-4);
     tf.dispose([zT, expected, actual]);
     disposeParams(params);
+  });
+
+  it.each<[PredictionType, number, number]>([
+    ["x0", 2, 3],
+    ["eps", 3, 0],
+    ["v", 1, 1.5],
+  ])("%s in %i steps is guided as sampleDdim guides, scale %f", async (predictionType, steps, guidance) => {
+    const network = unet({ ...SMALL, classes: 3 });
+    const params = livelyParams(network);
+    const schedule = tableSchedule([1, 0.9, 0.5, 0.3]);
+    const zT = noise([1, 2, 3], [8, 8, 3]);
+    const labels = [0, -1, 2];
+    const model = denoiser(network, params, predictionType);
+    const options = { steps, clip: false, guidance } as const;
+    const expected = await sampleDdim(model, schedule, zT, { ...options, labels });
+    const bytes = await samplerToOnnx({ network, params, schedule, predictionType, ...options });
+    const actual = await run(bytes, { noise: zT }, { labels: labelTensor(labels) });
+    expect(await differenceOf(actual, expected)).toBeLessThan(1e-4);
+    const wrong = { network, params, schedule, predictionType, steps, guidance: NaN };
+    await expect(samplerToOnnx(wrong)).rejects.toThrow("guidance to be a finite number, got NaN");
+    tf.dispose([zT, expected, actual]);
+    disposeParams(params);
+  });
+
+  it("stores weights in half as many bytes, and computes with them in float32", async () => {
+    const network = unet({ ...SMALL, channels: 16, classes: 3 });
+    const params = livelyParams(network);
+    const rounded = await halved(params);
+    const sampler = { network, schedule: discreteCosineSchedule(64), predictionType: "v", steps: 2 } as const;
+    const zT = noise([1, 2], [8, 8, 3]);
+    const labels = [2, -1];
+    const model = denoiser(network, rounded, "v");
+    const expected = await sampleDdim(model, sampler.schedule, zT, { steps: 2, labels });
+    const [whole, half] = await Promise.all(
+      (["float32", "float16"] as const).map((dtype) => samplerToOnnx({ ...sampler, params, dtype })),
+    );
+    const actual = await run(half!, { noise: zT }, { labels: labelTensor(labels) });
+    // As exact as float32 is with the rounded weights: computed in halves it would be 1e-3 off.
+    expect(await differenceOf(actual, expected)).toBeLessThan(1e-4);
+    const bytes = 2 * countParameters(params);
+    expect(whole!.length - half!.length).toBeGreaterThan(0.85 * bytes); // the casts have names
+    tf.tidy(() => {
+      params["head.bias"]!.assign(tf.fill([16], 65520));
+    });
+    await expect(toOnnx(network, params, { dtype: "float16" })).rejects.toThrow(
+      'toOnnx: expected numbers of float16, up to 65504, in the weight "head.bias", got 65520',
+    );
+    tf.dispose([zT, expected, actual]);
+    disposeParams(params);
+    disposeParams(rounded);
   });
 
   it("has the weights once, however many steps", async () => {
