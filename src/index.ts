@@ -25,11 +25,17 @@ export { sigmoidSchedule, type SigmoidOptions } from "./schedules/sigmoid.js";
 export { discreteCosineSchedule, tableSchedule, type DiscreteCosineOptions } from "./schedules/table.js";
 export { scheduleFromConfig } from "./schedules/from-config.js";
 export { drawTimes, stepTimes } from "./schedules/times.js";
+export {
+  consistencyTimes,
+  type ConsistencyTimes,
+  type ConsistencyTimesOptions,
+} from "./schedules/consistency-times.js";
 export { addNoise } from "./schedules/coefficients.js";
 
 export { type SamplerGrid, type SamplerOptions, type SamplerStep } from "./samplers/run.js";
 export { sampleAncestral, sampleDdim, type AncestralOptions, type DdimOptions } from "./samplers/ddim.js";
 export { sampleDpmSolver2M } from "./samplers/dpm-solver.js";
+export { sampleConsistency } from "./samplers/consistency.js";
 export { sampleHeun } from "./samplers/heun.js";
 export { withGuidance } from "./samplers/guidance.js";
 
@@ -47,6 +53,18 @@ export {
   type DatasetOrientedLoss,
   type DatasetOrientedOptions,
 } from "./losses/dataset-oriented.js";
+export {
+  consistencyLoss,
+  type ConsistencyLoss,
+  type ConsistencyLossInput,
+  type Distance,
+} from "./losses/consistency.js";
+export {
+  scoreDistillationLoss,
+  type ScoreDistillationInput,
+  type ScoreDistillationLoss,
+  type ScoreVariant,
+} from "./losses/score-distillation.js";
 export { cfdLoss, type CfdLoss, type CfdLossInput } from "./losses/cfd.js";
 
 export type {

@@ -15,11 +15,11 @@ interface Batch {
 }
 
 /** Throws unless images, noise, times and labels are of one batch, and the schedule is one. */
-export function checkBatch({ schedule, x0, eps, times, labels }: Batch, where: string): void {
+export function checkBatch({ schedule, x0, eps, times, labels }: Batch, where: string, name = "x0"): void {
   checkSchedule(schedule, where);
-  checkImages(x0, where, "x0");
+  checkImages(x0, where, name);
   checkImages(eps, where, "eps");
-  checkSameShape(x0, eps, where, "x0 and eps");
+  checkSameShape(x0, eps, where, `${name} and eps`);
   checkTimes(times, x0.shape[0], where);
   checkLabels(labels, x0.shape[0], where);
 }

@@ -79,6 +79,7 @@ function snr({ alpha, sigma }: AlphaSigma): number {
   return (alpha / sigma) ** 2;
 }
 
-function weightedMean(values: tf.Tensor1D, weights: readonly number[]): tf.Scalar {
+/** The mean over samples of weight * value. */
+export function weightedMean(values: tf.Tensor1D, weights: readonly number[]): tf.Scalar {
   return tf.mean(tf.mul(values, tf.tensor1d(Float32Array.from(weights))));
 }

@@ -127,7 +127,7 @@ function withNoise(mean: tf.Tensor4D, added: number, noise?: () => tf.Tensor4D):
 }
 
 /** Fresh noise at every call, from a stream for each image. */
-function noiseStreams({ where, zT, options }: Run): () => tf.Tensor4D {
+export function noiseStreams({ where, zT, options }: Run): () => tf.Tensor4D {
   const { seeds } = options;
   const [batch, height, width, channels] = zT.shape;
   check(seeds !== undefined, where, `${batch} seeds, one per image, to add noise`, seeds);

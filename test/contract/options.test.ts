@@ -65,6 +65,11 @@ const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {
   sampleAncestral: [`${sampler} variance`, (o) => images((zt) => cfd.sampleAncestral(grey, schedule, zt, o))],
   sampleDpmSolver2M: [sampler, (o) => images((zt) => cfd.sampleDpmSolver2M(grey, schedule, zt, o))],
   sampleHeun: [sampler, (o) => images((zt) => cfd.sampleHeun(grey, schedule, zt, o))],
+  sampleConsistency: [sampler, (o) => images((zt) => cfd.sampleConsistency(grey, schedule, zt, o))],
+  consistencyTimes: [
+    "progress stages q mean deviation",
+    (o) => cfd.consistencyTimes(cfd.createRng(1), schedule, 1, o),
+  ],
   progressiveTarget: [
     "studentSteps labels",
     (o) => images((zt) => cfd.progressiveTarget(grey, schedule, zt, [1], o)),
@@ -75,6 +80,14 @@ const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {
   ],
   denoisingLoss: ["denoiser schedule x0 eps times labels weighting", (o) => cfd.denoisingLoss(o)],
   progressiveLoss: [`${distilled} weighting`, (o) => cfd.progressiveLoss(o)],
+  consistencyLoss: [
+    "student average teacher schedule x0 eps times earlier labels distance weights",
+    (o) => cfd.consistencyLoss(o),
+  ],
+  scoreDistillationLoss: [
+    "images teacher critic schedule eps times labels variant alpha",
+    (o) => cfd.scoreDistillationLoss(o),
+  ],
   featureDistillationLoss: [
     "temperature",
     (o) => cfd.featureDistillationLoss(undefined as never, undefined as never, o),

@@ -4,6 +4,7 @@ import {
   accumulateGrads,
   cfdLoss,
   classifier,
+  consistencyLoss,
   cosineSchedule,
   denoiser,
   denoisingLoss,
@@ -13,9 +14,11 @@ import {
   progressiveTarget,
   recompute,
   sampleAncestral,
+  sampleConsistency,
   sampleDdim,
   sampleDpmSolver2M,
   sampleHeun,
+  scoreDistillationLoss,
   valueAndGrads,
   withGuidance,
   type Classifier,
@@ -60,7 +63,7 @@ async function keepsInputs(f: () => object | Promise<object>): Promise<void> {
   expect(tf.memory().numTensors).toBe(before);
 }
 
-const samplers = { sampleDdim, sampleAncestral, sampleDpmSolver2M, sampleHeun };
+const samplers = { sampleDdim, sampleAncestral, sampleConsistency, sampleDpmSolver2M, sampleHeun };
 
 describe.each(cases)("a denoiser that returns its %s as %s", (kind, type) => {
   const model = modelOf(kind, type);
@@ -91,6 +94,17 @@ describe.each(cases)("a denoiser that returns its %s as %s", (kind, type) => {
     await keepsInputs(() => progressiveLoss({ ...halved, target }));
     await keepsInputs(() => cfdLoss({ ...halved, teacher: model, classifier: judge, temperature: 0.9 }));
     await keepsInputs(() => cfdLoss({ ...halved, target, classifier: judge, temperature: 0.9 }));
+    const apart = { schedule, eps: zT, times };
+    for (const distance of ["l2", { huber: 0.1 }] as const) {
+      const earlier = [0, 0.25];
+      const given = { ...apart, x0: constant, student: model, earlier, distance };
+      await keepsInputs(() => consistencyLoss(given));
+      await keepsInputs(() => consistencyLoss({ ...given, teacher: model, average: model }));
+    }
+    for (const variant of ["vsd", "sid"] as const) {
+      const given = { ...apart, images: constant, teacher: model, critic: model, variant };
+      await keepsInputs(() => scoreDistillationLoss(given));
+    }
     expect([target.x0.isDisposed, target.eps.isDisposed]).toEqual([false, false]);
     tf.dispose(target);
   });

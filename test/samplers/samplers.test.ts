@@ -5,6 +5,7 @@ import {
   discreteCosineSchedule,
   noise,
   sampleAncestral,
+  sampleConsistency,
   sampleDdim,
   sampleDpmSolver2M,
   sampleHeun,
@@ -29,7 +30,13 @@ type Sampler = (
   options: SamplerOptions & { seeds: readonly number[] },
 ) => Promise<tf.Tensor4D>;
 
-const samplers: Record<string, Sampler> = { sampleDdim, sampleAncestral, sampleDpmSolver2M, sampleHeun };
+const samplers: Record<string, Sampler> = {
+  sampleDdim,
+  sampleAncestral,
+  sampleConsistency,
+  sampleDpmSolver2M,
+  sampleHeun,
+};
 const seeds = [1, 2, 3];
 const shape: [number, number, number] = [4, 4, 3];
 const schedule = cosineSchedule();
