@@ -66,14 +66,15 @@ describe.each(names)("%s", (name) => {
   });
 
   // Of a model that answers one thing always, nothing of the noise is left in an x0.
-  it.runIf(name !== "sampleConsistency")("refuses starting noise that is none", async () => {
-    const values = new Float32Array(12).fill(0.1);
-    values[7] = NaN;
-    const zT = tf.tensor4d(values, [1, 2, 2, 3]);
-    const run = samplers[name](spoilt(0, 0), schedule, zT, { steps: 1, seeds: [1] });
-    await expect(run).rejects.toThrow(`${name}: expected finite numbers in the images, got NaN.`);
-    zT.dispose();
-  });
+  if (name !== "sampleConsistency")
+    it("refuses starting noise that is none", async () => {
+      const values = new Float32Array(12).fill(0.1);
+      values[7] = NaN;
+      const zT = tf.tensor4d(values, [1, 2, 2, 3]);
+      const run = samplers[name](spoilt(0, 0), schedule, zT, { steps: 1, seeds: [1] });
+      await expect(run).rejects.toThrow(`${name}: expected finite numbers in the images, got NaN.`);
+      zT.dispose();
+    });
 
   it("takes numbers as large as a model may answer", async () => {
     const zT = noise([1], [2, 2, 3]);
