@@ -5,9 +5,12 @@ import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import { consistencyLoss } from "../../src/losses/consistency.js";
 import { scoreDistillationLoss } from "../../src/losses/score-distillation.js";
 import { predict } from "../../src/prediction/predict.js";
+import { createRng, noise } from "../../src/rng.js";
+import { sampleConsistency } from "../../src/samplers/consistency.js";
 import { cosineSchedule } from "../../src/schedules/cosine.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
 import type { Params } from "../../src/types.js";
+import { gaussianDenoiser } from "../support/denoisers.js";
 import { onEngine, sample } from "./engine.js";
 import { expectClose, expectTensor, readFixture } from "./fixtures.js";
 import { flatten, image, MODELS, pointwise, pointwiseDenoiser } from "./pointwise.js";
@@ -102,4 +105,27 @@ describe("one-step losses against PyTorch", () => {
     );
     tf.dispose([zT, eps, terms, grads, images, gradient]);
   });
+});
+
+it("the consistency sampler against float64, on pixels drawn from a Gaussian", async () => {
+  const { cosine: schedule } = schedules;
+  const data = { mean: 0.2, deviation: 0.5 };
+  const [seeds, visited] = [
+    [1, 2, 3],
+    [1, 0.7, 0.3, 0],
+  ];
+  const zT = noise(seeds, [4, 4, 3]);
+  const streams = seeds.map((seed) => createRng(seed).fork("added noise"));
+  let want = Array.from(await zT.data<"float32">());
+  for (const [i, s] of visited.slice(1).entries()) {
+    const [from, to] = [schedule.alphaBar(visited[i]!), schedule.alphaBar(s)];
+    const gain = (Math.sqrt(from) * data.deviation ** 2) / (from * data.deviation ** 2 + 1 - from);
+    const x0 = want.map((z) => data.mean + gain * (z - Math.sqrt(from) * data.mean));
+    const drawn = s === 0 ? [] : streams.flatMap((stream) => [...stream.normals(4 * 4 * 3)]);
+    want = s === 0 ? x0 : x0.map((x, k) => Math.sqrt(to) * x + Math.sqrt(1 - to) * drawn[k]!);
+  }
+  const options = { times: visited, seeds, clip: false } as const;
+  const images = await sampleConsistency(gaussianDenoiser(schedule, "v", data), schedule, zT, options);
+  await expectTensor(images, want, 1e-6, "consistency sampler");
+  tf.dispose([zT, images]);
 });

@@ -37,7 +37,7 @@ describe("consistencyTimes", () => {
     [0.5, 5],
     [1, 8],
   ])("at %d of the training divides by q^%i, as the paper maps noise levels", (progress, stage) => {
-    for (const schedule of [cosineSchedule(), tableSchedule([0.999, 0.5, 0])]) {
+    for (const schedule of [cosineSchedule(), tableSchedule([0.999, 0.5, 0]), tableSchedule([1, 0.5, 0])]) {
       const { times, earlier, weights } = consistencyTimes(createRng(2), schedule, 200, { progress });
       times.forEach((t, i) => {
         const level = levelOf(schedule, t);
