@@ -13,8 +13,8 @@ import { configure } from "../plan/configure.js";
 import { loadEmoji, readManifest } from "../../emoji/files.js";
 import { openDirectory } from "../storage/directory.js";
 import { chooseStages } from "../plan/stages.js";
-import { figure } from "../../../tools/figure.js";
-import { encodePng } from "../../../tools/png.js";
+import { figure } from "../report/figure.js";
+import { encodePng } from "cfd-distill/node";
 import { halvings } from "../config/halvings.js";
 import { presets, scaleSteps } from "../config/presets.js";
 import { methodsOf } from "../measure/sampling.js";
@@ -463,7 +463,7 @@ describe("what a run shows", () => {
     const greys = page.data.filter((_, i) => i % 3 === 0);
     expect(greys.filter((value) => value === 77).length).toBeGreaterThanOrEqual(30 * 16);
     expect(greys.filter((value) => value < 60).length).toBeGreaterThan(100); // ink
-    expect(encodePng(page).subarray(1, 4).toString()).toBe("PNG");
+    expect(Buffer.from(encodePng(page)).toString("latin1", 1, 4)).toBe("PNG");
   });
 
   it("prints a table that says what was measured", () => {

@@ -1,12 +1,9 @@
-import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { engineNames } from "../engines.js";
 import { say } from "../printable.js";
+import { SHIPPED } from "../shipped.js";
 import { numberList, positive } from "./numbers.js";
 import type { Drawing } from "./plan.js";
-
-/** A student of one step, of emoji: the same file beside src/ and, in the package, beside dist/. */
-const SHIPPED = fileURLToPath(new URL("../../../examples/assets/models/cfd-1.safetensors", import.meta.url));
 
 export function sampleCommand(): Command {
   return new Command("sample")
