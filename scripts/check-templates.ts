@@ -66,7 +66,7 @@ async function tryPage(project: string): Promise<void> {
     process.stdout.write("\n!!! page: built, but NOT opened, because there is no Chromium !!!\n");
     return;
   }
-  const wanted = await drawnByNode(STUDENT, 7);
+  const wanted = await drawnByNode(STUDENT, 0, 0);
   const browser = await launchChromium(executable, { webgpu: false });
   const dev = await startVite(project);
   const isolated = await serve(join(project, "dist"), isolation);
@@ -120,13 +120,13 @@ async function openPage(browser: Browser, url: string, wanted: Float32Array): Pr
     });
   try {
     await page.goto(url);
-    const said = await drawn(/^Picture 7, drawn in \d+ ms: 1 step on wasm, \d+ thread/);
+    const said = await drawn(/^Picture 0, drawn in \d+ ms: 1 step on wasm, \d+ thread/);
     for (let tries = 0; !shows(await pixels(), wanted); tries++) {
       if (tries > 40) throw new Error(`page: expected Node's picture, got another (${said}).`);
       await page.waitForTimeout(50); // what a worker draws is shown with the next frame
     }
     await page.locator("select").selectOption({ label: "cat-face" });
-    await drawn(/^Picture 7,/);
+    await drawn(/^Picture 0,/);
     await page.locator("button").click();
     await drawn(/^Picture \d+,/);
     return said;

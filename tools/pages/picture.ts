@@ -2,11 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { loadGenerator, useBackend } from "cfd-distill";
 
-/** What a student draws of seed 7, from this library in Node: numbers in [-1, 1]. */
-export async function drawnByNode(student: string, label: number): Promise<Float32Array> {
+/** What a student draws, from this library in Node: numbers in [-1, 1]. */
+export async function drawnByNode(student: string, seed: number, label: number): Promise<Float32Array> {
   await useBackend("wasm");
   const generator = await loadGenerator(await readFile(student));
-  const images = await generator.sample({ seeds: [7], labels: [label] });
+  const images = await generator.sample({ seeds: [seed], labels: [label] });
   generator.dispose();
   return images.data<"float32">();
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { engineNames } from "../engines.js";
 import { say } from "../printable.js";
+import { showProgress } from "../progress.js";
 import { SHIPPED } from "../shipped.js";
 import { numberList, positive } from "./numbers.js";
 import type { Drawing } from "./plan.js";
@@ -34,9 +35,4 @@ const list = (flags: string, description: string) => new Option(flags, descripti
 function pngName(path: string): string {
   if (path.toLowerCase().endsWith(".png")) return path;
   throw new InvalidArgumentError("Expected a name that ends in .png.");
-}
-
-/** Keeps one line of a terminal up to date; "" clears it. */
-function showProgress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }
