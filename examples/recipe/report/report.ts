@@ -69,7 +69,9 @@ const measurements = z.looseObject({
 /** The measurements as text, each named for what it is. */
 export function tableOf(measured: Measurements): string {
   const { head, body, notes } = measuredCells(measured);
-  return [textTable([head, ...body], { width: 80 }), "", ...notes.flatMap((note) => wrapped(note))].join("\n");
+  return [textTable([head, ...body], { width: 80 }), "", ...notes.flatMap((note) => wrapped(note))].join(
+    "\n",
+  );
 }
 
 /** The same as the cells of a table, and the notes that its asterisks stand for. */
