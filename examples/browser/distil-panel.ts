@@ -3,9 +3,11 @@ import { distilStarts, distilView, type Button, type DistilView, type Phase } fr
 import type { Settings } from "./distillation.js";
 import type { Distiller, Task } from "./distiller.js";
 import type { EngineName } from "./engines.js";
-import { loadFile } from "./manifest.js";
+import { download } from "./dom.js";
+import { fetchBytes } from "./fetching.js";
 import type { Manifest } from "../emoji/manifest.js";
-import { watchWorker, type PageModel } from "./sampler-client.js";
+import { distilledModel, heldModel, type PageModel } from "./models.js";
+import { watchWorker } from "./sampler-client.js";
 import { claim, discard, loadSaved, type Saved } from "./store.js";
 import { messageOf } from "../../tools/words.js";
 
@@ -30,12 +32,12 @@ export async function distilPanel({ manifest, engine, draw }: Surroundings): Pro
     view.show(phase, saved);
   };
   const fail = (problem: unknown) => {
-    view.fail(messageOf(problem));
+    view.fail(`${messageOf(problem)} What was learned so far is kept: go on when you like.`);
   };
 
   /** A run has a worker of its own, which ends with it: pausing, resuming and reloading are the same thing. */
   async function run(settings: Settings): Promise<void> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "distiller" });
+    const worker = new Worker(new URL("./distiller-worker.ts", import.meta.url), { type: "module" });
     const remote = wrap<Distiller>(worker);
     view.fail(undefined);
     become("running");
@@ -45,7 +47,7 @@ export async function distilPanel({ manifest, engine, draw }: Surroundings): Pro
       void remote.pause();
     };
     try {
-      const halving = await ingredients(manifest);
+      const halving = await ingredients(manifest, settings.method);
       const task: Task = { engine: saved?.engine ?? engine(), settings, halving, saved, ...fixed };
       saved = await watchWorker(worker)(remote.run(task, proxy(listener)));
     } catch (problem) {
@@ -71,7 +73,7 @@ export async function distilPanel({ manifest, engine, draw }: Surroundings): Pro
         become("idle");
         return;
       case "download":
-        if (saved) download(saved);
+        if (saved) downloadStudent(saved);
         return;
       case "use":
         if (saved) await draw(studentOf(saved, ++drawn));
@@ -93,24 +95,24 @@ async function claimSaved({ show }: DistilView): Promise<Saved | undefined> {
   return loadSaved();
 }
 
-/** The models that the manifest's halving needs. */
-async function ingredients({ models, classifier, distillation }: Manifest): Promise<Task["halving"]> {
-  const source = models.find(({ id }) => id === distillation.teacher);
-  if (source === undefined) throw new Error(`manifest.json lists no model ${distillation.teacher}.`);
-  const [teacher, observer] = await Promise.all([loadFile(source.file), loadFile(classifier)]);
-  return { recipe: distillation, teacher, classifier: observer };
+/** The models that the manifest's halving needs: PD has no use for a classifier. */
+async function ingredients(manifest: Manifest, method: Settings["method"]): Promise<Task["halving"]> {
+  const { classifier, distillation } = manifest;
+  const fetched = [fetchBytes(`models/${distilledModel(manifest).file}`)];
+  if (method === "cfd") fetched.push(fetchBytes(`models/${classifier}`));
+  const [teacher, observer] = await Promise.all(fetched);
+  return { recipe: distillation, teacher: teacher!, classifier: observer };
 }
 
 function studentOf({ settings, losses, checkpoint }: Saved, number: number): PageModel {
   const title = `Your ${settings.method.toUpperCase()} student, step ${losses.length}`;
-  return { id: `distilled-${number}`, title, bytes: () => Promise.resolve(checkpoint) };
+  return heldModel(`distilled-${number}`, title, fileOf(settings, losses), checkpoint);
 }
 
 /** The last checkpoint as a file; `loadGenerator` takes it, and so does this page. */
-function download({ settings, losses, checkpoint }: Saved): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([checkpoint as Uint8Array<ArrayBuffer>]));
-  link.download = `${settings.method}-student-step-${losses.length}.safetensors`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+function downloadStudent({ settings, losses, checkpoint }: Saved): void {
+  download(fileOf(settings, losses), new Blob([checkpoint as Uint8Array<ArrayBuffer>]));
 }
+
+const fileOf = ({ method }: Settings, { length }: Saved["losses"]) =>
+  `${method}-student-step-${length}.safetensors`;

@@ -4,10 +4,10 @@ import type { Listener } from "./distiller.js";
 import { byId, showMessage } from "./dom.js";
 import { figure, type Figure } from "./figure.js";
 import type { Manifest } from "../emoji/manifest.js";
+import { distilledModel } from "./models.js";
 import { startPace } from "./pace.js";
-import { namesOf, startsOf, type Starts } from "./plan.js";
+import { firstWish, inCalls, namesOf, startsOf, type Starts } from "./plan.js";
 import type { Images, Samples, Saved } from "./store.js";
-import { inSteps } from "../../tools/words.js";
 
 /** What the panel can be in, as far as it looks different; "elsewhere" while another tab distils or could. */
 export type Phase = "idle" | "running" | "pausing" | "elsewhere";
@@ -28,7 +28,7 @@ export type Button = (typeof buttons)[number];
 /** Makes the view. `pressed` hears of the buttons. */
 export function distilView(manifest: Manifest, pressed: (button: Button) => void): DistilView {
   const parts = partsOf(manifest);
-  const { method, steps, status, error } = parts;
+  const { method, steps, status, error, board } = parts;
   const button = (name: Button) => byId(`distil-${name}`, HTMLButtonElement);
   for (const name of buttons) {
     button(name).addEventListener("click", () => {
@@ -46,6 +46,7 @@ export function distilView(manifest: Manifest, pressed: (button: Button) => void
       button("go").disabled = phase === "pausing" || phase === "elsewhere";
       for (const name of ["over", "download", "use"] as const)
         button(name).hidden = phase !== "idle" || !saved;
+      board.hidden = saved === undefined && (phase === "idle" || phase === "elsewhere");
       method.disabled = steps.disabled = phase !== "idle" || saved !== undefined;
       if (phase === "idle") status.textContent = standing(saved, finished);
       if (phase === "running") status.textContent = "Loading pictures and models …";
@@ -64,17 +65,18 @@ const ELSEWHERE =
 type Parts = ReturnType<typeof partsOf>;
 
 function partsOf(manifest: Manifest) {
-  const { models, distillation } = manifest;
   const names = namesOf(distilStarts(manifest), manifest);
-  const { steps } = models.find(({ id }) => id === distillation.teacher)!;
+  const { steps } = distilledModel(manifest);
   const figures = {
-    teacher: figure("Teacher", inSteps(steps), names),
-    student: figure("Student", inSteps(steps / 2), names),
+    before: figure({ title: "Before", note: `the student, ${inCalls(steps / 2)}`, names }),
+    student: figure({ title: "Now", note: `the student, ${inCalls(steps / 2)}`, names }),
+    teacher: figure({ title: "Goal", note: `its teacher, ${inCalls(steps)}`, names }),
   };
-  byId("distil-figures", HTMLElement).append(figures.teacher.element, figures.student.element);
+  byId("distil-figures", HTMLElement).append(...Object.values(figures).map(({ element }) => element));
   return {
     figures,
     status: byId("distil-status", HTMLElement),
+    board: byId("distil-board", HTMLElement),
     error: byId("distil-error", HTMLElement),
     method: byId("distil-method", HTMLSelectElement),
     steps: byId("distil-steps", HTMLSelectElement),
@@ -94,9 +96,10 @@ function follow(parts: Parts, settings: Settings, saved: Saved | undefined): Lis
     bar.value = losses.length;
     chart.show(losses, settings.steps);
   };
-  const paint = ({ teacher, student }: Samples) => {
+  const paint = ({ teacher, before, student }: Samples) => {
     const when = losses.length === 0 ? "before the first step" : `after step ${losses.length}`;
     show(figures.teacher, teacher, "what the student learns from");
+    show(figures.before, before, "as it began");
     show(figures.student, student, when);
   };
   update();
@@ -115,15 +118,23 @@ function follow(parts: Parts, settings: Settings, saved: Saved | undefined): Lis
     },
     samples: paint,
     unsaved(reason) {
-      showMessage(error, `It goes on, but could not be saved for a reload of the page: ${reason}`);
+      showMessage(
+        error,
+        "It goes on, but this browser keeps nothing for this page (it is a private window, or full): leave the page open until it has finished, and download the student.",
+        reason,
+      );
     },
   };
 }
 
 function show(where: Figure, images: Images | undefined, caption: string): void {
-  where.caption(images ? caption : "drawn when it runs", "working");
-  if (images) where.paint(images.pixels, images.shape);
-  else where.clear();
+  where.caption(images ? caption : "drawn when it runs", images ? "done" : "waiting");
+  if (images) {
+    where.keep(images);
+    where.show();
+  } else {
+    where.clear();
+  }
 }
 
 /** What a resting panel says. */
@@ -136,5 +147,5 @@ function standing(saved: Saved | undefined, finished: boolean): string {
 
 /** What is drawn to be watched, the same in every run: the images that the page begins with. */
 export function distilStarts(manifest: Manifest): Starts {
-  return startsOf({ seed: 1, count: 9, kind: -1 }, manifest);
+  return startsOf(firstWish, manifest);
 }

@@ -62,7 +62,8 @@ async function run(task: Task, listener: Listener): Promise<Saved> {
     samples[of] = { pixels, shape: [height, width, channels] };
     await listener.samples(samples);
   };
-  const showStudent = async () => show("student", await distillation.draw(task.seeds, task.labels));
+  const showStudent = async (of: keyof Samples = "student") =>
+    show(of, await distillation.draw(task.seeds, task.labels));
   const keep = async (): Promise<Saved> => {
     const saved = { settings, engine, losses, samples, checkpoint: await distillation.checkpoint() };
     await save(saved).catch((reason: unknown) => {
@@ -73,6 +74,7 @@ async function run(task: Task, listener: Listener): Promise<Saved> {
 
   await listener.started(engine, threads);
   await show("teacher", await drawTeacher(task));
+  if (losses.length === 0) await showStudent("before");
   await showStudent();
   while (losses.length < settings.steps && !pausing) {
     const loss = await distillation.step();

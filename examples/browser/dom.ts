@@ -17,8 +17,21 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Shows a message in an element that is there for it, or hides that element. */
-export function showMessage(element: HTMLElement, message: string | undefined): void {
+/** Shows a message in an element that is there for it, with the words of a program folded away, or hides that element. */
+export function showMessage(element: HTMLElement, message: string | undefined, words?: string): void {
   element.textContent = message ?? "";
   element.hidden = message === undefined;
+  if (words === undefined) return;
+  const details = make("details", "");
+  details.append(make("summary", "", "What the program said"), words);
+  element.append(details);
+}
+
+/** Hands the visitor a file. */
+export function download(name: string, blob: Blob): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }

@@ -1,68 +1,100 @@
 import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 import { byId } from "./dom.js";
+import { wordsOf } from "./kinds.js";
+import type { PageModel } from "./models.js";
 import type { Manifest } from "../emoji/manifest.js";
-import type { Wish } from "./plan.js";
-import type { PageModel } from "./sampler-client.js";
+import { MOST_SEED, STEPS, type Wish } from "./plan.js";
 
 /** The form that says what to draw. */
 export interface DrawForm {
   /** What it asks for; nothing, and the visitor is told, if a field is not filled in well. */
   readonly wish: () => Wish | undefined;
+  /** Fills it in. */
+  readonly set: (wish: Wish) => void;
   /** Lists a model. */
   readonly list: (model: PageModel) => void;
-  /** Asks for a model at so many steps. */
+  /** Lists the kinds, under Unicode's groups where the sheet of emoji tells them. */
+  readonly listKinds: (sheet: SpriteSheet | undefined) => void;
+  /** Asks for a model at so many steps, or the nearest number below that can be chosen. */
   readonly choose: (id: string, steps: number) => void;
 }
 
 /** Brings the form's fields to life; `changed` hears of every change by the visitor. */
-export function drawForm(manifest: Manifest, sheet: SpriteSheet, changed: () => void): DrawForm {
+export function drawForm(manifest: Manifest, changed: () => void): DrawForm {
   const form = byId("draw-form", HTMLFormElement);
   const show = byId("show", HTMLSelectElement);
-  const steps = byId("steps", HTMLInputElement);
   const seed = byId("seed", HTMLInputElement);
   const count = byId("count", HTMLSelectElement);
   const kind = byId("kind", HTMLSelectElement);
-  kind.append(...kindOptions(manifest, sheet));
-  const showSteps = () => {
-    byId("steps-value", HTMLOutputElement).textContent = steps.value;
-  };
-  steps.addEventListener("input", showSteps);
-  form.addEventListener("change", changed);
+  const steps = () => form.elements.namedItem("steps") as RadioNodeList;
+  const openSettings = settingsButton();
+  form.addEventListener("change", (event) => {
+    if ((event.target as HTMLInputElement).name !== "engine") changed();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     changed();
   });
   byId("new-noise", HTMLButtonElement).addEventListener("click", () => {
-    seed.valueAsNumber = (seed.valueAsNumber || 0) + Number(count.value);
+    const next = (seed.valueAsNumber || 0) + Number(count.value);
+    seed.valueAsNumber = next > MOST_SEED ? 0 : next;
     changed();
   });
   return {
     wish() {
+      if (!form.checkValidity()) openSettings(); // where what is wrong can be seen
       if (!form.reportValidity()) return undefined;
       return {
         show: show.value,
-        steps: steps.valueAsNumber,
+        steps: Number(steps().value),
         seed: seed.valueAsNumber,
         count: Number(count.value),
         kind: Number(kind.value),
       };
     },
+    set(wish) {
+      show.value = wish.show;
+      steps().value = String(wish.steps);
+      seed.valueAsNumber = wish.seed;
+      count.value = String(wish.count);
+      kind.value = String(wish.kind);
+    },
     list(model) {
       show.add(new Option(model.title, model.id));
     },
-    choose(id, count) {
+    listKinds(sheet) {
+      const { value } = kind;
+      kind.replaceChildren(kind.options[0]!, ...kindOptions(manifest, sheet));
+      kind.value = value;
+    },
+    choose(id, trained) {
       show.value = id;
-      steps.valueAsNumber = count; // the browser keeps it within the slider
-      showSteps();
+      steps().value = String(Math.max(1, ...STEPS.filter((one) => one <= trained)));
     },
   };
 }
 
+/** The button that shows and hides the settings; returns what shows them. */
+function settingsButton(): () => void {
+  const button = byId("settings-button", HTMLButtonElement);
+  const panel = byId("settings", HTMLElement);
+  const show = (shown: boolean) => {
+    panel.hidden = !shown;
+    button.setAttribute("aria-expanded", String(shown));
+  };
+  button.addEventListener("click", () => {
+    show(panel.hidden);
+  });
+  return () => {
+    show(true);
+  };
+}
+
 /** The classes to choose from; kinds are listed under the groups of Unicode's that they are in. */
-function kindOptions({ classes, dataset }: Manifest, { groups }: SpriteSheet): HTMLElement[] {
-  const option = (name: string) => new Option(name, String(classes.indexOf(name)));
-  if (dataset.classes === "groups") return classes.map(option);
-  const lists = groups.map(({ name, kinds }) => {
+function kindOptions({ classes, dataset }: Manifest, sheet: SpriteSheet | undefined): HTMLElement[] {
+  const option = (name: string) => new Option(wordsOf(name), String(classes.indexOf(name)));
+  if (dataset.classes === "groups" || sheet === undefined) return classes.map(option);
+  const lists = sheet.groups.map(({ name, kinds }) => {
     const list = document.createElement("optgroup");
     list.label = name;
     list.append(...kinds.filter((kind) => classes.includes(kind.name)).map((kind) => option(kind.name)));

@@ -1,14 +1,21 @@
-import { proxy } from "comlink";
 import type { SpriteSheet } from "../emoji/sprite-sheet.js";
-import { byId, showMessage } from "./dom.js";
+import { byId } from "./dom.js";
+import { drawFigure, fetchFor } from "./draw-figure.js";
 import { drawForm } from "./draw-form.js";
-import { figure, type Figure } from "./figure.js";
-import { loadFile } from "./manifest.js";
+import { figure } from "./figure.js";
+import { announce, showTimes, type Measured } from "./headline.js";
 import type { Manifest } from "../emoji/manifest.js";
-import { namesOf, plan, startsOf, titleOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
-import type { Drawn } from "./sampler.js";
-import type { PageModel, SamplerClient } from "./sampler-client.js";
-import { messageOf } from "../../tools/words.js";
+import { shippedModel, type PageModel } from "./models.js";
+import { firstWish, namesOf, plan, startsOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
+import type { SamplerClient } from "./sampler-client.js";
+import { placeOf } from "./engines.js";
+
+/** What is on the page: what was asked for, and the models that draw it. */
+export interface Scene {
+  readonly wish: Wish;
+  readonly planned: readonly PlannedFigure[];
+  readonly starts: Starts;
+}
 
 /** The part of the page that draws. */
 export interface DrawPanel {
@@ -16,107 +23,109 @@ export interface DrawPanel {
   readonly use: (client: SamplerClient) => void;
   /** Lists a model and draws with it; rejects if its bytes are no diffusion model. */
   readonly add: (model: PageModel) => Promise<void>;
+  /** Draws something else. */
+  readonly set: (wish: Wish) => void;
+  readonly listKinds: (sheet: SpriteSheet) => void;
+  readonly scene: () => Scene;
+  /** Resolves when the first figure is drawn, or could not be. */
+  readonly first: Promise<void>;
 }
 
-/** Brings the drawing part to life. */
-export function drawPanel(manifest: Manifest, sheet: SpriteSheet): DrawPanel {
+/** Brings the drawing part to life. `changed` hears of what is asked for by the visitor. */
+export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): DrawPanel {
   const models = new Map<string, PageModel>();
+  const form = drawForm(manifest, redraw);
   let client: SamplerClient | undefined;
   let latest = 0;
   let queue = Promise.resolve();
+  let scene: Scene;
+  let tellFirst: () => void;
+  const first = new Promise<void>((resolve) => (tellFirst = resolve));
 
-  /** Draws what the form says, once what is being drawn has stopped. */
-  const redraw = () => {
+  /** Draws what the form says, once what is being drawn has stopped. Before an engine is there, files are fetched. */
+  function redraw(): void {
     const wish = form.wish();
-    if (client === undefined || wish === undefined) return;
+    if (wish === undefined) return;
+    changed(wish);
+    scene = { wish, planned: plan(wish, manifest, models), starts: startsOf(wish, manifest) };
+    announce(scene.planned);
     const [ticket, worker] = [++latest, client];
+    const { begin, prepare } = stage(scene, manifest);
+    if (worker === undefined) {
+      prepare();
+      return;
+    }
     void worker.remote.stop();
     const isCurrent = () => ticket === latest && !worker.ended.aborted;
-    queue = queue.then(() => draw({ worker, manifest, models, isCurrent }, wish));
-  };
-  const form = drawForm(manifest, sheet, redraw);
-  const list = (model: PageModel) => {
+    queue = queue.then(() => begin(worker, { isCurrent, again: redraw, drawn: tellFirst }));
+  }
+  function list(model: PageModel): void {
     models.set(model.id, model);
     form.list(model);
-  };
-  for (const shipped of manifest.models) {
-    list({ id: shipped.id, title: titleOf(shipped), bytes: () => loadFile(shipped.file) });
   }
+  form.listKinds(undefined);
+  for (const shipped of manifest.models) list(shippedModel(shipped));
+  addEventListener("online", () => {
+    if (document.querySelector("#figures [data-state=failed]")) redraw();
+  });
   return {
     use(next) {
       client = next;
       redraw();
     },
     async add(model) {
-      if (client === undefined) throw new Error("The engine has not started yet: try again in a moment.");
+      if (client === undefined) throw new Error("The page is still starting. Try again in a moment.");
       const { steps } = await client.ensure(model);
       list(model);
       form.choose(model.id, steps);
       redraw();
     },
+    set(wish) {
+      form.set({ ...firstWish, ...wish });
+      redraw();
+    },
+    listKinds: form.listKinds,
+    scene: () => scene,
+    first,
   };
 }
 
-interface Drawing {
-  readonly worker: SamplerClient;
-  readonly manifest: Manifest;
-  readonly models: ReadonlyMap<string, PageModel>;
+interface Surroundings {
   /** False as soon as something else is to be drawn. */
   readonly isCurrent: () => boolean;
+  readonly again: () => void;
+  /** Hears of every figure that is drawn, or could not be. */
+  readonly drawn: () => void;
 }
 
-async function draw({ worker, manifest, models, isCurrent }: Drawing, wish: Wish): Promise<void> {
-  if (!isCurrent()) return;
-  const [status, error] = [byId("draw-status", HTMLElement), byId("draw-error", HTMLElement)];
-  showMessage(error, undefined);
-  status.textContent = `Drawing on ${worker.engine} …`;
-  const starts = startsOf(wish, manifest);
+/**
+ * Sets the figures up. `prepare` fetches what the first one needs; `begin` draws them, one after the other: a failure of
+ * one does not end the others.
+ */
+function stage({ planned, starts }: Scene, manifest: Manifest) {
+  const status = byId("draw-status", HTMLElement);
   const names = namesOf(starts, manifest);
-  const planned = plan(wish, manifest, models);
-  const figures = planned.map(({ title, note }) => figure(title, note, names));
+  const figures = planned.map((one) => figure({ ...one, names }));
   byId("figures", HTMLElement).replaceChildren(...figures.map(({ element }) => element));
-  try {
-    for (const [i, one] of planned.entries()) await paintNoise(worker, one, figures[i]!, starts);
-    const quickestFirst = [...planned.entries()].sort(([, a], [, b]) => a.steps - b.steps);
-    for (const [i, one] of quickestFirst) {
-      if (!isCurrent()) return;
-      await drawFigure(worker, one, figures[i]!, starts);
-    }
-    const { device } = worker.report;
-    status.textContent = `Drawn on ${worker.engine}${device ? `: ${device}` : ""}.`;
-  } catch (problem) {
-    if (!isCurrent()) return; // stopped, for what comes next
-    status.textContent = "";
-    showMessage(error, messageOf(problem));
-  }
-}
-
-async function paintNoise(
-  worker: SamplerClient,
-  one: PlannedFigure,
-  to: Figure,
-  starts: Starts,
-): Promise<void> {
-  const { shape } = await worker.ensure(one.model);
-  to.paint(await worker.watch(worker.remote.startOf(one.model.id, starts.seeds)), shape);
-}
-
-const still = matchMedia("(prefers-reduced-motion: reduce)");
-
-async function drawFigure(
-  worker: SamplerClient,
-  one: PlannedFigure,
-  to: Figure,
-  starts: Starts,
-): Promise<void> {
-  const { model, steps } = one;
-  to.caption("Starting …", "working");
-  const show = (drawn: Drawn) => {
-    if (still.matches && drawn.step < drawn.steps) return;
-    to.paint(drawn.pixels, drawn.shape);
-    to.caption(`Step ${drawn.step} of ${drawn.steps}`, "working");
+  const prepare = () => {
+    fetchFor(planned[0]!, figures[0]!).catch(() => undefined); // it is said when it is to be drawn
   };
-  const job = { model: model.id, steps, ...starts };
-  const milliseconds = await worker.watch(worker.remote.sample(job, proxy(show)));
-  to.caption(`${milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0)} ms an image`, "done");
+  const begin = async (worker: SamplerClient, { isCurrent, again, drawn }: Surroundings): Promise<void> => {
+    const measured = new Map<string, Measured>();
+    if (isCurrent()) status.textContent = `Drawing on ${worker.engine} …`;
+    for (const [i, one] of planned.entries()) {
+      if (!isCurrent()) return;
+      const next = planned[i + 1]?.model;
+      const result = await drawFigure(worker, one, figures[i]!, { starts, isCurrent, again, next });
+      if (!isCurrent()) return;
+      drawn();
+      if (result) measured.set(one.title, result);
+      const [student, teacher] = [measured.get(planned[0]!.title), measured.get("Teacher")];
+      showTimes({ student, teacher, isOver: next === undefined });
+    }
+    const missing = planned.length - measured.size;
+    const left = missing === 0 ? "" : ` ${missing} of ${planned.length} could not be drawn.`;
+    status.textContent = `Drawn on ${placeOf(worker.report)}.${left}`;
+  };
+  return { begin, prepare };
 }

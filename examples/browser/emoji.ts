@@ -21,8 +21,11 @@ export async function loadEmoji({ classes, groups }: Manifest["dataset"], base: 
 }
 
 async function load(url: URL): Promise<Response> {
-  const response = await fetch(url);
-  if (!response.ok)
-    throw new Error(`The pictures could not be loaded: the server answered ${response.status}.`);
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw new Error("The emoji to learn from could not be fetched. Are you online?", { cause });
+  });
+  if (!response.ok) {
+    throw new Error(`The emoji to learn from are missing on this site (it answered ${response.status}).`);
+  }
   return response;
 }

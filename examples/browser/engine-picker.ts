@@ -6,6 +6,12 @@ import type { Probe } from "./probe-worker.js";
 import { openSampler, watchWorker, type SamplerClient } from "./sampler-client.js";
 import { messageOf } from "../../tools/words.js";
 
+/** What computes: an engine, and on wasm one thread or as many as there are cores. */
+export interface Engine {
+  readonly engine: EngineName;
+  readonly threads: 1 | undefined;
+}
+
 /** One engine's button. */
 interface Choice {
   readonly input: HTMLInputElement;
@@ -15,48 +21,77 @@ interface Choice {
   readonly refuse: (reason: string) => void;
 }
 
+/** The part of the page that chooses an engine. */
+export interface EnginePicker {
+  /** Starts another one. */
+  readonly choose: (engine: Engine) => void;
+}
+
 /**
- * Shows the engines, those that cannot run here greyed with the reason, and starts the one that is chosen. Where it does
- * not start after all, that is said and the one before is started again.
+ * Shows the engines, those that cannot run here greyed with the reason, and starts the one that is chosen, at first the
+ * first one. Where it does not start after all, that is said and the one before is started again, or else wasm.
  */
-export async function enginePicker(use: (client: SamplerClient) => void): Promise<void> {
+export function enginePicker(
+  first: Engine,
+  use: (client: SamplerClient, engine: Engine) => void,
+): EnginePicker {
   const error = byId("engine-error", HTMLElement);
   const status = byId("draw-status", HTMLElement);
+  const threads = byId("threads", HTMLSelectElement);
   const choices = new Map(engineNames.map((name) => [name, choice(name)]));
   byId("engines", HTMLElement).append(...[...choices.values()].map(({ input }) => input.parentElement!));
   let current: SamplerClient | undefined;
+  let running: Engine = { engine: "wasm", threads: undefined };
 
-  async function start(name: EngineName): Promise<void> {
+  async function start(engine: Engine): Promise<void> {
     current?.end(); // before the next one starts: they may share a graphics card
-    status.textContent = `Starting ${name} …`;
-    current = await openSampler(name);
-    const { input, tell } = choices.get(name)!;
+    status.textContent = `Starting ${engine.engine} …`;
+    current = await openSampler(engine.engine, engine.threads);
+    running = engine;
+    const { input, tell } = choices.get(engine.engine)!;
     input.checked = true;
+    threads.value = String(engine.threads ?? "");
+    threads.disabled = engine.engine !== "wasm";
     tell(current.report);
-    use(current);
+    use(current, engine);
   }
 
-  async function choose(name: EngineName): Promise<void> {
-    const before = current?.engine;
+  async function choose(engine: Engine): Promise<void> {
+    const before = running;
     showMessage(error, undefined);
     try {
-      await start(name);
+      await start(engine);
     } catch (problem) {
       status.textContent = "";
-      choices.get(name)!.refuse(messageOf(problem));
-      showMessage(error, `${name} could not be started. ${messageOf(problem)}`);
-      if (before !== undefined) await start(before);
+      choices.get(engine.engine)!.refuse("could not be started");
+      const isOther = engine.engine !== before.engine;
+      const way = isOther
+        ? `${before.engine} goes on`
+        : "reload the page, or choose another one under Settings";
+      showMessage(error, `${engine.engine} could not be started: ${way}.`, messageOf(problem));
+      if (isOther) await start(before);
     }
   }
 
-  let queue = Promise.resolve(); // one after the other, however fast they are chosen
-  for (const [name, { input }] of choices) {
+  let queue = choose(first);
+  const next = (engine: Engine) => {
+    queue = queue.then(() => choose(engine)); // one after the other, however fast they are chosen
+  };
+  const chosenThreads = () => (threads.value === "1" ? 1 : undefined);
+  for (const [engine, { input }] of choices) {
     input.addEventListener("change", () => {
-      queue = queue.then(() => choose(name));
+      next({ engine, threads: chosenThreads() });
     });
   }
-  queue = choose(engineNames[0]);
-  await Promise.all([queue, refuseImpossible(choices)]);
+  threads.addEventListener("change", () => {
+    next({ engine: running.engine, threads: chosenThreads() });
+  });
+  void refuseImpossible(choices);
+  return {
+    choose(engine) {
+      if (engine.engine !== running.engine || engine.threads !== running.threads) next(engine);
+    },
+  };
 }
 
 function choice(name: EngineName): Choice {

@@ -1,25 +1,31 @@
 import { byId, showMessage } from "./dom.js";
-import type { PageModel } from "./sampler-client.js";
+import { heldModel, type PageModel } from "./models.js";
 import { messageOf } from "../../tools/words.js";
 
 const MOST_MEGABYTES = 512;
-let files = 0;
+let count = 0;
 
 /** Lets a checkpoint be dropped anywhere on the page, or chosen with the button. */
 export function acceptFiles(add: (model: PageModel) => Promise<void>): void {
   const input = byId("file", HTMLInputElement);
-  const [error, note] = [byId("file-error", HTMLElement), byId("file-note", HTMLElement)];
   const take = async (files: FileList | null | undefined) => {
+    const [error, note] = [byId("file-error", HTMLElement), byId("file-note", HTMLElement)];
     showMessage(error, undefined);
     showMessage(note, undefined);
+    const [file, ...others] = Array.from(files ?? []);
+    if (file === undefined) return;
+    const refused =
+      others.length > 0 ? `These are ${1 + others.length} files: open one at a time.` : refusal(file);
+    if (refused !== undefined) {
+      showMessage(error, refused);
+      return;
+    }
     try {
-      const file = onlyOne(files);
-      await add(await modelOf(file)).catch((problem: unknown) => {
-        throw new Error(`${file.name} is no checkpoint of a diffusion model. ${messageOf(problem)}`);
-      });
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      await add(heldModel(`file-${++count}`, `Your file, ${file.name}`, file.name, bytes));
       showMessage(note, `${file.name} is loaded and drawn above.`);
     } catch (problem) {
-      showMessage(error, messageOf(problem));
+      showMessage(error, `${file.name} ${UNFIT}`, messageOf(problem));
     }
   };
   byId("choose-file", HTMLButtonElement).addEventListener("click", () => {
@@ -30,6 +36,20 @@ export function acceptFiles(add: (model: PageModel) => Promise<void>): void {
       input.value = ""; // so that choosing the same file again is a change
     });
   });
+  acceptDrops((files) => void take(files));
+}
+
+const UNFIT =
+  "is not a model that this page can draw with. It takes diffusion models that cfd-distill saved as .safetensors, such as a student that you distilled below.";
+
+/** Why a file is not even read. */
+function refusal({ name, size }: File): string | undefined {
+  if (size <= MOST_MEGABYTES * 1e6) return undefined;
+  const megabytes = Math.round(size / 1e6);
+  return `${name} has ${megabytes} MB; this page takes models of up to ${MOST_MEGABYTES} MB.`;
+}
+
+function acceptDrops(take: (files: FileList | undefined) => void): void {
   const over = (isOver: boolean) => document.body.classList.toggle("dropping", isOver);
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -41,22 +61,6 @@ export function acceptFiles(add: (model: PageModel) => Promise<void>): void {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     over(false);
-    void take(event.dataTransfer?.files);
+    take(event.dataTransfer?.files);
   });
-}
-
-function onlyOne(files: FileList | null | undefined): File {
-  if (files?.length !== 1) throw new Error(`Expected one checkpoint, got ${files?.length ?? 0} files.`);
-  return files[0]!;
-}
-
-async function modelOf(file: File): Promise<PageModel> {
-  if (file.size > MOST_MEGABYTES * 1e6) {
-    const megabytes = Math.round(file.size / 1e6);
-    throw new Error(
-      `${file.name} has ${megabytes} MB; this page takes checkpoints of up to ${MOST_MEGABYTES} MB.`,
-    );
-  }
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  return { id: `file-${++files}`, title: `Your file, ${file.name}`, bytes: () => Promise.resolve(bytes) };
 }

@@ -23,7 +23,8 @@ export interface HalvingSetup {
   readonly recipe: Manifest["distillation"];
   /** Checkpoints. */
   readonly teacher: Uint8Array;
-  readonly classifier: Uint8Array;
+  /** For CFD. */
+  readonly classifier: Uint8Array | undefined;
   readonly images: ImageSet;
 }
 
@@ -42,7 +43,7 @@ export function openHalving(setup: HalvingSetup, params: Params): Halving {
   const { network, schedule, predictionType } = source;
   const teacher = denoiser(network, source.params, predictionType);
   const student = denoiser(network, params, predictionType);
-  const opened = method === "cfd" ? openClassifier(setup.classifier) : undefined;
+  const opened = method === "cfd" ? openClassifier(setup.classifier!) : undefined;
   const studentSteps = source.steps / 2;
 
   const models = { student, teacher, schedule, studentSteps };

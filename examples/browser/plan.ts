@@ -1,8 +1,8 @@
 import type { Job } from "./sampler.js";
-import type { Manifest, ShippedModel } from "../emoji/manifest.js";
-import { nearestModel } from "./manifest.js";
-import type { PageModel } from "./sampler-client.js";
-import { inSteps } from "../../tools/words.js";
+import type { Manifest } from "../emoji/manifest.js";
+import { nearestModel, type PageModel } from "./models.js";
+import type { Term } from "./terms.js";
+import { wordsOf } from "./kinds.js";
 
 /** What the form asks for. */
 export interface Wish {
@@ -15,12 +15,23 @@ export interface Wish {
   readonly kind: number;
 }
 
+/** Steps to choose from. */
+export const STEPS = [1, 2, 4, 8] as const;
+/** Numbers of images to choose from. */
+export const COUNTS = [1, 4, 9, 16] as const;
+export const MOST_SEED = 999_999_999;
+
+/** What the page begins with. */
+export const firstWish: Wish = { show: "all", steps: 1, seed: 100, count: 9, kind: -1 };
+
 /** One figure to draw. */
 export interface PlannedFigure {
   readonly model: PageModel;
   readonly steps: number;
   readonly title: string;
   readonly note: string;
+  /** What explains the title. */
+  readonly term?: Term;
 }
 
 /** What images start from: a seed and a label each. */
@@ -29,38 +40,45 @@ export type Starts = Pick<Job, "seeds" | "labels">;
 /** Beside a student that is asked for more steps than a generator takes. */
 const ALL = ", all it was trained for";
 
-/** The figures that the form asks for. */
+/** The figures that the form asks for, in the order in which they are drawn: what the page is about comes first. */
 export function plan(
   wish: Wish,
   manifest: Manifest,
   models: ReadonlyMap<string, PageModel>,
 ): PlannedFigure[] {
-  const pick = (shipped: ShippedModel, title: string, count: number, note: string): PlannedFigure => ({
-    model: models.get(shipped.id)!,
-    steps: count,
-    title,
-    note,
-  });
   if (wish.show !== "all") {
     const model = models.get(wish.show)!;
     const shipped = manifest.models.find(({ id }) => id === wish.show);
     const steps = Math.min(wish.steps, shipped?.steps ?? wish.steps);
-    const note = `drawn in ${inSteps(steps)}${steps < wish.steps ? ALL : ""}`;
-    return [{ model, steps, title: model.title, note }];
+    return [{ model, steps, title: model.title, note: `${inCalls(steps)}${steps < wish.steps ? ALL : ""}` }];
   }
   const teacher = nearestModel(manifest.models, "teacher", wish.steps);
-  const student = (method: "pd" | "cfd") => {
-    const model = nearestModel(manifest.models, method, wish.steps);
-    const steps = Math.min(wish.steps, model.steps);
-    const trained = steps < wish.steps ? ALL : model.steps === steps ? "" : `, trained for ${model.steps}`;
-    return pick(model, method.toUpperCase(), steps, `student, ${inSteps(steps)}${trained}`);
+  const student = (method: "pd" | "cfd", term: Term): PlannedFigure => {
+    const shipped = nearestModel(manifest.models, method, wish.steps);
+    const steps = Math.min(wish.steps, shipped.steps);
+    const trained =
+      steps < wish.steps ? ALL : shipped.steps === steps ? "" : `, trained for ${shipped.steps}`;
+    return {
+      model: models.get(shipped.id)!,
+      steps,
+      title: term,
+      note: `student, ${inCalls(steps)}${trained}`,
+      term,
+    };
   };
+  const whole = { model: models.get(teacher.id)!, steps: teacher.steps, note: inCalls(teacher.steps) };
+  const cut = { ...whole, steps: wish.steps, note: `teacher, hurried to ${inCalls(wish.steps)}` };
   return [
-    pick(teacher, "Teacher", teacher.steps, `DDIM, all its ${inSteps(teacher.steps)}`),
-    pick(teacher, "DDIM", wish.steps, `teacher, cut to ${inSteps(wish.steps)}`),
-    student("pd"),
-    student("cfd"),
+    student("cfd", "CFD"),
+    { ...whole, title: "Teacher", term: "Teacher" },
+    { ...cut, title: "DDIM", term: "DDIM" },
+    student("pd", "PD"),
   ];
+}
+
+/** "1 call", "64 calls": of the network, one a step. */
+export function inCalls(steps: number): string {
+  return steps === 1 ? "1 call" : `${steps} calls`;
 }
 
 /** Seeds and labels of the images, the same for every figure. A mix is spread over the classes that are to be shown. */
@@ -76,12 +94,5 @@ export function startsOf(
 
 /** What each image is called. */
 export function namesOf({ seeds, labels }: Starts, { classes }: Manifest): string[] {
-  return seeds.map((seed, i) => `${classes[labels[i]!]!}, seed ${seed}`);
-}
-
-/** The name of a shipped model. */
-export function titleOf({ method, steps: count }: ShippedModel): string {
-  return method === "teacher"
-    ? `Teacher, trained for ${inSteps(count)}`
-    : `${method.toUpperCase()} student, trained for ${inSteps(count)}`;
+  return seeds.map((seed, i) => `${wordsOf(classes[labels[i]!]!)}, seed ${seed}`);
 }

@@ -1,14 +1,8 @@
 import { wrap, type Remote } from "comlink";
 import type { BackendReport } from "cfd-distill";
 import type { EngineName } from "./engines.js";
+import type { PageModel } from "./models.js";
 import type { ModelFacts, Sampler } from "./sampler.js";
-
-/** A model that the page knows, with its file behind a function: it is fetched when it is first drawn with. */
-export interface PageModel {
-  readonly id: string;
-  readonly title: string;
-  readonly bytes: () => Promise<Uint8Array>;
-}
 
 /** A worker with one engine. To change the engine, end it and open another. */
 export interface SamplerClient {
@@ -26,8 +20,8 @@ export interface SamplerClient {
 }
 
 /** Starts a worker and its engine; rejects, with the reason, if the engine cannot run here. */
-export async function openSampler(engine: EngineName): Promise<SamplerClient> {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "sampler" });
+export async function openSampler(engine: EngineName, threads?: number): Promise<SamplerClient> {
+  const worker = new Worker(new URL("./sampler-worker.ts", import.meta.url), { type: "module" });
   const remote = wrap<Sampler>(worker);
   const ending = new AbortController();
   const watch = watchWorker(worker, ending.signal);
@@ -50,7 +44,7 @@ export async function openSampler(engine: EngineName): Promise<SamplerClient> {
     },
   };
   try {
-    return { ...client, report: await watch(remote.start(engine)) };
+    return { ...client, report: await watch(remote.start(engine, threads)) };
   } catch (error) {
     worker.terminate();
     throw error;
@@ -67,7 +61,11 @@ export function watchWorker(worker: Worker, ended?: AbortSignal): <T>(work: Prom
       reject(new Error("The worker has been ended."));
     });
     worker.addEventListener("error", ({ message }) => {
-      reject(new Error(message || "A worker of this page could not be loaded: is the page still online?"));
+      reject(
+        new Error(
+          message || "A part of this page could not be fetched. Are you online? Reload the page then.",
+        ),
+      );
     });
   });
   broken.catch(() => undefined); // whoever waits gets it from the race below

@@ -9,9 +9,10 @@ export interface Images {
   readonly shape: readonly [number, number, number];
 }
 
-/** What teacher and student draw from the same noise. */
+/** What teacher and student draw from the same noise; the student also before its first step. */
 export interface Samples {
   teacher?: Images;
+  before?: Images;
   student?: Images;
 }
 

@@ -38,6 +38,6 @@ export default defineConfig({
   },
   server: { headers: isolation, fs: { allow: [here("../..")] } },
   preview: { headers: isolation },
-  // Else the packages that only the worker imports are found late, and the page loads again.
-  optimizeDeps: { entries: ["*.html", "worker.ts"] },
+  // Else the packages that only the workers import are found late, and the page loads again.
+  optimizeDeps: { entries: ["*.html", "*-worker.ts"] },
 });

@@ -9,6 +9,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/*.test.ts"],
+    globalSetup: "test/build.ts",
+    fileParallelism: false, // the time that the page takes is tested
     pool: "forks",
     testTimeout: 240_000,
     hookTimeout: 240_000,

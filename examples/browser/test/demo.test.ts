@@ -1,99 +1,30 @@
 // The demo as it is hosted: its production build behind a plain server, in Chromium.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-import "cfd-distill/backends/wasm";
-import { loadGenerator, useBackend } from "cfd-distill";
 import { encodeSafetensors } from "cfd-distill/formats";
-import type { Browser, Page } from "playwright";
-import { build } from "vite";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Manifest } from "../../emoji/manifest.js";
-import { findChromium, launchChromium } from "../../../tools/pages/chromium.js";
-import { isolation, serve } from "../../../tools/pages/serve.js";
-import { drop, visit, waitForText, type Visit } from "../../../tools/pages/visit.js";
+import type { Page } from "playwright";
+import { describe, expect, it } from "vitest";
+import { launchChromium } from "../../../tools/pages/chromium.js";
+import { drop, visit, waitForText } from "../../../tools/pages/visit.js";
+import {
+  chromium,
+  drawnByNode,
+  expectPainted,
+  here,
+  labelOf,
+  manifest,
+  model,
+  openBrowser,
+  paintedOn,
+  teacherSteps,
+  TIMED,
+} from "./support.js";
 
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const model = (name: string) => readFileSync(here(`../../assets/models/${name}.safetensors`));
-const manifest = JSON.parse(readFileSync(here("../../assets/models/manifest.json"), "utf8")) as Manifest;
-const labelOf = (kind: string) => manifest.classes.indexOf(kind);
 /** What one image of a mix is. */
 const firstShown = labelOf(manifest.shown[0]!);
-const teacherSteps = manifest.models.find(({ method }) => method === "teacher")!.steps;
-const chromium = findChromium();
-if (!chromium)
-  console.warn("\n!!! demo: SKIPPED, because there is no Chromium (set CHROMIUM to its path) !!!\n");
-
-/** A student's image, from this library in Node. */
-async function drawnByNode(name: string, seed: number, label: number): Promise<Float32Array> {
-  await useBackend("wasm");
-  const generator = await loadGenerator(model(name));
-  const images = await generator.sample({ seeds: [seed], labels: [label] });
-  const values = await images.data<"float32">();
-  images.dispose();
-  generator.dispose();
-  return values;
-}
-
-/** Expects a canvas to show these values in [-1, 1]. */
-async function expectPainted(page: Page, canvas: string, wanted: Float32Array): Promise<void> {
-  const painted = await page.evaluate((selector) => {
-    const tile = document.querySelector<HTMLCanvasElement>(selector)!;
-    return [...tile.getContext("2d")!.getImageData(0, 0, 24, 24).data];
-  }, canvas);
-  const bytes = painted.filter((_, i) => i % 4 !== 3);
-  const far = wanted.map((value, i) => Math.abs(127.5 + 127.5 * value - bytes[i]!));
-  expect(Math.max(...far)).toBeLessThan(0.7);
-}
 
 describe.skipIf(!chromium)("the demo", () => {
-  let browser: Browser;
-  let site: Awaited<ReturnType<typeof serve>>;
-  let isolated: Awaited<ReturnType<typeof serve>>;
-  /** In a folder of a host that sends no headers: a service worker isolates the page, except on plain http. */
-  let hosted: string;
-  let insecure: string;
-  const visits: Visit[] = [];
-
-  beforeAll(async () => {
-    await build({ configFile: here("../vite.config.ts"), logLevel: "error" });
-    [site, isolated] = [await serve(here("..")), await serve(here("../dist"), isolation)];
-    hosted = `${site.url}dist/`;
-    insecure = hosted.replace("127.0.0.1", "plain.test");
-    const args = ["--host-resolver-rules=MAP plain.test 127.0.0.1"];
-    browser = await launchChromium(chromium!, { args });
-  });
-  afterAll(async () => {
-    await browser.close();
-    site.close();
-    isolated.close();
-  });
-  afterEach(async () => {
-    const complaints = visits.flatMap((one) => one.complaints);
-    for (const { page } of visits.splice(0)) await page.context().close();
-    expect(complaints, "console errors, exceptions, requests to other hosts").toEqual([]);
-  });
-  const open = async (...more: [url?: string, options?: Parameters<typeof visit>[2]]): Promise<Visit> => {
-    const [url = hosted, options] = more;
-    const opened = await visit(browser, url, options);
-    visits.push(opened);
-    if (!url.startsWith(insecure)) await opened.page.waitForFunction(() => crossOriginIsolated);
-    return opened;
-  };
-  /** With a single student to look at, which is quick. */
-  const openQuick = async (...more: Parameters<typeof open>): Promise<Visit> => {
-    const opened = await open(...more);
-    await waitForText(opened.page, "#draw-status", /^Draw(ing|n) on wasm/);
-    await opened.page.selectOption("#show", "cfd-1");
-    await waitForText(opened.page, "#figures figure:only-child figcaption", /ms an image$/);
-    return opened;
-  };
-  /** With teacher, DDIM, PD and CFD. */
-  const openDrawn = async (...more: Parameters<typeof open>): Promise<Visit> => {
-    const opened = await open(...more);
-    await waitForText(opened.page, "#draw-status", /^Drawn on wasm/);
-    return opened;
-  };
+  const { urls, open, openQuick, openDrawn } = openBrowser();
 
   /** What stands beside wasm's name, by what isolates the page. */
   const hints = {
@@ -109,18 +40,19 @@ describe.skipIf(!chromium)("the demo", () => {
     ["webgl", "a service worker"],
     ["webgpu", "a service worker"],
   ] as const)("draws a dropped student on %s as Node draws it, isolated by %s", async (engine, isolator) => {
-    const url = { headers: isolated.url, "a service worker": hosted, nothing: insecure }[isolator];
-    const { page, shown } = await openQuick(url);
+    const { isolated, hosted, insecure } = urls;
+    const url = { headers: isolated, "a service worker": hosted, nothing: insecure }[isolator]();
+    const { page, shown } = await openQuick(url, "&count=1");
     const hint = await page.textContent(".engine:has([value=wasm]) .engine-hint");
     const expected = availableParallelism() > 1 ? hints[isolator] : "processor, 1 thread";
     expect(hint!.replace(/\d+ threads$/, "N threads")).toBe(expected);
-    await page.selectOption("#count", "1");
+    await page.click("#settings-button");
     await page.check(`input[value=${engine}]`);
     await waitForText(page, "#draw-status", new RegExp(`^Drawn on ${engine}`));
     await page.fill("#seed", "5");
     await drop(page, [{ name: "student.safetensors", bytes: model("cfd-2") }]);
     await waitForText(page, "#file-note", /^student\.safetensors is loaded/);
-    await waitForText(page, "figcaption", /ms an image$/);
+    await waitForText(page, "figcaption", TIMED);
     const got = (await shown()).at(-1)!;
     const wanted = await drawnByNode("cfd-2", 5, firstShown);
     expect([got.step, got.steps]).toEqual([2, 2]);
@@ -131,63 +63,64 @@ describe.skipIf(!chromium)("the demo", () => {
   });
 
   it("changes the engine in the middle of a drawing", async () => {
-    const { page } = await openDrawn();
-    await page.selectOption("#count", "16");
-    await waitForText(page, "figcaption", new RegExp(`^Step \\d of ${teacherSteps}`)); // the teacher's, drawn last
+    const { page } = await open(`${urls.hosted()}#count=16`);
+    await waitForText(page, "figure:nth-child(2) figcaption", new RegExp(`^Call \\d of ${teacherSteps}`));
     await page.evaluate(() => {
       document.querySelector<HTMLSelectElement>("#count")!.value = "1";
       document.querySelector<HTMLSelectElement>("#show")!.value = "cfd-1";
       document.querySelector<HTMLInputElement>("input[value=webgl]")!.click();
     });
     await waitForText(page, "#draw-status", /^Drawn on webgl/, 60_000);
-    expect(await page.isHidden("#draw-error")).toBe(true);
+    expect(await page.locator("#figures [data-state=done]").count()).toBe(1);
+    expect(await page.evaluate(() => location.hash)).toBe("#show=cfd-1&count=1&engine=webgl");
   });
 
   it("shows every step of teacher, DDIM, PD and CFD, from one noise, and never blocks the page", async () => {
     const { page, shown, longestTask } = await openDrawn();
-    expect(await page.locator("h3").allTextContents()).toEqual(
-      expect.arrayContaining(["Teacher", "DDIM", "PD", "CFD"]),
-    );
+    expect(await page.locator("#figures h3").allTextContents()).toEqual(["CFD", "Teacher", "DDIM", "PD"]);
     const captions = await page.locator("#figures figcaption").allTextContents();
-    expect(captions).toEqual(Array(4).fill(expect.stringMatching(/^\d+(\.\d)? ms an image$/)));
+    expect(captions).toEqual(Array(4).fill(expect.stringMatching(TIMED)));
     const steps = (await shown()).map(({ step, steps }) => `${step}/${steps}`);
     const teachers = Array.from({ length: teacherSteps }, (_, i) => `${i + 1}/${teacherSteps}`);
-    expect(steps).toEqual(["1/1", "1/1", "1/1", ...teachers]);
+    expect(steps).toEqual(["1/1", ...teachers, "1/1", "1/1"]);
     expect(await longestTask()).toBeLessThan(200);
   });
 
   it("draws a student in no more steps than it was trained for, and says so", async () => {
     const { page } = await open();
-    await waitForText(page, "#draw-status", /^Draw/); // it need not have finished
-    await page.fill("#steps", "8");
-    await waitForText(page, "#figures figure:last-child p", /^student, 4 steps, all/);
-    await waitForText(page, "#figures figure:last-child figcaption", /ms an image$/);
-    expect(await page.locator("#figures .figure-head p").allTextContents()).toEqual([
-      `DDIM, all its ${teacherSteps} steps`,
-      "teacher, cut to 8 steps",
-      "student, 8 steps",
-      "student, 4 steps, all it was trained for",
+    await waitForText(page, "#figures figure:first-child figcaption", TIMED); // the others need not be there
+    await page.check("input[name=steps][value='8']", { force: true });
+    await waitForText(page, "#figures figure:first-child .note-line", /^student, 4 calls, all/);
+    await waitForText(page, "#figures figure:first-child figcaption", TIMED);
+    expect(await page.locator("#figures .note-line").allTextContents()).toEqual([
+      "student, 4 calls, all it was trained for",
+      `${teacherSteps} calls`,
+      "teacher, hurried to 8 calls",
+      "student, 8 calls",
     ]);
+    expect(await page.textContent("h1")).toBe(`4 calls instead of ${teacherSteps}`);
   });
 
-  it("lists the kinds under Unicode's groups, and draws the one that is chosen", async () => {
-    const { page } = await openQuick();
+  it("lists the kinds as words under Unicode's groups, and draws the one that is chosen", async () => {
+    const { page } = await openQuick(undefined, "&count=1");
+    await page.waitForSelector("#kind optgroup", { state: "attached" });
     const groups = await page
       .locator("#kind optgroup")
       .evaluateAll((lists) => lists.map((list) => (list as HTMLOptGroupElement).label));
     expect(groups).toEqual(manifest.dataset.groups);
-    expect(await page.locator("#kind option").allTextContents()).toEqual(["A mix", ...manifest.classes]);
-    await page.selectOption("#count", "1");
-    await page.selectOption("#kind", "country-flag");
-    await page.waitForSelector('.tile[title="country-flag, seed 1"]');
-    await waitForText(page, "#figures figcaption", /ms an image$/);
-    await expectPainted(page, ".tile", await drawnByNode("cfd-1", 1, labelOf("country-flag")));
+    const kinds = await page.locator("#kind option").allTextContents();
+    expect(kinds).toHaveLength(1 + manifest.classes.length);
+    expect(kinds.filter((kind) => /^[a-z]|-|&/.test(kind))).toEqual([]);
+    await page.selectOption("#kind", { label: "Country flag" });
+    await page.waitForSelector('.tile[title="Country flag, seed 100"]');
+    await waitForText(page, "#figures figcaption", TIMED);
+    await expectPainted(page, ".tile", await drawnByNode("cfd-1", 100, labelOf("country-flag")));
   });
 
   it("greys an engine that cannot run, with the reason", async () => {
     const plain = await launchChromium(chromium!, { webgpu: false });
     try {
-      const { page } = await visit(plain, hosted);
+      const { page } = await visit(plain, urls.hosted());
       await waitForText(page, ".engine:has([value=webgpu])", /has no WebGPU|has WebGPU, but/);
       expect(await page.isDisabled("input[value=webgpu]")).toBe(true);
       expect(await page.isDisabled("input[value=wasm]")).toBe(false);
@@ -205,14 +138,22 @@ describe.skipIf(!chromium)("the demo", () => {
     };
     const student = model("cfd-1");
     const other = encodeSafetensors({ w: { dtype: "F32", shape: [1], data: new Float32Array(1) } });
-    expect(await after([{ name: "cat.png", bytes: Buffer.from("no checkpoint at all") }])).toMatch(
-      /^cat\.png is no checkpoint of a diffusion model\. decodeSafetensors: expected/,
-    );
-    expect(await after([{ name: "a", bytes: student.subarray(0, 1000) }])).toMatch(/^a is no checkpoint/);
+    const unfit = "is not a model that this page can draw with";
+    const said = await after([{ name: "cat.png", bytes: Buffer.from("no checkpoint at all") }]);
+    expect(said).toContain(`cat.png ${unfit}`);
+    expect(said).toContain("What the program saiddecodeSafetensors: expected"); // folded away
+    expect(await after([{ name: "a", bytes: student.subarray(0, 1000) }])).toContain(`a ${unfit}`);
     expect(await after([{ name: "b", bytes: other }])).toContain("expected a checkpoint of cfd-distill");
     expect(await after([{ name: "c", bytes: model("classifier") }])).toContain("of a diffusion network");
     const two = [student, student].map((bytes, i) => ({ name: String(i), bytes }));
-    expect(await after(two)).toBe("Expected one checkpoint, got 2 files.");
+    expect(await after(two)).toBe("These are 2 files: open one at a time.");
+    await page.evaluate(() => {
+      Object.defineProperty(File.prototype, "size", { get: () => 6e8, configurable: true });
+    });
+    expect(await after([{ name: "huge", bytes: student }])).toBe(
+      "huge has 600 MB; this page takes models of up to 512 MB.",
+    );
+    await page.evaluate(() => delete (File.prototype as { size?: number }).size);
     expect(await page.locator("#show option").count()).toBe(1 + manifest.models.length);
     await page.setInputFiles("#file", here("../../assets/models/cfd-1.safetensors"));
     await waitForText(page, "#file-note", /^cfd-1\.safetensors is loaded/);
@@ -221,6 +162,7 @@ describe.skipIf(!chromium)("the demo", () => {
 
   it("distils in several threads, pauses, goes on in one after a reload, and ends with the bits of a whole run", async () => {
     const { page } = await openQuick();
+    await page.click("#distil-go", { trial: true }); // it is there when the first picture is
     await page.selectOption("#distil-steps", "30");
     await page.click("#distil-go");
     await waitForText(page, "#distil-status", /^Step (1[2-9]|2\d) of 30, .* on wasm in \d+ threads/); // past the save at 10
@@ -233,11 +175,14 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
     await waitForText(page, "#distil-go", /^Resume$/);
     await page.waitForSelector(`#distil-chart[aria-label="${curve}"]`);
+    const begun = await paintedOn(page, "#distil-figures figure:first-child .tile");
+    expect(begun).not.toEqual(await paintedOn(page, "#distil-figures figure:nth-child(2) .tile"));
     await page.click("#distil-go");
     await waitForText(page, "#distil-status", /^Step \d+ of 30, .* on wasm,/);
     const whole = await finish(page);
 
-    const beside = await openQuick(isolated.url);
+    const beside = await openQuick(urls.isolated());
+    await beside.page.click("#distil-go", { trial: true });
     await beside.page.selectOption("#distil-steps", "30");
     await beside.page.click("#distil-go");
     await waitForText(beside.page, "#distil-status", /steps\/s on wasm in \d+ threads/);
@@ -245,18 +190,19 @@ describe.skipIf(!chromium)("the demo", () => {
 
     await page.click("#distil-use");
     await waitForText(page, "#figures h3", /^Your CFD student, step 30$/);
-    await waitForText(page, "#figures figcaption", /ms an image$/);
+    await waitForText(page, "#figures figcaption", TIMED);
     await page.click("#distil-over");
     await waitForText(page, "#distil-status", /^Not started/);
   });
 
   it("leaves distilling to the tab that was first, until that is closed", async () => {
     const { page: first } = await openQuick();
+    await first.click("#distil-go", { trial: true });
     await first.selectOption("#distil-steps", "30");
     await first.click("#distil-go");
     await waitForText(first, "#distil-status", /^Step 1[1-9] of 30/); // past the save at 10
     const second = await first.context().newPage();
-    await second.goto(hosted);
+    await second.goto(urls.hosted());
     await waitForText(second, "#distil-status", /^Distilling belongs to another tab/);
     expect(await second.isDisabled("#distil-go")).toBe(true);
     expect(await second.isDisabled("#distil-method")).toBe(true);
@@ -274,72 +220,11 @@ describe.skipIf(!chromium)("the demo", () => {
     return readFileSync(await download.path());
   }
 
-  it("can be used by keyboard alone, with the focus in sight", async () => {
-    const { page } = await openDrawn(undefined, { reducedMotion: "reduce" });
-    const focused = () =>
-      page.evaluate(() => {
-        const { id, name } = document.activeElement as HTMLInputElement;
-        const outlined = document.querySelector(":focus-visible, .engine:has(:focus-visible)");
-        return { id: id || name, outline: outlined ? getComputedStyle(outlined).outlineStyle : "none" };
-      });
-    const passed: string[] = [];
-    const tabTo = async (id: string) => {
-      for (let i = 0; i < 20; i++) {
-        await page.keyboard.press("Tab");
-        const now = await focused();
-        expect(now.outline, now.id).toBe("solid");
-        passed.push(now.id);
-        if (now.id === id) return;
-      }
-      throw new Error(`Tab does not reach ${id}, only ${passed.join(", ")}`);
-    };
-    await tabTo("show");
-    await page.keyboard.press("End"); // the last model: CFD, 1 step
-    await tabTo("steps");
-    await page.keyboard.press("ArrowRight");
-    await waitForText(page, "#figures .figure-head p", /^drawn in 1 step, all it was trained for$/);
-    await waitForText(page, "#figures figcaption", /ms an image$/);
-    await tabTo("new-noise");
-    await page.keyboard.press("Enter");
-    expect(await page.inputValue("#seed")).toBe("10");
-    await tabTo("choose-file");
-    await tabTo("distil-go");
-    expect(passed).toEqual(expect.arrayContaining(["engine", "kind", "count", "seed", "distil-method"]));
-  });
-
-  it("fits a phone", async () => {
-    const { page } = await openDrawn(undefined, { viewport: { width: 360, height: 740 } });
-    const widths = await page.evaluate(() => {
-      const wide = Array.from(document.querySelectorAll("body *")).filter(
-        (element) => element.getBoundingClientRect().right > innerWidth + 1,
-      );
-      return { page: document.documentElement.scrollWidth, wide: wide.map(({ outerHTML }) => outerHTML) };
-    });
-    expect(widths).toEqual({ page: 360, wide: [] });
-  });
-
   it("is explained by a page of a few lines that draws as Node does", async () => {
     const text = readFileSync(here("../minimal.html"), "utf8");
     expect(readFileSync(here("../../../docs/browser.md"), "utf8")).toContain(text);
-    const { page } = await open(`${insecure}minimal.html`);
+    const { page } = await open(`${urls.insecure()}minimal.html`);
     await page.waitForFunction(() => document.querySelector("canvas")!.toDataURL().length > 1000); // not empty
     await expectPainted(page, "canvas", await drawnByNode("cfd-1", 7, 0));
-  });
-
-  it("says in the page what could not be loaded", async () => {
-    const one = await open(isolated.url); // a service worker would be asked instead of the routes
-    await one.page.route("**/manifest.json", (route) => route.fulfill({ status: 404 }));
-    await one.page.reload();
-    await waitForText(one.page, "#page-error", /manifest\.json could not be loaded: the server answered 404/);
-    await one.page.unroute("**/manifest.json");
-    await one.page.route("**/cfd-1.safetensors", (route) => route.abort());
-    await one.page.reload();
-    await waitForText(
-      one.page,
-      "#draw-error",
-      /cfd-1\.safetensors could not be loaded: is the page still online/,
-    );
-    visits.splice(0); // the console has its own words for both
-    await one.page.context().close();
   });
 });

@@ -1,7 +1,7 @@
 // What the page decides to draw.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { nearestModel } from "../manifest.js";
+import { nearestModel } from "../models.js";
 import type { Manifest } from "../../emoji/manifest.js";
 import { namesOf, startsOf } from "../plan.js";
 
@@ -27,7 +27,7 @@ describe("what an image starts from", () => {
 
   it("is of the chosen class", () => {
     expect(labels(3, letters, 3)).toEqual([3, 3, 3]);
-    expect(namesOf({ seeds: [4, 5], labels: [0, 3] }, letters)).toEqual(["a, seed 4", "d, seed 5"]);
+    expect(namesOf({ seeds: [4, 5], labels: [0, 3] }, letters)).toEqual(["A, seed 4", "D, seed 5"]);
   });
 
   it("is known of every class that is to be shown", () => {
