@@ -37,6 +37,9 @@ export interface PlannedFigure {
 /** What images start from: a seed and a label each. */
 export type Starts = Pick<Job, "seeds" | "labels">;
 
+/** What a student has in common with its teacher. */
+const LEARNED_BY = { pd: "student by pixels", cfd: "student by features" };
+
 /** Beside a student that is asked for more steps than a generator takes. */
 const ALL = ", all it was trained for";
 
@@ -62,7 +65,7 @@ export function plan(
       model: models.get(shipped.id)!,
       steps,
       title: term,
-      note: `student, ${inCalls(steps)}${trained}`,
+      note: `${LEARNED_BY[method]}, ${inCalls(steps)}${trained}`,
       term,
     };
   };

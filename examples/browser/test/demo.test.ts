@@ -90,13 +90,13 @@ describe.skipIf(!chromium)("the demo", () => {
     const { page } = await open();
     await waitForText(page, "#figures figure:first-child figcaption", TIMED); // the others need not be there
     await page.check("input[name=steps][value='8']", { force: true });
-    await waitForText(page, "#figures figure:first-child .note-line", /^student, 4 calls, all/);
+    await waitForText(page, "#figures figure:first-child .note-line", /^student by features, 4 calls, all/);
     await waitForText(page, "#figures figure:first-child figcaption", TIMED);
     expect(await page.locator("#figures .note-line").allTextContents()).toEqual([
-      "student, 4 calls, all it was trained for",
+      "student by features, 4 calls, all it was trained for",
       `${teacherSteps} calls`,
       "teacher, hurried to 8 calls",
-      "student, 8 calls",
+      "student by pixels, 8 calls",
     ]);
     expect(await page.textContent("h1")).toBe(`4 calls instead of ${teacherSteps}`);
   });
