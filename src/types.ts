@@ -30,7 +30,9 @@ export type Variance = "small" | "large";
 
 /** What a `NoiseSchedule` computes. */
 export interface TrainedSchedule {
+  /** The share of signal power at time t in [0, 1]. */
   alphaBar(t: number): number;
+  /** alpha and sigma, where variance is not preserved. */
   alphaSigma?(t: number): { readonly alpha: number; readonly sigma: number };
 }
 
