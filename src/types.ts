@@ -6,8 +6,8 @@ export type Times = readonly number[];
 /** One class index per sample; -1 means "no class" (a zero one-hot vector). */
 export type Labels = readonly number[];
 
-/** What a network's output stands for: the clean image, the noise, or v = alpha * eps - sigma * x0. */
-export type PredictionType = "x0" | "eps" | "v";
+/** What a network's output stands for: the clean image, the noise, v = alpha * eps - sigma * x0, or the flow eps - x0. */
+export type PredictionType = "x0" | "eps" | "v" | "flow";
 
 /**
  * Named weights of a network. Names and nesting are those of the authors' PyTorch checkpoints
@@ -28,6 +28,14 @@ export type LossTerms = { readonly loss: Scalar } & Readonly<Record<string, Scal
  */
 export type Variance = "small" | "large";
 
+/** What a `NoiseSchedule` computes. */
+export interface TrainedSchedule {
+  /** The share of signal power at time t in [0, 1]. */
+  alphaBar(t: number): number;
+  /** alpha and sigma, where variance is not preserved. */
+  alphaSigma?(t: number): { readonly alpha: number; readonly sigma: number };
+}
+
 /**
  * A diffusion model: noisy images [B, H, W, C] in, the prediction its `predictionType` names out (same shape).
  * A network of ours, a `tf.LayersModel`, or a lambda with a `predictionType` property.
@@ -37,6 +45,8 @@ export interface Denoiser {
   readonly predictionType: PredictionType;
   /** What `sampleAncestral` adds if nothing else is asked for. Default "small". */
   readonly variance?: Variance;
+  /** The schedule that it was trained on, if it says, as `loadDiffusers` does: together with another one it is refused. */
+  readonly schedule?: TrainedSchedule;
 }
 
 /** What a classifier says of images, a row for each: logits, and the features they are linear in. */

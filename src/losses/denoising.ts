@@ -1,5 +1,6 @@
 import * as tf from "../tfjs.js";
 import { checkDenoiser, checkOptions } from "../check.js";
+import { checkTrainedOn } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
 import { checkBatch, questionOf } from "./batch.js";
@@ -20,7 +21,7 @@ export interface DenoisingLossInput {
   readonly times: Times;
   /** One class per sample, -1 for none. */
   readonly labels?: Labels | undefined;
-  /** Default: x0 "truncatedSnr", eps "eps", v "snrPlusOne", by the denoiser's prediction type. */
+  /** Default: x0 "truncatedSnr", eps "eps", v "snrPlusOne", flow "flow", by the denoiser's prediction type. */
   readonly weighting?: Weighting | undefined;
 }
 
@@ -38,11 +39,13 @@ const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
   x0: "truncatedSnr",
   eps: "eps",
   v: "snrPlusOne",
+  flow: "flow",
 };
 
 /**
  * The loss of a base model: mean over samples of weight * mean (x0 error)^2. With the default weightings, an x0
- * prediction has the authors' max(x0 error, eps error), an eps or v prediction the plain error of its output.
+ * prediction has the authors' max(x0 error, eps error), an eps, v or flow prediction the plain error of its output (v where the
+ * schedule preserves variance).
  *
  * @param input the model, its schedule and a batch
  * @returns scalars `loss`, `x0Mse`, `epsMse`; the caller disposes them
@@ -61,9 +64,10 @@ const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
 export function denoisingLoss(input: DenoisingLossInput): PredictionLoss {
   const where = "denoisingLoss";
   checkOptions(where, input, INPUT);
-  const { denoiser, x0, eps } = input;
+  const { denoiser, schedule, x0, eps } = input;
   checkBatch(input, where);
   checkDenoiser(denoiser, where, "denoiser");
+  checkTrainedOn(denoiser, schedule, where);
   const { weighting = DEFAULT_WEIGHTING[denoiser.predictionType] } = input;
   const type = denoiser.predictionType;
   return tf.tidy(() => {
