@@ -91,6 +91,7 @@ const allowed = [
   ),
   allow("^examples/browser/", "^@webgpu/types$", "[?]url$"),
   allow("^examples/page/", "^examples/page/"),
+  allow("^examples/pages/", "^react$"), // comes with Next
   allow("^examples/browser/(test/|vite|vitest)", "^examples/emoji/", "^tools/"),
 
   ...Object.entries(recipe).map(([room, below]) =>
@@ -108,7 +109,7 @@ const allowed = [
   // Tools: the files that all may use, then rooms, each for one page or program.
   allow("^tools/[a-z-]+[.]ts$", "^tools/[a-z-]+[.]ts$", entries),
   allow("^tools/machine[.]ts$", "^src/backends/native/folder[.]ts$"), // where what it built lies
-  ...["concepts", "conformance", "package", "pages", "results"].map((room) =>
+  ...["bundlers", "concepts", "conformance", "package", "pages", "results", "site"].map((room) =>
     allow(`^tools/${room}/`, `^tools/(${room}/|[a-z-]+[.]ts$)`, entries, shared),
   ),
   allow("^bench/", "^(bench|src)/", "^tools/[a-z-]+[.]ts$"),

@@ -7,6 +7,7 @@ export default defineConfig(
       "dist/",
       "examples/browser/dist/",
       "docs/api/",
+      "site/",
       "node_modules/",
       ".vite/",
       ".engines/",

@@ -37,7 +37,7 @@ export function documentedBlocks(root: string): DocumentedBlock[] {
 /** The pages written by hand. */
 export function documentedPages(root: string): string[] {
   const guides = filesUnder(root, "docs", false).filter((file) => file.endsWith(".md"));
-  return ["README.md", "CONTRIBUTING.md", ...guides];
+  return ["README.md", "CONTRIBUTING.md", "tools/site/home.md", ...guides];
 }
 
 /** The ```ts blocks that follow an `@example` tag in the docstrings of one source file. */
