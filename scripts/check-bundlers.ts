@@ -106,7 +106,9 @@ async function openPage(
     let title = await page.title();
     const shown = await page.evaluate(() => {
       const canvas = document.querySelector("canvas")!;
-      return [...canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data];
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d")!;
+      copy.drawImage(canvas, 0, 0); // a worker's canvas can be shown, not read
+      return [...copy.getImageData(0, 0, canvas.width, canvas.height).data];
     });
     if (title.startsWith("wasm") && !shows(shown, wanted)) title = `another picture than Node's (${title})`;
     const scripts = files.filter((path) => path.endsWith(".js"));

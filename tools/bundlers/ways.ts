@@ -1,4 +1,8 @@
-// Seven ways to get a picture into a page: six bundlers with nothing configured that concerns this library, and none.
+// Seven ways to get a picture into a page: six bundlers with nothing configured that concerns this library, and none; and
+// with one of them a worker. Next's page is the one that docs/react.md shows, the worker that of docs/workers.md.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../run.js";
 
 /** A project that draws a picture in a page. */
 export interface Way {
@@ -32,6 +36,8 @@ export const withoutLibrary = (text: string) =>
     "const useBackend = async () => ({}), loadGenerator = useBackend;",
   );
 
+const example = (file: string) => readFileSync(join(root, "examples/pages", file), "utf8");
+
 const page = (src: string) => `<!doctype html>
 <meta charset="utf-8">
 <link rel="icon" href="data:,">
@@ -54,22 +60,18 @@ const next = {
   return <html><head><link rel="icon" href="data:," /></head><body>{children}</body></html>;
 }
 `,
+  "app/picture.js": example("picture.jsx"),
   "app/page.js": `"use client";
-import { useEffect, useRef } from "react";
-import { loadGenerator, useBackend } from "cfd-distill";
+import { useBackend } from "cfd-distill";
+import Picture from "./picture";
+
+async function say() {
+  const { name, threads } = await useBackend("wasm");
+  document.title = name + " in " + threads + " threads";
+}
 
 export default function Page() {
-  const canvas = useRef(null);
-  useEffect(() => {
-    async function main() {
-      const report = await useBackend("wasm");
-      const generator = await loadGenerator("/student.safetensors");
-      await generator.draw(canvas.current, { seed: 7, labels: [0] });
-      document.title = report.name + " in " + report.threads + " threads";
-    }
-    main().catch((error) => { document.title = String(error); });
-  }, []);
-  return <canvas ref={canvas} />;
+  return <Picture seed={7} label={0} onDrawn={say} />;
 }
 `,
 };
@@ -86,6 +88,18 @@ export const ways: readonly Way[] = [
     name: "Vite",
     packages: ["vite@7.3.8"],
     files: { "index.html": page("/main.js"), "main.js": program() },
+    build: ["vite", "build", "--outDir", "site"],
+    site: "site",
+  },
+  {
+    name: "worker",
+    packages: ["vite@7.3.8"],
+    files: {
+      "index.html": page("/main.js"),
+      "main.js": example("main.js"),
+      "worker.js": example("worker.js"),
+      "vite.config.js": `export default { worker: { format: "es" } };\n`,
+    },
     build: ["vite", "build", "--outDir", "site"],
     site: "site",
   },
