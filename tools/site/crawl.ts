@@ -19,13 +19,12 @@ export async function crawl(page: Page, base: string): Promise<{ pages: number; 
     if (!/^https?:$/.test(url.protocol) || url.origin !== new URL(base).origin) continue;
     const address = url.origin + url.pathname;
     const wrong = (what: string) => complaints.push(`${from}: ${link} ${what}`);
+    const known = visited.has(address);
     if (!address.startsWith(base)) wrong("leads out of the site");
-    else if (!/([/]|[.]html)$/.test(address)) {
-      if (!(await page.request.head(address)).ok()) wrong("is not there");
-    } else {
-      if (!visited.has(address)) {
-        const answer = await page.goto(address);
-        if (!answer?.ok()) wrong("is not there");
+    else if (!known && !(await page.request.head(address)).ok()) wrong("is not there");
+    else if (/([/]|[.]html)$/.test(address)) {
+      if (!known) {
+        await page.goto(address);
         const { pictures, ...found } = await look(page);
         visited.set(address, found);
         complaints.push(...pictures.map((picture) => `${address}: the picture ${picture} does not show`));
