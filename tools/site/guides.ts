@@ -16,6 +16,8 @@ export const guides: Readonly<Record<string, readonly string[]>> = {
     "docs/your-pictures.md",
     "docs/recipe.md",
     "docs/composing-losses.md",
+    "docs/one-step.md",
+    "docs/guidance.md",
     "docs/choosing.md",
     "docs/data.md",
     "docs/node.md",
