@@ -91,7 +91,7 @@ const allowed = [
   ),
   allow("^examples/browser/", "^@webgpu/types$", "[?]url$"),
   allow("^examples/page/", "^examples/page/"),
-  allow("^examples/pages/", "^react$"), // comes with Next
+  allow("^examples/snippets/", "^react$"), // comes with Next
   allow("^examples/testing/", "^examples/testing/", "^@jest/globals$"),
   allow("^examples/browser/(test/|vite|vitest)", "^examples/emoji/", "^tools/"),
 

@@ -36,7 +36,7 @@ export const withoutLibrary = (text: string) =>
     "const useBackend = async () => ({}), loadGenerator = useBackend;",
   );
 
-const example = (file: string) => readFileSync(join(root, "examples/pages", file), "utf8");
+const example = (file: string) => readFileSync(join(root, "examples/snippets", file), "utf8");
 
 const page = (src: string) => `<!doctype html>
 <meta charset="utf-8">
