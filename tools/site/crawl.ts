@@ -10,10 +10,7 @@ interface Visited {
 export async function crawl(page: Page, base: string): Promise<{ pages: number; complaints: string[] }> {
   const complaints: string[] = [];
   const visited = new Map<string, Visited>();
-  const asked: [from: string, link: string][] = [
-    ["", base],
-    ["", `${base}docs/`],
-  ];
+  const asked: [from: string, link: string][] = [["", base]];
   for (const [from, link] of asked) {
     const url = new URL(link);
     if (!/^https?:$/.test(url.protocol) || url.origin !== new URL(base).origin) continue;
