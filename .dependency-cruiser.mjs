@@ -8,7 +8,7 @@ const rooms = {
   samplers: ["prediction", "schedules"],
   targets: ["autodiff", "prediction", "schedules"],
   losses: ["autodiff", "targets", "prediction", "schedules"],
-  models: ["autodiff"],
+  models: ["autodiff", "schedules"],
   adapters: ["models"],
   formats: ["models", "prediction", "schedules"],
   data: ["formats"],

@@ -196,9 +196,9 @@ export function checkSeeds(seeds: readonly number[] | undefined, where: string):
   checkEach(seeds as readonly unknown[], Number.isSafeInteger, where, "every seed to be a safe integer");
 }
 
-const PREDICTION_TYPES: readonly unknown[] = ["x0", "eps", "v"];
+const PREDICTION_TYPES: readonly unknown[] = ["x0", "eps", "v", "flow"];
 
-/** A network's output stands for x0, eps or v. */
+/** A network's output stands for x0, eps, v or the flow. */
 export function checkPredictionType(type: unknown, where: string): void {
   check(PREDICTION_TYPES.includes(type), where, `predictionType among ${PREDICTION_TYPES.join(", ")}`, type);
 }

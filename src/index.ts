@@ -18,8 +18,9 @@ export type {
 export { createRng, noise, restoreRng, type Rng, type RngState } from "./rng.js";
 export { predict, type Clip, type PredictOptions, type Prediction } from "./prediction/predict.js";
 
-export { logSNR, type NoiseSchedule, type ScheduleConfig } from "./schedules/schedule.js";
+export { logSNR, type AlphaSigma, type NoiseSchedule, type ScheduleConfig } from "./schedules/schedule.js";
 export { cosineSchedule, type CosineOptions } from "./schedules/cosine.js";
+export { flowSchedule, type FlowOptions, type FlowSchedule } from "./schedules/flow.js";
 export { linearSchedule, type LinearOptions } from "./schedules/linear.js";
 export { sigmoidSchedule, type SigmoidOptions } from "./schedules/sigmoid.js";
 export { discreteCosineSchedule, tableSchedule, type DiscreteCosineOptions } from "./schedules/table.js";

@@ -6,8 +6,8 @@ export type Times = readonly number[];
 /** One class index per sample; -1 means "no class" (a zero one-hot vector). */
 export type Labels = readonly number[];
 
-/** What a network's output stands for: the clean image, the noise, or v = alpha * eps - sigma * x0. */
-export type PredictionType = "x0" | "eps" | "v";
+/** What a network's output stands for: the clean image, the noise, v = alpha * eps - sigma * x0, or the flow eps - x0. */
+export type PredictionType = "x0" | "eps" | "v" | "flow";
 
 /**
  * Named weights of a network. Names and nesting are those of the authors' PyTorch checkpoints

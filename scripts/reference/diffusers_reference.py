@@ -232,3 +232,38 @@ def dpm_solver(c, model, x, steps):
         x = sigma_t / sigma_s * x + (alpha_t - sigma_t * alpha_s / sigma_s) * data
         before = x0
     return x
+
+
+def euler(c, model, noise, steps):
+    """EulerDiscreteScheduler: dx / dsigma = (x - x0) / sigma of x = z / alpha, sigma being sigma / alpha here."""
+    bars, visited = alphas_cumprod(c), timesteps(c, steps)
+    sigmas = [math.sqrt((1 - bars[t]) / bars[t]) for t in visited] + [0.0]
+    x = noise * (math.sqrt(sigmas[0] ** 2 + 1) if c["timestep_spacing"] == "leading" else sigmas[0])
+    for i, t in enumerate(visited):
+        output = model(x / math.sqrt(sigmas[i] ** 2 + 1), torch.full((len(x),), int(t)))
+        if c["prediction_type"] == "epsilon":
+            x0 = x - sigmas[i] * output
+        else:
+            x0 = x / (sigmas[i] ** 2 + 1) - output * sigmas[i] / math.sqrt(sigmas[i] ** 2 + 1)
+        x = x + (x - x0) / sigmas[i] * (sigmas[i + 1] - sigmas[i])
+    return x
+
+
+def flow_sigmas(c, steps):
+    """FlowMatchEulerDiscreteScheduler.set_timesteps: from 1 to the first timestep's sigma, itself shifted, all shifted again."""
+    count, shift = c["num_train_timesteps"], c["shift"]
+    shifted = lambda u: shift * u / (1 + (shift - 1) * u)  # noqa: E731
+    sigmas = shifted(np.linspace(1, shifted(1 / count), steps))
+    if c.get("shift_terminal"):
+        rest = 1 - sigmas
+        sigmas = 1 - rest / (rest[-1] / (1 - c["shift_terminal"]))
+    return np.append(sigmas, 0.0)
+
+
+def flow_match(c, model, x, steps):
+    """Its step: x + (sigma_next - sigma) v, and v of a network that sees sigma times the timesteps."""
+    sigmas = flow_sigmas(c, steps)
+    for now, following in zip(sigmas[:-1], sigmas[1:]):
+        seen = torch.full((len(x),), now * c["num_train_timesteps"], dtype=torch.float64)
+        x = x + (following - now) * model(x, seen)
+    return x

@@ -112,6 +112,14 @@ SCHEDULES = [
     {"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "linspace"},
     {"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "leading", "steps_offset": 1},
     {"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing"},
+    {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading", "steps_offset": 1},
+    {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing", "prediction_type": "v_prediction"},
+    {"_class_name": "HeunDiscreteScheduler", "timestep_spacing": "trailing", "beta_schedule": "squaredcos_cap_v2"},
+]
+FLOWS = [
+    {"num_train_timesteps": 1000, "shift": 1.0},
+    {"num_train_timesteps": 1000, "shift": 3.0},
+    {"num_train_timesteps": 500, "shift": 0.5, "shift_terminal": 0.1},
 ]
 
 
@@ -134,12 +142,18 @@ def main():
         labelled = lambda images, t: second(images, t, torch.tensor([1, 2]))  # noqa: E731
         results["old.samples"] = nhwc(ref.ddim(v, labelled, noise, 4))
         results["dpm-solver.samples"] = nhwc(ref.dpm_solver(multistep, first, noise, 6))
+        for i in (8, 9):
+            results[f"euler.{i}.samples"] = nhwc(ref.euler({**SCHEDULER, **SCHEDULES[i]}, first, noise, 5))
+        for i, flow in enumerate(FLOWS):
+            results[f"flow.{i}.samples"] = nhwc(ref.flow_match(flow, first, noise, 5))
+            for count in (2, 5, 50):
+                results[f"flow.{i}.sigmas.{count}"] = torch.from_numpy(ref.flow_sigmas(flow, count))
     configs = [{**SCHEDULER, **changes} for changes in SCHEDULES]
     for i, config in enumerate(configs):
         results[f"schedule.{i}"] = torch.from_numpy(ref.alphas_cumprod(config).copy())
         for count in (1, 5, 7, 50):
             results[f"timesteps.{i}.{count}"] = torch.from_numpy(ref.timesteps(config, count).copy())
-    settings = json.dumps({"command": COMMAND, "schedulers": configs})
+    settings = json.dumps({"command": COMMAND, "schedulers": configs, "flows": FLOWS})
     save_file(results, OUT / "expected.safetensors", metadata={"settings": settings})
     for file in sorted(OUT.rglob("*.*")):
         print(file.relative_to(OUT), file.stat().st_size)

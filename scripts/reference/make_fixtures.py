@@ -315,6 +315,58 @@ def with_unet(arrays, classifier):
 CLIPS = {"true": True, "false": False, "x0": "x0"}
 
 
+# ---- 6b. flow: a schedule that does not preserve variance, and a prediction ----
+
+FLOWS = {"flow": ref.flow(), "shifted": ref.flow(3.0)}
+FLOW_MODELS = [("flow", "flow"), ("x0", "flow"), ("flow", "v"), ("v", "x0")]  # student, teacher
+FLOW_WEIGHTINGS = WEIGHTINGS | {"flow": "flow"}
+
+
+def flow():
+    arrays = {}
+    inner = times_tensor(GRID[1:-1])
+    for name, schedule in FLOWS.items():
+        alpha, sigma = schedule(inner)
+        arrays[f"{name}.alpha"], arrays[f"{name}.sigma"] = alpha, sigma
+        arrays[f"{name}.logSNR"] = 2 * torch.log(alpha / sigma)
+    for name, schedule in (FLOWS | {"table": ref.discrete_cosine(8)}).items():
+        for kind in KINDS + ["flow"]:
+            if name == "table" and kind != "flow":
+                continue  # which losses() has
+            last = 7 / 8 if kind == "eps" else 1.0  # there alpha is 0
+            for weighting_name, weighting in FLOW_WEIGHTINGS.items():
+                student = Pointwise("student")
+                data = batch("denoising", [1 / 8, 3 / 8, 5 / 8, last])
+                store(arrays, f"denoising.{name}.{kind}.{weighting_name}",
+                      ref.denoising_loss((student, kind), schedule, *data, weighting), student)
+        for student_kind, teacher_kind in FLOW_MODELS:
+            for steps, times in TIMES.items():
+                student, teacher = Pointwise("student"), Pointwise("teacher")
+                models = (student, student_kind), (teacher, teacher_kind)
+                x0, eps, t = batch("progressive", times)
+                key = f"progressive.{name}.{student_kind}.{teacher_kind}.{steps}"
+                target = ref.progressive_target(models[1], schedule, ref.add_noise(schedule, x0, eps, t), t, steps)
+                arrays[f"{key}.x0"], arrays[f"{key}.eps"] = (nhwc(v) for v in target)
+                store(arrays, key, ref.progressive_loss(*models, schedule, x0, eps, t, steps), student)
+    student, teacher = Pointwise("student"), Pointwise("teacher")
+    data = batch("cfd", TIMES[2], 8)
+    models = (student, "flow"), (teacher, "flow"), make_classifier("small")
+    store(arrays, "cfd", ref.cfd_loss(*models, FLOWS["shifted"], *data, 2, 0.95, 0.003, 0.75), student)
+    zt = images("ddim/zT", [2, 4, 4, 3], 1.7)
+    with torch.no_grad():
+        for name, schedule in FLOWS.items():
+            for kind in ("x0", "v", "flow"):
+                for clip_name, clip in CLIPS.items():
+                    times = [1.0, 0.75, 0.5, 0.25, 0.0]
+                    arrays[f"ddim.{name}.{kind}.{clip_name}"] = nhwc(ref.ddim((Pointwise("teacher"), kind), schedule, zt, times, clip))
+            u = [float(schedule(times_tensor([t]))[1]) for t in (1.0, 0.75, 0.5, 0.25, 0.0)]
+            z, net = zt, Pointwise("teacher")
+            for i, t in enumerate((1.0, 0.75, 0.5, 0.25)):  # [FM] by Euler's method
+                z = z + (u[i + 1] - u[i]) * net(z, times_tensor([t, t]))
+            assert np.abs(nhwc(z) - arrays[f"ddim.{name}.flow.false"]).max() < 1e-6
+    save("flow", arrays)
+
+
 def trajectories():
     arrays = {}
     zt = images("ddim/zT", [2, 4, 4, 3], 1.7)
@@ -429,5 +481,5 @@ def frechet():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     OUT.mkdir(parents=True, exist_ok=True)
-    for part in (schedules, unets, classifiers, losses, trajectories, training, frechet):
+    for part in (schedules, unets, classifiers, losses, trajectories, flow, training, frechet):
         part()

@@ -4,8 +4,9 @@
 [So] Song et al. 2021 (SDE), arXiv 2011.13456         [DD] Song et al. 2021 (DDIM), arXiv 2010.02502
 [PD] Salimans & Ho 2022, arXiv 2202.00512             [CFD] Sun et al. 2022, arXiv 2211.12039
 [Ja] Jabri et al. 2022, arXiv 2212.11972              [MS] Hang et al. 2023 (min-SNR), arXiv 2303.09556
-[FD] Heusel et al. 2017, arXiv 1706.08500
-A schedule is a function from float64 times in [0, 1] to alphaBar. Images are NCHW.
+[FD] Heusel et al. 2017, arXiv 1706.08500             [FM] Lipman et al. 2023, arXiv 2210.02747
+[SD3] Esser et al. 2024, arXiv 2403.03206
+A schedule is a function from float64 times in [0, 1] to alphaBar, or to alpha and sigma. Images are NCHW.
 """
 
 import math
@@ -68,14 +69,33 @@ def sigmoid(t, start=-3.0, end=3.0, tau=1.0):
     return clipped((at(end) - at(t * (end - start) + start)) / (at(end) - at(start)))
 
 
+def flow(shift=1.0):
+    """[FM] section 4.1, the straight path, at times shifted as in [SD3] section 5.3.2; gives alpha and sigma, not alphaBar."""
+
+    def alpha_sigma(t):
+        u = shift * t / (1 + (shift - 1) * t)
+        return 1 - u, u
+
+    return alpha_sigma
+
+
 def log_snr(alpha_bar):
     return torch.log(alpha_bar) - torch.log1p(-alpha_bar)
 
 
 def coefficients(schedule, times):
     """alpha and sigma, each [B, 1, 1, 1]."""
-    bar = schedule(times)[:, None, None, None]
+    given = schedule(times)
+    if isinstance(given, tuple):
+        return tuple(c[:, None, None, None] for c in given)
+    bar = given[:, None, None, None]
     return bar.sqrt(), (1 - bar).sqrt()
+
+
+def variance(schedule, times):
+    """alpha^2 + sigma^2: 1, unless the schedule is a flow."""
+    alpha, sigma = coefficients(schedule, times)
+    return alpha**2 + sigma**2 if isinstance(schedule(times), tuple) else torch.ones_like(alpha)
 
 
 def add_noise(schedule, x0, eps, times):
@@ -84,10 +104,10 @@ def add_noise(schedule, x0, eps, times):
     return alpha * x0 + sigma * eps
 
 
-# ---- predictions: a model is (f(zt, times), "x0" | "eps" | "v") ----
+# ---- predictions: a model is (f(zt, times), "x0" | "eps" | "v" | "flow") ----
 
 def predict(model, schedule, zt, times):
-    """x0 and eps; [PD] section 4 and appendix D: v = alpha eps - sigma x0."""
+    """x0 and eps; [PD] section 4 and appendix D: v = alpha eps - sigma x0; [FM]: flow = eps - x0. Two equations, with zt's own."""
     network, kind = model
     alpha, sigma = coefficients(schedule, times)
     out = network(zt, times)
@@ -95,7 +115,11 @@ def predict(model, schedule, zt, times):
         return out, (zt - alpha * out) / sigma
     if kind == "eps":
         return (zt - sigma * out) / alpha, out
-    return alpha * zt - sigma * out, sigma * zt + alpha * out
+    if kind == "flow":
+        x0 = (zt - sigma * out) / (alpha + sigma)
+        return x0, out + x0
+    determinant = variance(schedule, times)
+    return (alpha * zt - sigma * out) / determinant, (sigma * zt + alpha * out) / determinant
 
 
 def ddim_step(schedule, x0, eps, times):
@@ -150,15 +174,17 @@ def weighted(schedule, times, x0_pair, eps_pair, weighting):
         per_sample = eps_error
     elif weighting == "truncatedSnr":  # [PD] eq. 9
         per_sample = torch.maximum(x0_error, eps_error)
-    elif weighting == "snrPlusOne":  # [PD] eq. 10: the squared error of v
+    elif weighting == "snrPlusOne":  # [PD] eq. 10: the squared error of v, where variance is preserved
         v = [alpha * e - sigma * x for x, e in zip(x0_pair, eps_pair)]
-        per_sample = mean_squares(*v)
+        per_sample = mean_squares(*v) / variance(schedule, times).flatten()
+    elif weighting == "flow":  # [FM] eq. 23: the squared error of the flow
+        per_sample = mean_squares(*[e - x for x, e in zip(x0_pair, eps_pair)])
     else:  # ("minSnr", gamma), [MS]
         per_sample = torch.clamp(snr, max=weighting[1]) * x0_error
     return {"loss": per_sample.mean(), "x0Mse": x0_error.mean(), "epsMse": eps_error.mean()}
 
 
-DEFAULT_WEIGHTING = {"x0": "truncatedSnr", "eps": "eps", "v": "snrPlusOne"}
+DEFAULT_WEIGHTING = {"x0": "truncatedSnr", "eps": "eps", "v": "snrPlusOne", "flow": "flow"}
 
 
 def denoising_loss(model, schedule, x0, eps, times, weighting=None):

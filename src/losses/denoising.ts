@@ -20,7 +20,7 @@ export interface DenoisingLossInput {
   readonly times: Times;
   /** One class per sample, -1 for none. */
   readonly labels?: Labels | undefined;
-  /** Default: x0 "truncatedSnr", eps "eps", v "snrPlusOne", by the denoiser's prediction type. */
+  /** Default: x0 "truncatedSnr", eps "eps", v "snrPlusOne", flow "flow", by the denoiser's prediction type. */
   readonly weighting?: Weighting | undefined;
 }
 
@@ -38,11 +38,13 @@ const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
   x0: "truncatedSnr",
   eps: "eps",
   v: "snrPlusOne",
+  flow: "flow",
 };
 
 /**
  * The loss of a base model: mean over samples of weight * mean (x0 error)^2. With the default weightings, an x0
- * prediction has the authors' max(x0 error, eps error), an eps or v prediction the plain error of its output.
+ * prediction has the authors' max(x0 error, eps error), an eps, v or flow prediction the plain error of its output (v where the
+ * schedule preserves variance).
  *
  * @param input the model, its schedule and a batch
  * @returns scalars `loss`, `x0Mse`, `epsMse`; the caller disposes them

@@ -2,7 +2,7 @@ import * as tf from "../tfjs.js";
 import { check } from "../check.js";
 import { askDenoiser, checkEpsDeterminesX0, toOutput } from "../prediction/predict.js";
 import type { Prediction, Question } from "../prediction/predict.js";
-import type { AlphaSigma } from "../schedules/coefficients.js";
+import { power, type AlphaSigma } from "../schedules/coefficients.js";
 import type { Denoiser, PredictionType, Times } from "../types.js";
 import { weightOf, type Weighting } from "./weighting.js";
 
@@ -30,7 +30,7 @@ export interface Comparison {
 export type ErrorWeights = { readonly [Term in keyof PredictionLoss]: readonly number[] };
 
 /**
- * mean_i w(SNR_i) * mean (x0 error_i)^2. Since zt is common to target and answer, the errors of x0, eps and v are
+ * mean_i w(SNR_i) * mean (x0 error_i)^2. Since zt is common to target and answer, the errors of x0, eps, v and flow are
  * multiples of one another (Salimans & Ho 2022, Section 4): the network's own output is compared and the weight
  * is converted, in float64, so that nothing is divided by a vanishing alpha or sigma in float32.
  */
@@ -70,8 +70,10 @@ export function answerError(
 
 /** The squared errors of x0 and eps, as multiples of the squared error of what the network predicts. */
 function errorRatios(type: PredictionType, c: AlphaSigma): { readonly x0: number; readonly eps: number } {
-  const toEps = { x0: snr(c), eps: 1, v: c.alpha ** 2 }[type];
-  const toX0 = { x0: 1, eps: 1 / snr(c), v: c.sigma ** 2 }[type];
+  const { alpha, sigma } = c;
+  const sum = alpha + sigma;
+  const toEps = { x0: snr(c), eps: 1, v: alpha ** 2 / power(c) ** 2, flow: (alpha / sum) ** 2 }[type];
+  const toX0 = { x0: 1, eps: 1 / snr(c), v: sigma ** 2 / power(c) ** 2, flow: (sigma / sum) ** 2 }[type];
   return { x0: toX0, eps: toEps };
 }
 

@@ -2,9 +2,11 @@ import { check, checkOptions, fail, isNumber } from "../check.js";
 
 /**
  * The weight of a sample's squared x0 error: `"x0"` 1, `"eps"` SNR, `"truncatedSnr"` max(1, SNR), `"snrPlusOne"`
- * SNR + 1 (Salimans & Ho 2022, Section 4), `{ minSnr: g }` min(SNR, g) (Hang et al. 2023, arXiv 2303.09556, Eq. 5).
+ * SNR + 1 (Salimans & Ho 2022, Section 4), `"flow"` (sqrt(SNR) + 1)^2, `{ minSnr: g }` min(SNR, g) (Hang et al. 2023, arXiv
+ * 2303.09556, Eq. 5). With `"eps"` it is the error of eps, with `"flow"` that of eps - x0, and with `"snrPlusOne"` that of v
+ * where the schedule preserves variance.
  */
-export type Weighting = "x0" | "eps" | "truncatedSnr" | "snrPlusOne" | { readonly minSnr: number };
+export type Weighting = "x0" | "eps" | "truncatedSnr" | "snrPlusOne" | "flow" | { readonly minSnr: number };
 
 /** The weight of the squared x0 error at a signal-to-noise ratio. */
 export function weightOf(weighting: Weighting, snr: number, where: string): number {
@@ -22,11 +24,13 @@ export function weightOf(weighting: Weighting, snr: number, where: string): numb
       return Math.max(1, snr);
     case "snrPlusOne":
       return snr + 1;
+    case "flow":
+      return (Math.sqrt(snr) + 1) ** 2;
     default:
       return unknownWeighting(weighting, where);
   }
 }
 
 function unknownWeighting(weighting: never, where: string): never {
-  return fail(where, 'weighting "x0", "eps", "truncatedSnr", "snrPlusOne" or { minSnr }', weighting);
+  return fail(where, 'weighting "x0", "eps", "truncatedSnr", "snrPlusOne", "flow" or { minSnr }', weighting);
 }

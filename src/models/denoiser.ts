@@ -33,7 +33,7 @@ import {
  *
  * @param network a U-Net, or any network of that signature
  * @param params its weights; the denoiser reads them at each call and never disposes them
- * @param predictionType what the network's output stands for: "x0", "eps" or "v"
+ * @param predictionType what the network's output stands for: "x0", "eps", "v" or "flow"
  * @param options.train training mode, in which `rng` draws the dropout masks; inference mode without it
  * @param options.recompute true for the backward pass to compute the blocks again instead of keeping their intermediates
  * @returns (zt [B, H, W, C], times, labels?) => prediction of zt's shape, with `predictionType`

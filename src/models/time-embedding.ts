@@ -1,4 +1,5 @@
 import * as tf from "../tfjs.js";
+import { shiftedTime } from "../schedules/flow.js";
 import type { Params, Times } from "../types.js";
 import { silu } from "./group-norm.js";
 import { linear } from "./layers.js";
@@ -7,6 +8,7 @@ import { linear } from "./layers.js";
 export interface TimeEncoding {
   readonly timeScale: number;
   readonly timeOffset: number;
+  readonly timeShift?: number;
   readonly frequencyShift: number;
   /** Numbers a time. */
   readonly width: number;
@@ -16,12 +18,13 @@ export interface TimeEncoding {
  * Sines and cosines, interleaved, of position * exp(-ln(10000) i / (width / 2 - frequencyShift)), i = 0, 1, ...
  * Computed on the host in float64: GPU engines are 2e-4 off at arguments near 1000. Vaswani et al. 2017, sec. 3.5.
  *
- * @returns [times.length * width] numbers, one row per time; the position of time t is t * timeScale + timeOffset
+ * @returns [times.length * width] numbers, one row per time; the position of time t, shifted, is t * timeScale + timeOffset
  */
 export function encodeTimes(times: Times, encoding: TimeEncoding): Float32Array<ArrayBuffer> {
-  const { timeScale, timeOffset, frequencyShift, width } = encoding;
+  const { timeScale, timeOffset, timeShift, frequencyShift, width } = encoding;
   const rows = new Float32Array(times.length * width);
-  times.forEach((time, row) => {
+  times.forEach((t, row) => {
+    const time = timeShift === undefined ? t : shiftedTime(t, timeShift);
     for (let k = 0; k < width; k += 2) {
       const exponent = k / (width - 2 * frequencyShift);
       const angle = (time * timeScale + timeOffset) * Math.exp(-exponent * Math.log(10000));

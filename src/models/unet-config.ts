@@ -1,5 +1,5 @@
 import { MOST } from "../bounds.js";
-import { check, checkOptions, checkPositiveInteger } from "../check.js";
+import { check, checkOptions, checkPositiveInteger, isNumber } from "../check.js";
 
 /** What {@link unet} takes. Widths are `channels * multipliers[level]`; level 0 has the full resolution. */
 export interface UnetOptions {
@@ -30,14 +30,17 @@ export interface UnetOptions {
   readonly halvingPadding?: "both" | "end";
   /** Added to t * timeScale. Default 0. */
   readonly timeOffset?: number;
+  /** The network sees t as a `flowSchedule` of this `shift` moves it; left out as it is. */
+  readonly timeShift?: number;
   /** The encoding's frequencies are exp(-ln(10000) i / (channels / 2 - frequencyShift)). Default 0. */
   readonly frequencyShift?: number;
 }
 
 /** {@link UnetOptions} with every default filled in; plain JSON. */
-export interface UnetConfig extends Required<Omit<UnetOptions, "classes" | "headWidth">> {
+export interface UnetConfig extends Required<Omit<UnetOptions, "classes" | "headWidth" | "timeShift">> {
   readonly classes?: number;
   readonly headWidth?: number;
+  readonly timeShift?: number;
 }
 
 const OPTIONS = {
@@ -55,13 +58,14 @@ const OPTIONS = {
   headWidth: true,
   halvingPadding: true,
   timeOffset: true,
+  timeShift: true,
   frequencyShift: true,
 } as const;
 
 /** The complete config, or an error naming the field that cannot be. */
 export function unetConfig(options: UnetOptions): UnetConfig {
   checkOptions("unet", options, OPTIONS);
-  const { channels, multipliers, attention, blocks, timeScale, classes, headWidth } = options;
+  const { channels, multipliers, attention, blocks, timeScale, classes, headWidth, timeShift } = options;
   const { type = "unet", dropout = 0, imageChannels = 3, groups = 32, epsilon = 1e-5 } = options;
   const { halvingPadding = "both", timeOffset = 0, frequencyShift = 0 } = options;
   const config: UnetConfig = {
@@ -70,6 +74,7 @@ export function unetConfig(options: UnetOptions): UnetConfig {
     ...{ imageChannels, groups, epsilon },
     ...(headWidth === undefined ? {} : { headWidth }),
     ...{ halvingPadding, timeOffset, frequencyShift },
+    ...(timeShift === undefined ? {} : { timeShift }),
   };
   checkSizes(config);
   checkDetails(config);
@@ -90,7 +95,7 @@ function checkSizes(config: UnetConfig): void {
 }
 
 function checkDetails(config: UnetConfig): void {
-  const { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift } = config;
+  const { epsilon, headWidth, halvingPadding, timeOffset, timeShift, frequencyShift } = config;
   check(Number.isFinite(epsilon) && epsilon > 0, "unet", "epsilon to be a positive number", epsilon);
   if (headWidth !== undefined) checkPositiveInteger(headWidth, "unet", "headWidth");
   check(
@@ -100,6 +105,9 @@ function checkDetails(config: UnetConfig): void {
     halvingPadding,
   );
   check(Number.isFinite(timeOffset), "unet", "timeOffset to be a number", timeOffset);
+  if (timeShift !== undefined) {
+    check(isNumber(timeShift) && timeShift > 0, "unet", "timeShift to be a positive number", timeShift);
+  }
   const half = config.channels / 2;
   const spread = `frequencyShift to be at least 0 and below channels / 2, ${half}`;
   const inside = Number.isFinite(frequencyShift) && frequencyShift >= 0 && frequencyShift < half;

@@ -1,6 +1,6 @@
 import * as tf from "../tfjs.js";
 import { check, checkImages, checkLabels, checkOptions, checkSameShape, checkTimes, fail } from "../check.js";
-import { alphaSigma, perSample, type AlphaSigma } from "../schedules/coefficients.js";
+import { alphaSigma, perSample, power, type AlphaSigma } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
 
@@ -35,7 +35,7 @@ export interface PredictOptions {
  * @returns x0 and eps [B, H, W, C]; the caller disposes them
  * @throws if the shapes do not fit; if an eps prediction is asked at zero terminal SNR (alphaBar < 1e-20); if eps
  *   is asked of an x0 where sigma is 0
- * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 4 and Appendix D
+ * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 4 and Appendix D; Lipman et al. 2023 (arXiv 2210.02747), Section 4.1
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -99,7 +99,10 @@ export function askDenoiser(denoiser: Denoiser, zt: tf.Tensor4D, times: Times, l
   return output.clone();
 }
 
-/** A network's output as x0 and eps (Salimans & Ho 2022, Section 4; v: Appendix D). */
+/**
+ * A network's output as x0 and eps, by zt = alpha x0 + sigma eps (Salimans & Ho 2022, Section 4; v: Appendix D; flow: Lipman
+ * et al. 2023, Section 4.1).
+ */
 function fromOutput(
   type: PredictionType,
   output: tf.Tensor4D,
@@ -112,10 +115,18 @@ function fromOutput(
     case "eps":
       return { x0: x0FromEps(output, zt, coefficients), eps: output };
     case "v": {
-      const { alpha, sigma } = columns(coefficients);
+      const { alpha, sigma } = columns(coefficients.map((c) => dividedBy(power(c), c)));
       return {
         x0: tf.sub(tf.mul(zt, alpha), tf.mul(output, sigma)),
         eps: tf.add(tf.mul(zt, sigma), tf.mul(output, alpha)),
+      };
+    }
+    case "flow": {
+      const { alpha, sigma } = columns(coefficients.map((c) => dividedBy(c.alpha + c.sigma, c)));
+      const both = tf.mul(zt, perSample(coefficients.map((c) => 1 / (c.alpha + c.sigma))));
+      return {
+        x0: tf.sub(both, tf.mul(output, sigma)),
+        eps: tf.add(both, tf.mul(output, alpha)),
       };
     }
     default:
@@ -138,6 +149,8 @@ export function toOutput(
       const { alpha, sigma } = columns(coefficients);
       return tf.sub(tf.mul(eps, alpha), tf.mul(x0, sigma));
     }
+    case "flow":
+      return tf.sub(eps, x0);
     default:
       return unknownType(type);
   }
@@ -171,8 +184,12 @@ function x0FromEps(eps: tf.Tensor4D, zt: tf.Tensor4D, coefficients: readonly Alp
 export function checkEpsDeterminesX0(type: PredictionType, coefficients: readonly AlphaSigma[]): void {
   const pureNoise = coefficients.find((c) => c.alpha ** 2 < LEAST_ALPHA_BAR);
   if (type !== "eps" || pureNoise === undefined) return;
-  const why = "an eps prediction says nothing about x0 in pure noise; use x0 or v with this schedule";
+  const why = "an eps prediction says nothing about x0 in pure noise; use x0, v or flow with this schedule";
   fail("predict", `alphaBar >= ${LEAST_ALPHA_BAR} for prediction type "eps" (${why})`, pureNoise.alpha ** 2);
+}
+
+function dividedBy(by: number, { alpha, sigma }: AlphaSigma): AlphaSigma {
+  return { alpha: alpha / by, sigma: sigma / by };
 }
 
 function columns(coefficients: readonly AlphaSigma[]) {
@@ -183,5 +200,5 @@ function columns(coefficients: readonly AlphaSigma[]) {
 }
 
 function unknownType(type: never): never {
-  return fail("predict", 'predictionType "x0", "eps" or "v"', type);
+  return fail("predict", 'predictionType "x0", "eps", "v" or "flow"', type);
 }

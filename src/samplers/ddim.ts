@@ -2,7 +2,7 @@ import * as tf from "../tfjs.js";
 import { check, isNumber } from "../check.js";
 import { ddimStep } from "../prediction/ddim-step.js";
 import { createRng, stackNormals } from "../rng.js";
-import { ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
+import { power, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Variance } from "../types.js";
 import { checkRun, visitTimes, type Run, type SamplerOptions } from "./run.js";
@@ -16,7 +16,8 @@ export type DdimOptions = SamplerOptions & {
 };
 
 /**
- * The DDIM sampler. With the authors' table, `steps` and the default clipping it is their sampler.
+ * The DDIM sampler. With the authors' table, `steps` and the default clipping it is their sampler; on a flow, with nothing
+ * clipped, Euler's method.
  *
  * @param denoiser the model
  * @param schedule its noise schedule
@@ -112,9 +113,12 @@ function posteriorDeviation(from: AlphaSigma, to: AlphaSigma): number {
   return ratioOf(to.sigma, from.sigma) * forwardDeviation(from, to);
 }
 
-/** Standard deviation of q(zt | zs), the root of 1 - alphaBar_t / alphaBar_s: beta of a step in the table. */
+/**
+ * Standard deviation of q(zt | zs), the root of sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2 (Kingma et al. 2021, arXiv
+ * 2107.00630, Appendix A.1). Where variance is preserved that is 1 - alphaBar_t / alphaBar_s: beta of a step in the table.
+ */
 function forwardDeviation(from: AlphaSigma, to: AlphaSigma): number {
-  return Math.sqrt(Math.max(0, 1 - ratioOf(from.alpha, to.alpha) ** 2));
+  return Math.sqrt(Math.max(0, power(from) - ratioOf(from.alpha, to.alpha) ** 2 * power(to)));
 }
 
 /** What of sigma_s the predicted noise has to make, where so much new noise is to come (Song et al. 2021, Eq. 12). */

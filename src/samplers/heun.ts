@@ -1,6 +1,5 @@
 import * as tf from "../tfjs.js";
-import type { Prediction } from "../prediction/predict.js";
-import type { AlphaSigma } from "../schedules/coefficients.js";
+import { noised, power, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser } from "../types.js";
 import { ddimStep } from "../prediction/ddim-step.js";
@@ -10,7 +9,8 @@ import { checkRun, visitTimes, type SamplerOptions } from "./run.js";
  * Heun's second-order method, deterministic, two model calls a step and one in the last, which is a DDIM step.
  *
  * The variable of integration is the angle phi = atan2(sigma, alpha), in which the probability flow is
- * dz / dphi = v: smooth from pure noise to clean data, where the paper's sigma / alpha is infinite at the start.
+ * dz / dphi = v: smooth from pure noise to clean data, where the paper's sigma / alpha is infinite at the start. Where a
+ * schedule does not preserve variance, alpha and sigma go straight from one time to the next: on a flow, dz / du = eps - x0.
  *
  * @param denoiser the model
  * @param schedule its noise schedule
@@ -41,15 +41,30 @@ export async function sampleHeun(
   return visitTimes(run, (zt, { t, s, from, to, isLast }, ask) => {
     const prediction = ask(zt, t);
     if (isLast) return { next: ddimStep(prediction, to), x0: prediction.x0 };
-    const turn = Math.atan2(to.sigma, to.alpha) - Math.atan2(from.sigma, from.alpha);
-    const slope = velocity(prediction, from);
-    const euler: tf.Tensor4D = tf.add(zt, tf.mul(slope, turn));
-    const slopeThere = velocity(ask(euler, s), to);
-    return { next: tf.add(zt, tf.mul(tf.add(slope, slopeThere), turn / 2)), x0: prediction.x0 };
+    const path = power(from) === 1 && power(to) === 1 ? arc(from, to) : chord(from, to);
+    const slope = noised(prediction, [path.start]);
+    const euler: tf.Tensor4D = tf.add(zt, tf.mul(slope, path.length));
+    const slopeThere = noised(ask(euler, s), [path.end]);
+    return { next: tf.add(zt, tf.mul(tf.add(slope, slopeThere), path.length / 2)), x0: prediction.x0 };
   });
 }
 
-/** v = alpha eps - sigma x0 = dz / dphi (Salimans & Ho 2022, Appendix D). */
-function velocity({ x0, eps }: Prediction, { alpha, sigma }: AlphaSigma): tf.Tensor4D {
-  return tf.sub(tf.mul(eps, alpha), tf.mul(x0, sigma));
+/** How alpha and sigma go in a step, and their slopes at its ends; that of z is x0 times alpha's + eps times sigma's. */
+interface Path {
+  readonly length: number;
+  readonly start: AlphaSigma;
+  readonly end: AlphaSigma;
+}
+
+/** Along the circle, by the angle: dz / dphi = v = alpha eps - sigma x0 (Salimans & Ho 2022, Appendix D). */
+function arc(from: AlphaSigma, to: AlphaSigma): Path {
+  const length = Math.atan2(to.sigma, to.alpha) - Math.atan2(from.sigma, from.alpha);
+  const slope = ({ alpha, sigma }: AlphaSigma) => ({ alpha: -sigma, sigma: alpha });
+  return { length, start: slope(from), end: slope(to) };
+}
+
+/** Straight, in one. */
+function chord(from: AlphaSigma, to: AlphaSigma): Path {
+  const slope = { alpha: to.alpha - from.alpha, sigma: to.sigma - from.sigma };
+  return { length: 1, start: slope, end: slope };
 }

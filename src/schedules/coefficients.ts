@@ -1,19 +1,33 @@
 import * as tf from "../tfjs.js";
 import { check, checkImages, checkSameShape, checkTimes, isNumber } from "../check.js";
 import type { Times } from "../types.js";
-import { checkSchedule, type NoiseSchedule } from "./schedule.js";
+import { checkSchedule, type AlphaSigma, type NoiseSchedule } from "./schedule.js";
 
-/** alpha = sqrt(alphaBar) and sigma = sqrt(1 - alphaBar) at one time, float64. */
-export interface AlphaSigma {
-  readonly alpha: number;
-  readonly sigma: number;
-}
+export type { AlphaSigma } from "./schedule.js";
 
 /** alpha and sigma of one time. */
 export function alphaSigma(schedule: NoiseSchedule, t: number): AlphaSigma {
+  if (schedule.alphaSigma) return checkedCoefficients(schedule.alphaSigma(t), t);
   const alphaBar = schedule.alphaBar(t);
   check(isNumber(alphaBar, 0, 1), "alphaBar", `the schedule's alphaBar at time ${t} in [0, 1]`, alphaBar);
   return { alpha: Math.sqrt(alphaBar), sigma: Math.sqrt(1 - alphaBar) };
+}
+
+function checkedCoefficients(coefficients: AlphaSigma, t: number): AlphaSigma {
+  const { alpha, sigma } = coefficients;
+  const valid = isNumber(alpha, 0) && isNumber(sigma, 0) && alpha + sigma > 0;
+  const expected = `the schedule's alpha and sigma at time ${t} to be at least 0, and not both 0`;
+  check(valid, "alphaSigma", expected, coefficients);
+  return coefficients;
+}
+
+/** alpha^2 + sigma^2 this close to 1 is 1. */
+const ROUNDING = 1e-12;
+
+/** alpha^2 + sigma^2, the variance of zt where that of x0 is 1: exactly 1 where a schedule preserves it. */
+export function power({ alpha, sigma }: AlphaSigma): number {
+  const sum = alpha ** 2 + sigma ** 2;
+  return Math.abs(sum - 1) < ROUNDING ? 1 : sum;
 }
 
 /** to / from of two alphas or two sigmas; 1 where both are 0: where a schedule is flat, nothing changes. */
@@ -27,7 +41,7 @@ export function perSample(values: readonly number[]): tf.Tensor4D {
 }
 
 /**
- * The forward process: zt = sqrt(alphaBar(t)) x0 + sqrt(1 - alphaBar(t)) eps.
+ * The forward process: zt = alpha x0 + sigma eps, where variance is preserved sqrt(alphaBar(t)) x0 + sqrt(1 - alphaBar(t)) eps.
  *
  * @param schedule the noise schedule
  * @param x0 clean images [B, H, W, C] in [-1, 1]

@@ -1,5 +1,6 @@
 import { check, checkOptions, fail } from "../check.js";
 import { cosineSchedule } from "./cosine.js";
+import { flowSchedule } from "./flow.js";
 import { linearSchedule } from "./linear.js";
 import type { NoiseSchedule, ScheduleConfig } from "./schedule.js";
 import { sigmoidSchedule } from "./sigmoid.js";
@@ -13,6 +14,7 @@ const FIELDS: { readonly [T in ScheduleConfig["type"]]: Fields<T> } = {
   sigmoid: { type: true, start: true, end: true, tau: true },
   discreteCosine: { type: true, steps: true, s: true, maxBeta: true },
   table: { type: true, alphaBars: true },
+  flow: { type: true, shift: true },
 };
 
 /**
@@ -45,6 +47,8 @@ export function scheduleFromConfig(config: ScheduleConfig): NoiseSchedule {
     case "table":
       check(isNumbers(config.alphaBars), where, "alphaBars to be an array of numbers", config.alphaBars);
       return tableSchedule(config.alphaBars);
+    case "flow":
+      return flowSchedule({ shift: config.shift });
     default:
       return unknownType(config);
   }
@@ -56,5 +60,5 @@ function isNumbers(value: unknown): boolean {
 
 function unknownType(config: never): never {
   const { type } = config as { type: unknown };
-  return fail("scheduleFromConfig", "type cosine, linear, sigmoid, discreteCosine or table", type);
+  return fail("scheduleFromConfig", "type cosine, linear, sigmoid, discreteCosine, table or flow", type);
 }

@@ -6,14 +6,26 @@ export type ScheduleConfig =
   | { readonly type: "linear"; readonly betaMin: number; readonly betaMax: number }
   | { readonly type: "sigmoid"; readonly start: number; readonly end: number; readonly tau: number }
   | { readonly type: "discreteCosine"; readonly steps: number; readonly s: number; readonly maxBeta: number }
-  | { readonly type: "table"; readonly alphaBars: readonly number[] };
+  | { readonly type: "table"; readonly alphaBars: readonly number[] }
+  | { readonly type: "flow"; readonly shift: number };
 
-/** A variance-preserving noise schedule: zt = sqrt(alphaBar(t)) x0 + sqrt(1 - alphaBar(t)) eps, in float64. */
+/** What an image and its noise are multiplied by at one time, float64: zt = alpha x0 + sigma eps. */
+export interface AlphaSigma {
+  readonly alpha: number;
+  readonly sigma: number;
+}
+
+/** A noise schedule, zt = alpha x0 + sigma eps, in float64; it preserves variance unless it has an `alphaSigma`. */
 export interface NoiseSchedule {
   /** Plain JSON from which `scheduleFromConfig` makes this schedule again. */
   readonly config: ScheduleConfig;
-  /** The share of signal power left at time t in [0, 1]; 1 is clean. Throws outside [0, 1]. */
+  /** The share of signal power at time t in [0, 1], alpha^2 / (alpha^2 + sigma^2); 1 is clean. Throws outside [0, 1]. */
   alphaBar(t: number): number;
+  /**
+   * alpha and sigma at time t in [0, 1], both >= 0 and not both 0, of a schedule that does not preserve variance. Left out
+   * they are sqrt(alphaBar) and sqrt(1 - alphaBar).
+   */
+  alphaSigma?(t: number): AlphaSigma;
 }
 
 /** The continuous schedules keep logSNR within +-MAX_LOG_SNR (Salimans & Ho 2022, Appendix B). */
@@ -33,8 +45,8 @@ export function continuousSchedule(config: ScheduleConfig, formula: (t: number) 
 }
 
 /** `t`, if it is a time. */
-export function checkedTime(t: number): number {
-  checkEach([t], (time) => isNumber(time, 0, 1), "alphaBar", "a time in [0, 1]");
+export function checkedTime(t: number, where = "alphaBar"): number {
+  checkEach([t], (time) => isNumber(time, 0, 1), where, "a time in [0, 1]");
   return t;
 }
 
@@ -51,11 +63,11 @@ export function checkSchedule(schedule: NoiseSchedule, where: string): void {
 }
 
 /**
- * Signal-to-noise ratio in nats: log(alphaBar / (1 - alphaBar)), float64.
+ * Signal-to-noise ratio in nats: log(alpha^2 / sigma^2) = log(alphaBar / (1 - alphaBar)), float64.
  *
  * @param schedule any noise schedule
  * @param t a time in [0, 1]
- * @returns the log of the ratio of signal power to noise power; Infinity where alphaBar is 1
+ * @returns the log of the ratio of signal power to noise power; Infinity where alphaBar is 1, -Infinity where it is 0
  * @throws if `t` is outside [0, 1]
  * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 2
  * @example
@@ -66,6 +78,10 @@ export function checkSchedule(schedule: NoiseSchedule, where: string): void {
  */
 export function logSNR(schedule: NoiseSchedule, t: number): number {
   checkSchedule(schedule, "logSNR");
+  if (schedule.alphaSigma) {
+    const { alpha, sigma } = schedule.alphaSigma(t);
+    return 2 * (Math.log(alpha) - Math.log(sigma));
+  }
   const alphaBar = schedule.alphaBar(t);
   return Math.log(alphaBar) - Math.log1p(-alphaBar);
 }

@@ -40,7 +40,7 @@ const samplers = {
 };
 
 describe.each(Object.entries(samplers))("%s", (_, { sampler, reference }) => {
-  it.each(["x0", "eps", "v"] as const)("of a network that predicts %s", async (kind) => {
+  it.each(["x0", "eps", "v", "flow"] as const)("of a network that predicts %s", async (kind) => {
     const zT = noise(seeds, shape);
     const start = await zT.data<"float32">();
     const images = await sampler(gaussianDenoiser(schedule, kind, data), schedule, zT, {

@@ -10,6 +10,7 @@ import {
   createRng,
   denoisingLoss,
   discreteCosineSchedule,
+  flowSchedule,
   drawTimes,
   inception,
   linearSchedule,
@@ -124,6 +125,7 @@ const positions = (o: object) => {
 
 const table: Record<string, readonly Row[]> = {
   cosineSchedule: [["s", 0, 0.1, (o) => curve(cosineSchedule(o))]],
+  flowSchedule: [["shift", 1, 3, (o) => curve(flowSchedule(o))]],
   linearSchedule: [
     ["betaMin", 0.1, 0.2, (o) => curve(linearSchedule(o))],
     ["betaMax", 20, 19, (o) => curve(linearSchedule(o))],
@@ -201,8 +203,16 @@ const table: Record<string, readonly Row[]> = {
       (o) => lossOf(() => denoisingLoss({ ...batch(), denoiser: modelOf("v"), ...o })),
     ],
   ],
+  "denoisingLoss of the flow": [
+    [
+      "weighting",
+      "flow",
+      "eps",
+      (o) => lossOf(() => denoisingLoss({ ...batch(), denoiser: modelOf("flow"), ...o })),
+    ],
+  ],
   ...Object.fromEntries(
-    (["x0", "eps", "v"] as const).map((type) => [
+    (["x0", "eps", "v", "flow"] as const).map((type) => [
       `progressiveLoss of ${type}`,
       [
         [

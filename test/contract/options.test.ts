@@ -47,12 +47,14 @@ const model = { apply: () => 0, execute: () => 0, inputs: [], outputs: [{}] } as
 const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {
   predict: ["labels clip", (o) => images((zt) => cfd.predict(grey, schedule, zt, [1], o))],
   cosineSchedule: ["s", (o) => cfd.cosineSchedule(o)],
+  flowSchedule: ["shift", (o) => cfd.flowSchedule(o)],
   linearSchedule: ["betaMin betaMax", (o) => cfd.linearSchedule(o)],
   sigmoidSchedule: ["start end tau", (o) => cfd.sigmoidSchedule(o)],
   discreteCosineSchedule: ["s maxBeta", (o) => cfd.discreteCosineSchedule(8, o)],
   scheduleFromConfig: [
     ["type s", (o: object) => cfd.scheduleFromConfig({ ...schedule.config, ...o })],
     ["betaMin betaMax", (o: object) => cfd.scheduleFromConfig({ ...cfd.linearSchedule().config, ...o })],
+    ["type shift", (o: object) => cfd.scheduleFromConfig({ ...cfd.flowSchedule().config, ...o })],
     ["start end tau", (o: object) => cfd.scheduleFromConfig({ ...cfd.sigmoidSchedule().config, ...o })],
     [
       "steps s maxBeta",

@@ -85,13 +85,14 @@ describe("denoisingLoss", () => {
     ["eps", 9, 0.5625],
     ["truncatedSnr", 9, 1],
     ["snrPlusOne", 10, 1.5625],
+    ["flow", 16, 3.0625],
     [{ minSnr: 5 }, 5, 0.5625],
   ];
   test.each(weights)(
     "weighting %j multiplies the x0 error for every prediction type",
     async (weighting, ...w) => {
       const [x0, eps, weight] = [pixel(0.5), pixel(1), tf.variable(tf.scalar(0.8))];
-      for (const type of ["x0", "eps", "v"] as const) {
+      for (const type of ["x0", "eps", "v", "flow"] as const) {
         for (const time of [0, 1]) {
           const denoiser = scaledDenoiser(weight, type);
           const { loss, x0Mse } = await read(
@@ -104,23 +105,26 @@ describe("denoisingLoss", () => {
     },
   );
 
-  test.each(["x0", "eps", "v"] as const)("gradient of %s against finite differences", async (type) => {
-    const [x0, eps] = [noise([1, 2], [2, 2, 1]), noise([3, 4], [2, 2, 1])];
-    const weight = tf.variable(tf.scalar(0.7));
-    const denoiser = scaledDenoiser(weight, type);
-    const [gradient, numeric] = await gradients(
-      () => denoisingLoss({ denoiser, schedule, x0, eps, times: [0.2, 0.9] }),
-      weight,
-      1e-2,
-    );
-    expect(gradient / numeric).toBeCloseTo(1, 3);
-    tf.dispose([x0, eps, weight]);
-  });
+  test.each(["x0", "eps", "v", "flow"] as const)(
+    "gradient of %s against finite differences",
+    async (type) => {
+      const [x0, eps] = [noise([1, 2], [2, 2, 1]), noise([3, 4], [2, 2, 1])];
+      const weight = tf.variable(tf.scalar(0.7));
+      const denoiser = scaledDenoiser(weight, type);
+      const [gradient, numeric] = await gradients(
+        () => denoisingLoss({ denoiser, schedule, x0, eps, times: [0.2, 0.9] }),
+        weight,
+        1e-2,
+      );
+      expect(gradient / numeric).toBeCloseTo(1, 3);
+      tf.dispose([x0, eps, weight]);
+    },
+  );
 
   test("stays finite and exact at both ends of a continuous schedule", async () => {
     const continuous = cosineSchedule();
     const [x0, eps] = [noise([1, 2], [4, 4, 3]), noise([3, 4], [4, 4, 3])];
-    for (const type of ["x0", "eps", "v"] as const) {
+    for (const type of ["x0", "eps", "v", "flow"] as const) {
       const denoiser = gaussianDenoiser(continuous, type);
       const terms = await read(denoisingLoss({ denoiser, schedule: continuous, x0, eps, times: [0, 1] }));
       expect(Object.values(terms).every(Number.isFinite)).toBe(true);
@@ -152,7 +156,7 @@ describe("denoisingLoss", () => {
 describe("progressiveLoss", () => {
   const batch = () => ({ x0: noise([1, 2], [2, 2, 3]), eps: noise([3, 4], [2, 2, 3]) });
 
-  test.each(["x0", "eps", "v"] as const)(
+  test.each(["x0", "eps", "v", "flow"] as const)(
     "%s: truncated SNR error against the target, with its gradient",
     async (type) => {
       const { x0, eps } = batch();
@@ -187,7 +191,12 @@ describe("progressiveLoss", () => {
               const row = (tensor: tf.Tensor4D) => tensor.slice([i], [1]);
               const z = row(zt);
               const out = row(answer);
-              const x = { x0: out, eps: z.sub(out.mul(s)).div(a), v: z.mul(a).sub(out.mul(s)) }[type];
+              const x = {
+                x0: out,
+                eps: z.sub(out.mul(s)).div(a),
+                v: z.mul(a).sub(out.mul(s)),
+                flow: z.sub(out.mul(s)).div(a + s),
+              }[type];
               const e = z.sub(x.mul(a)).div(s);
               return tf.maximum(x.sub(row(own.x0)).square().mean(), e.sub(row(own.eps)).square().mean());
             }),
@@ -352,23 +361,26 @@ describe("cfdLoss", () => {
   const continuous = cosineSchedule();
   const parts = () => ({ x0: noise([1, 2], [2, 2, 3]), eps: noise([3, 4], [2, 2, 3]) });
 
-  test.each(["x0", "eps", "v"] as const)("%s: is the sum of its parts, with its gradient", async (type) => {
-    const { x0, eps } = parts();
-    const weight = tf.variable(tf.scalar(0.6));
-    const input = {
-      student: scaledDenoiser(weight, type),
-      teacher: gaussianDenoiser(continuous, type),
-      classifier: colours,
-      schedule: continuous,
-      ...{ x0, eps, times: [0.5, 0.75], studentSteps: 4, temperature: 0.9, beta: 0.3, gamma: 0.75 },
-    };
-    const { loss, feature, entropy, diversity } = await read(cfdLoss(input));
-    expect(loss).toBeCloseTo(feature! + 0.3 * (0.75 * entropy! + 0.25 * diversity!), 6);
-    expect((await read(cfdLoss({ ...input, beta: 0 }))).loss).toBe(feature);
-    const [gradient, numeric] = await gradients(() => cfdLoss(input), weight, 1e-2);
-    expect(Math.abs(gradient - numeric)).toBeLessThan(2e-4 * Math.max(1, Math.abs(numeric)));
-    tf.dispose([x0, eps, weight]);
-  });
+  test.each(["x0", "eps", "v", "flow"] as const)(
+    "%s: is the sum of its parts, with its gradient",
+    async (type) => {
+      const { x0, eps } = parts();
+      const weight = tf.variable(tf.scalar(0.6));
+      const input = {
+        student: scaledDenoiser(weight, type),
+        teacher: gaussianDenoiser(continuous, type),
+        classifier: colours,
+        schedule: continuous,
+        ...{ x0, eps, times: [0.5, 0.75], studentSteps: 4, temperature: 0.9, beta: 0.3, gamma: 0.75 },
+      };
+      const { loss, feature, entropy, diversity } = await read(cfdLoss(input));
+      expect(loss).toBeCloseTo(feature! + 0.3 * (0.75 * entropy! + 0.25 * diversity!), 6);
+      expect((await read(cfdLoss({ ...input, beta: 0 }))).loss).toBe(feature);
+      const [gradient, numeric] = await gradients(() => cfdLoss(input), weight, 1e-2);
+      expect(Math.abs(gradient - numeric)).toBeLessThan(2e-4 * Math.max(1, Math.abs(numeric)));
+      tf.dispose([x0, eps, weight]);
+    },
+  );
 
   test("compares the classifier's view of the student's x0 with that of the target", async () => {
     const { x0, eps } = parts();

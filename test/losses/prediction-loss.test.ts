@@ -27,7 +27,7 @@ import { onCpuWithoutLeaks } from "../support/no-leaks.js";
 
 onCpuWithoutLeaks();
 
-const TYPES = ["x0", "eps", "v"] as const;
+const TYPES = ["x0", "eps", "v", "flow"] as const;
 const schedule = cosineSchedule();
 const times = [0.2, 0.9];
 const SHAPE: [number, number, number, number] = [2, 1, 1, 3];
@@ -51,12 +51,15 @@ function byHand(type: PredictionType, weightAt: (snr: number) => number) {
   const rows = times.map((t, i) => {
     const [alpha, sigma] = [Math.sqrt(schedule.alphaBar(t)), Math.sqrt(1 - schedule.alphaBar(t))];
     const output = ({ x0, eps }: { x0: number[]; eps: number[] }, at: number) =>
-      ({ x0: x0[at]!, eps: eps[at]!, v: alpha * eps[at]! - sigma * x0[at]! })[type];
+      ({ x0: x0[at]!, eps: eps[at]!, v: alpha * eps[at]! - sigma * x0[at]!, flow: eps[at]! - x0[at]! })[type];
     const errors = [0, 1, 2].map((c) => output(VALUES.answer, 3 * i + c) - output(VALUES.target, 3 * i + c));
     const own = errors.reduce((sum, error) => sum + error ** 2, 0) / 3;
-    // Of one zt, alpha dx0 = -sigma deps, and dv = alpha deps - sigma dx0 = -dx0 / sigma = deps / alpha.
-    const x0 = own * { x0: 1, eps: (sigma / alpha) ** 2, v: sigma ** 2 }[type];
-    const eps = own * { x0: (alpha / sigma) ** 2, eps: 1, v: alpha ** 2 }[type];
+    // Of one zt, alpha dx0 = -sigma deps, and dv = alpha deps - sigma dx0 = -dx0 / sigma = deps / alpha;
+    // deps - dx0 = -(alpha + sigma) / sigma dx0 = (alpha + sigma) / alpha deps.
+    const x0 =
+      own * { x0: 1, eps: (sigma / alpha) ** 2, v: sigma ** 2, flow: (sigma / (alpha + sigma)) ** 2 }[type];
+    const eps =
+      own * { x0: (alpha / sigma) ** 2, eps: 1, v: alpha ** 2, flow: (alpha / (alpha + sigma)) ** 2 }[type];
     return { loss: x0 * weightAt((alpha / sigma) ** 2), x0Mse: x0, epsMse: eps };
   });
   const mean = (term: "loss" | "x0Mse" | "epsMse") => (rows[0]![term] + rows[1]![term]) / 2;
@@ -69,6 +72,7 @@ const WEIGHTS: [Weighting | undefined, (snr: number) => number][] = [
   ["eps", (snr) => snr],
   ["truncatedSnr", (snr) => Math.max(1, snr)],
   ["snrPlusOne", (snr) => snr + 1],
+  ["flow", (snr) => (1 + Math.sqrt(snr)) ** 2],
   [{ minSnr: 2 }, (snr) => Math.min(2, snr)],
 ];
 
@@ -183,8 +187,8 @@ describe("a loop of its parts", () => {
       }, params);
       const [a, b] = [await read(once.terms), await read(twice.terms)];
       expect(a.cfd).toBe(b.cfd);
-      if (type === "v")
-        expect(a.pd! / b.pd!).toBeCloseTo(1, 6); // v is made again of x0 and eps
+      if (type === "v" || type === "flow")
+        expect(a.pd! / b.pd!).toBeCloseTo(1, 6); // which is made again of x0 and eps
       else expect(a.pd).toBe(b.pd);
       expect((await once.grads.w!.data())[0]! / (await twice.grads.w!.data())[0]!).toBeCloseTo(1, 5);
       tf.dispose([x0, eps, params, once.terms, once.grads, twice.terms, twice.grads]);
@@ -214,7 +218,7 @@ describe("predictionLoss refuses, without a leak", () => {
     ["expected 2 times, one per sample, got 1 times", ({ good }) => [good, good, { ...plain, times: [1] }]],
     ["expected every time in [0, 1], got 2", ({ good }) => [good, good, { ...plain, times: [0, 2] }]],
     [
-      "expected predictionType among x0, eps, v, got noise",
+      "expected predictionType among x0, eps, v, flow, got noise",
       ({ good }) => [good, good, { ...plain, predictionType: "noise" }],
     ],
     ['expected weighting "x0", "eps",', ({ good }) => [good, good, { ...plain, weighting: "snr" }]],

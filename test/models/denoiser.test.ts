@@ -77,7 +77,7 @@ describe("denoiser", () => {
     const zt = noise([1, 2], [2, 2, 3]);
     const before = tf.memory().numTensors;
     expect(() => denoiser(shrinking, {}, "noise" as never)).toThrow(
-      /denoiser: expected predictionType among x0, eps, v, got noise/,
+      /denoiser: expected predictionType among x0, eps, v, flow, got noise/,
     );
     expect(() => model(zt, [0.5])).toThrow(/denoiser: expected 2 times/);
     expect(() => model(zt, [0.5, -1])).toThrow(/every time in \[0, 1\], got -1/);

@@ -48,6 +48,12 @@ describe("predict, by hand at alpha 0.6, sigma 0.8, zt = 1", () => {
     expect(eps).toBeCloseTo(1.1, 6);
   });
 
+  test("flow 0.5: x0 = (1 - 0.8 * 0.5) / 1.4, eps = (1 + 0.6 * 0.5) / 1.4", async () => {
+    const [x0, eps] = await ask(answers(0.5, "flow"), 1);
+    expect(x0).toBeCloseTo(0.6 / 1.4, 6);
+    expect(eps).toBeCloseTo(1.3 / 1.4, 6);
+  });
+
   test("clip true recomputes eps, clip x0 keeps it", async () => {
     const [x0, eps] = await ask(answers(3, "x0"), 1, true);
     expect(x0).toBe(1);
@@ -63,7 +69,7 @@ test("all prediction types of one model agree", async () => {
   const zt = noise([1, 2, 3], [4, 4, 3]);
   const times = [0.1, 0.5, 0.9];
   const reference = predict(gaussianDenoiser(continuous, "x0"), continuous, zt, times);
-  for (const type of ["eps", "v"] as const) {
+  for (const type of ["eps", "v", "flow"] as const) {
     const other = predict(gaussianDenoiser(continuous, type), continuous, zt, times);
     const difference = tf.tidy(() => tf.sub(reference.x0, other.x0).abs().max());
     expect((await difference.data())[0]).toBeLessThan(5e-6);
@@ -76,11 +82,11 @@ describe("what cannot be", () => {
   const zt = () => tf.ones<tf.Rank.R4>([1, 2, 2, 3]);
   const zeroTerminal = tableSchedule([1, 0.5, 0]);
 
-  test("eps at zero terminal SNR says why; x0 and v go", () => {
+  test("eps at zero terminal SNR says why; x0, v and flow go", () => {
     expect(() => tf.tidy(() => predict(answers(0, "eps"), zeroTerminal, zt(), [1]).x0)).toThrow(
       /predict: expected alphaBar >= 1e-20 for prediction type "eps" \(.*pure noise.*\), got 0\./,
     );
-    for (const type of ["x0", "v"] as const) {
+    for (const type of ["x0", "v", "flow"] as const) {
       tf.tidy(() => {
         predict(answers(0, type), zeroTerminal, zt(), [1], { clip: true });
       });

@@ -48,7 +48,7 @@ afterAll(() => {
 });
 
 const kinds = { identity: (zt: tf.Tensor4D) => zt, constant: () => constant };
-const types = ["x0", "eps", "v"] as const;
+const types = ["x0", "eps", "v", "flow"] as const;
 const cases = Object.keys(kinds).flatMap((kind) =>
   types.map((type) => [kind as keyof typeof kinds, type] as const),
 );

@@ -14,6 +14,7 @@ import {
   withGuidance,
   type Denoiser,
   type Labels,
+  type PredictionType,
   type SamplerOptions,
   type Times,
 } from "../../src/index.js";
@@ -132,7 +133,7 @@ describe("exactness on Gaussian data, whose probability flow is known", () => {
   // zs = zt * sqrt((alpha_s^2 c^2 + sigma_s^2) / (alpha_t^2 c^2 + sigma_t^2)), c = 0.5.
   const scale = (t: number) => Math.sqrt(schedule.alphaBar(t) * 0.25 + 1 - schedule.alphaBar(t));
 
-  async function error(sampler: Sampler, steps: number, type: "x0" | "eps" | "v" = "x0"): Promise<number> {
+  async function error(sampler: Sampler, steps: number, type: PredictionType = "x0"): Promise<number> {
     const [start, end] = [0.95, 0.05];
     const times = Array.from({ length: steps + 1 }, (_, i) => start + ((end - start) * i) / steps);
     const zT = noise(seeds, shape);
@@ -159,7 +160,7 @@ describe("exactness on Gaussian data, whose probability flow is known", () => {
   test("the prediction type makes no difference", async () => {
     for (const sampler of Object.values(samplers)) {
       const reference = await error(sampler, 8);
-      for (const type of ["eps", "v"] as const) {
+      for (const type of ["eps", "v", "flow"] as const) {
         expect(Math.abs((await error(sampler, 8, type)) - reference)).toBeLessThan(2e-5);
       }
     }

@@ -262,7 +262,7 @@ describe("bounds from both sides", () => {
       expect(from(config)).toThrow("scheduleFromConfig: expected type cosine, linear, sigmoid, ");
     }
     expect(from({ type: "cubic" })).toThrow(
-      "scheduleFromConfig: expected type cosine, linear, sigmoid, discreteCosine or table, got cubic.",
+      "scheduleFromConfig: expected type cosine, linear, sigmoid, discreteCosine, table or flow, got cubic.",
     );
   });
 

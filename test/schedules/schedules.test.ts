@@ -7,6 +7,7 @@ import {
   createRng,
   discreteCosineSchedule,
   drawTimes,
+  flowSchedule,
   linearSchedule,
   logSNR,
   scheduleFromConfig,
@@ -28,6 +29,8 @@ const schedules: Record<string, NoiseSchedule> = {
   sigmoid: sigmoidSchedule(),
   discreteCosine: discreteCosineSchedule(64),
   table: tableSchedule([1, 0.9, 0.3, 0]),
+  flow: flowSchedule(),
+  "flow, shift 3": flowSchedule({ shift: 3 }),
 };
 
 describe.each(Object.entries(schedules))("%s schedule", (name, schedule) => {
@@ -48,7 +51,7 @@ describe.each(Object.entries(schedules))("%s schedule", (name, schedule) => {
       const value = logSNR(schedule, t);
       if (Number.isFinite(expected)) expect(Math.abs(value - expected)).toBeLessThan(1e-6);
       else expect(value).toBe(expected);
-      if (!["discreteCosine", "table"].includes(name)) expect(Math.abs(value)).toBeLessThanOrEqual(20 + 1e-6);
+      if (!/discreteCosine|table|flow/.test(name)) expect(Math.abs(value)).toBeLessThanOrEqual(20 + 1e-6);
     }
   });
 

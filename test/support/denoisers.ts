@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { alphaSigma } from "../../src/schedules/coefficients.js";
 import type { Denoiser, NoiseSchedule, PredictionType, Times } from "../../src/index.js";
 
 /**
@@ -14,14 +15,19 @@ export function gaussianDenoiser(
     tf.tidy(() => {
       const column = (f: (alpha: number, sigma: number) => number) =>
         tf.tensor4d(
-          times.map((t) => f(Math.sqrt(schedule.alphaBar(t)), Math.sqrt(1 - schedule.alphaBar(t)))),
+          times.map((t) => {
+            const { alpha, sigma } = alphaSigma(schedule, t);
+            return f(alpha, sigma);
+          }),
           [times.length, 1, 1, 1],
         );
       const gain = column((a, s) => (a * deviation ** 2) / (a ** 2 * deviation ** 2 + s ** 2));
       const [alpha, sigma] = [column((a) => a), column((_, s) => s)];
       const x0 = zt.sub(alpha.mul(mean)).mul(gain).add(mean);
       const eps = zt.sub(alpha.mul(x0)).div(sigma);
-      return { x0, eps, v: alpha.mul(eps).sub(sigma.mul(x0)) }[predictionType] as tf.Tensor4D;
+      return { x0, eps, v: alpha.mul(eps).sub(sigma.mul(x0)), flow: eps.sub(x0) }[
+        predictionType
+      ] as tf.Tensor4D;
     });
   return Object.assign(apply, { predictionType });
 }

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   cosineSchedule,
   discreteCosineSchedule,
+  flowSchedule,
   noise,
   progressiveTarget,
   sampleDdim,
@@ -46,8 +47,13 @@ async function stepsApart(schedule: NoiseSchedule, type: PredictionType, student
 test("a student that answers the target lands where the teacher's two steps do", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.constantFrom(cosineSchedule(), discreteCosineSchedule(64)),
-      fc.constantFrom("x0", "eps", "v"),
+      fc.constantFrom<NoiseSchedule[]>(
+        cosineSchedule(),
+        discreteCosineSchedule(64),
+        flowSchedule(),
+        flowSchedule({ shift: 3 }),
+      ),
+      fc.constantFrom("x0", "eps", "v", "flow"),
       fc.constantFrom(1, 2, 4, 8, 32),
       fc.nat(),
       async (schedule, type, studentSteps, k) => {

@@ -43,7 +43,7 @@ async function again(change: object) {
 
 describe("a checkpoint", () => {
   it("holds every prediction type and clip, and the most steps there are", async () => {
-    for (const predictionType of ["x0", "eps", "v"] as const) {
+    for (const predictionType of ["x0", "eps", "v", "flow"] as const) {
       expect((await again({ predictionType })).predictionType).toBe(predictionType);
     }
     for (const clip of [true, false, "x0"] as const) expect((await again({ clip })).clip).toBe(clip);
@@ -143,7 +143,7 @@ describe("a file's metadata", () => {
     [{ statistics: "[1]" }, "statistics to be a list of names, got [1]."],
     [{ statistics: '["a"]' }, "statistics among params, got a."],
     [{ schedule: "3" }, "schedule to be a schedule's config, got 3."],
-    [{ predictionType: '"x1"' }, "predictionType to be x0, eps or v, got x1."],
+    [{ predictionType: '"x1"' }, "predictionType to be x0, eps, v or flow, got x1."],
     [{ steps: "0" }, "steps to be a positive integer of at most 1000000, got 0."],
     [{ steps: "1000001" }, "steps to be a positive integer of at most 1000000, got 1000001."],
     [{ clip: '"all"' }, "clip to be true, false or x0, got all."],

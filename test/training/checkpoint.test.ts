@@ -214,7 +214,7 @@ describe("checkpoints", () => {
       ],
       [{ params: {} }, "at least one weight in params"],
       [{ steps: 0 }, "steps to be a positive integer of at most 1000000, got 0"],
-      [{ predictionType: "x1" }, "predictionType to be x0, eps or v, got x1"],
+      [{ predictionType: "x1" }, "predictionType to be x0, eps, v or flow, got x1"],
       [{ clip: "all" }, "clip to be true, false or x0"],
       [{ steps: 1e9 }, "steps to be a positive integer of at most 1000000, got 1000000000"],
       [{ steps: undefined }, "schedule, predictionType and steps, got 1 of them undefined"],

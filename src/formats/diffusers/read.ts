@@ -19,7 +19,10 @@ import { checkStateDict } from "../torch/layout.js";
 export interface DiffusersModel {
   /** Ready to sample from and to distil. */
   readonly denoiser: Denoiser;
-  /** Time t is diffusers' timestep t * N - 1, of N; t = 0 is where its samplers end. */
+  /**
+   * Time t is diffusers' timestep t * N - 1, of N; t = 0 is where its samplers end. Of a flow, timestep u * N is at the time t
+   * that `shift` moves to u.
+   */
   readonly schedule: NoiseSchedule;
   /** The times that the folder's own scheduler visits in this many steps, for a sampler's `times`. */
   readonly times: (steps: number) => readonly number[];
@@ -46,8 +49,8 @@ export const DIFFUSERS_FILES: readonly string[] = [
 
 /**
  * Reads a model of diffusers: a pipeline's folder (`unet/`, `scheduler/`) or that of a UNet2DModel alone with its
- * `scheduler_config.json` beside it. Schedulers: DDPM, DDIM and DPM-Solver++(2M). For pages, which fetch the files;
- * in Node `loadDiffusers` of `cfd-distill/node` reads the folder.
+ * `scheduler_config.json` beside it. Schedulers: DDPM, DDIM, DPM-Solver++(2M), Euler and Heun; of flows, Euler. For pages,
+ * which fetch the files; in Node `loadDiffusers` of `cfd-distill/node` reads the folder.
  *
  * @param files the folder's files by their paths within it: those of {@link DIFFUSERS_FILES} that there are; or weights in
  *   several files with their index (`diffusion_pytorch_model.safetensors.index.json`), or of one variant. Others are
@@ -55,7 +58,9 @@ export const DIFFUSERS_FILES: readonly string[] = [
  * @returns the model. Its scheduler's own results come from `sampleDdim`, `sampleAncestral` or `sampleDpmSolver2M` with
  *   `{ times: times(steps), clip }`; diffusers' ancestral noise is another, of the deviation that the denoiser says. Where
  *   `timestep_spacing` does not divide the timesteps evenly, its DDIM goes to other times than it visits: `times` refuses
- *   that, and `sampleDdim` takes times of your own
+ *   that, and `sampleDdim` takes times of your own. Euler's method, on either kind of model, is `sampleDdim`; where variance is
+ *   preserved diffusers starts it from noise times sigma, unless its spacing is "leading". `sampleHeun` steps in the angle,
+ *   Heun of diffusers in sigma / alpha: the same order, other images
  * @throws if a file is missing, damaged, or none (a page, a Git LFS pointer), if an entry stands in two files or an index
  *   names other places, or for any block, option or scheduler that is not supported, by its name
  * @see https://github.com/huggingface/diffusers, src/diffusers/models/unets/unet_2d.py and src/diffusers/schedulers
@@ -84,8 +89,8 @@ export function diffusersFromFiles(files: Readonly<Record<string, Uint8Array>>):
   });
   const unetConfig = parseConfig(read[chosen.config]!, chosen.config);
   const schedulerConfig = parseConfig(read[chosen.scheduler]!, chosen.scheduler);
-  const { predictionType, timesteps, variance, ...scheduler } = readScheduler(schedulerConfig);
-  const { network, cosineFirst } = readUnetConfig(unetConfig, timesteps);
+  const { predictionType, seen, variance, ...scheduler } = readScheduler(schedulerConfig);
+  const { network, cosineFirst } = readUnetConfig(unetConfig, seen);
   const size = sizeOf(unetConfig.sample_size);
   const params = readUnetWeights(network.config, readWeights(read, chosen), cosineFirst);
   return {

@@ -1,106 +1,22 @@
 import { MOST } from "../../bounds.js";
 import { check, checkPositiveInteger, fail } from "../../check.js";
-import type { Clip } from "../../prediction/predict.js";
-import type { NoiseSchedule } from "../../schedules/schedule.js";
 import { tableSchedule } from "../../schedules/table.js";
 import type { PredictionType, Variance } from "../../types.js";
 import { complete, READ, type DiffusersConfig } from "./config.js";
+import { FLOW_SCHEDULER, readFlowScheduler } from "./flow-scheduler.js";
+import { KINDS, type Kind } from "./scheduler-kinds.js";
+import { linspace, SCHEDULER, type DiffusersScheduler } from "./scheduling.js";
 
 // What diffusers' schedulers compute (huggingface/diffusers, src/diffusers/schedulers), as a table of alphaBar and the
 // times that a sampler visits. Timestep i of N, which is what the network sees, is at t = (i + 1) / N here: t = 0 is the
 // alpha at which their samplers end.
 
-/** A scheduler of diffusers. */
-export interface DiffusersScheduler {
-  /** N + 1 entries: the alpha at which a sampler ends, then `alphas_cumprod`, in float64. */
-  readonly schedule: NoiseSchedule;
-  readonly predictionType: PredictionType;
-  /** N, the timesteps of its training. */
-  readonly timesteps: number;
-  /** What its own sampler clips. */
-  readonly clip: Clip;
-  /** What its own sampler adds in a step. */
-  readonly variance: Variance;
-  /** The times that its own sampler visits in this many steps, and where it ends. */
-  readonly times: (steps: number) => readonly number[];
-}
-
-const FILE = "scheduler_config.json";
-
-/** One class of scheduler. */
-interface Kind {
-  readonly spacing: string;
-  readonly clip: Clip;
-  readonly betaSchedules: readonly string[];
-  readonly only: Readonly<Record<string, readonly unknown[]>>;
-  /** Keys that it passes over: those of the scheduler that its config was made from. */
-  readonly passedOver: readonly string[];
-  /** Into how many pieces it divides the timesteps for `steps` steps; it leaves out those it does not need. */
-  readonly pieces: (steps: number) => number;
-  /**
-   * Whether a step goes to the next timestep, and the last to clean data. Otherwise each goes one stride down, which is
-   * the next timestep only where these lie evenly.
-   */
-  readonly toNext: boolean;
-}
-
-const BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"];
-const ALL = { thresholding: [false], timestep_values: [null] };
 /** The deviations that DDPMScheduler adds; of "fixed_large_log" it takes a logarithm's root, which is no number. */
 const VARIANCES: Readonly<Record<string, Variance>> = {
   fixed_small: "small",
   fixed_small_log: "small",
   fixed_large: "large",
 };
-const OFF = [false, null];
-
-const KINDS: Readonly<Record<string, Kind>> = {
-  DDIMScheduler: {
-    spacing: "leading",
-    clip: "x0",
-    betaSchedules: BETAS,
-    pieces: (steps) => steps,
-    toNext: false,
-    passedOver: ["variance_type"],
-    only: ALL,
-  },
-  DDPMScheduler: {
-    spacing: "leading",
-    clip: true,
-    betaSchedules: [...BETAS, "sigmoid"],
-    pieces: (steps) => steps,
-    toNext: true,
-    passedOver: ["set_alpha_to_one"],
-    only: ALL,
-  },
-  DPMSolverMultistepScheduler: {
-    spacing: "linspace",
-    clip: false,
-    betaSchedules: BETAS,
-    pieces: (steps) => steps + 1,
-    toNext: true,
-    passedOver: ["clip_sample", "clip_sample_range", "set_alpha_to_one"],
-    only: {
-      ...ALL,
-      solver_order: [2],
-      algorithm_type: ["dpmsolver++", "deis"], // which it takes for dpmsolver++
-      solver_type: ["midpoint", "logrho", "bh1", "bh2"], // which it takes for midpoint
-      lower_order_final: [true, false], // of order 2, a last step to clean data is of first order
-      euler_at_final: [true, false],
-      final_sigmas_type: ["zero"],
-      lambda_min_clipped: [null],
-      rescale_betas_zero_snr: OFF, // its table then rises again at the end
-      use_karras_sigmas: OFF,
-      use_exponential_sigmas: OFF,
-      use_beta_sigmas: OFF,
-      use_lu_lambdas: OFF,
-      use_flow_sigmas: OFF,
-      use_dynamic_shifting: OFF,
-      variance_type: [null],
-    },
-  },
-};
-
 const HARMLESS = [
   "skip_prk_steps",
   "dynamic_thresholding_ratio",
@@ -113,16 +29,17 @@ const HARMLESS = [
 /** Reads what scheduler_config.json holds; refuses, by name, what is not supported. */
 export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
   const name = config._class_name;
-  const kind = oneOf(KINDS, name, "a scheduler");
+  if (name === FLOW_SCHEDULER) return readFlowScheduler(config);
+  const kind = oneOf(KINDS, name, "a scheduler", FLOW_SCHEDULER);
   const values = complete(config, {
-    file: FILE,
-    defaults: defaultsOf(name, kind),
+    file: SCHEDULER,
+    defaults: { ...DEFAULTS, ...kind.defaults },
     only: kind.only,
     harmless: [...HARMLESS, ...kind.passedOver],
   });
   const { clip_sample_range: range = 1 } = values;
   const unclipped = values.clip_sample !== true;
-  check(unclipped || range === 1, READ, `"clip_sample_range" in ${FILE} to be 1`, range);
+  check(unclipped || range === 1, READ, `"clip_sample_range" in ${SCHEDULER} to be 1`, range);
   const timesteps = values.num_train_timesteps;
   checkPositiveInteger(timesteps, READ, "num_train_timesteps");
   check(timesteps <= MOST.steps, READ, `num_train_timesteps of at most ${MOST.steps}`, timesteps);
@@ -131,30 +48,23 @@ export function readScheduler(config: DiffusersConfig): DiffusersScheduler {
   return {
     schedule: tableSchedule([values.set_alpha_to_one === false ? alphaBars[0]! : 1, ...alphaBars]),
     predictionType: oneOf(PREDICTIONS, values.prediction_type, "prediction_type"),
-    timesteps,
+    seen: { timeScale: timesteps, timeOffset: -1 },
     clip: values.clip_sample === true ? kind.clip : false,
     variance: varianceOf(values.variance_type),
     times: (steps) => timesOf(values, kind, timesteps, steps),
   };
 }
 
-function defaultsOf(name: unknown, { spacing }: Kind): DiffusersConfig {
-  return {
-    num_train_timesteps: 1000,
-    beta_start: 0.0001,
-    beta_end: 0.02,
-    beta_schedule: "linear",
-    trained_betas: null,
-    prediction_type: "epsilon",
-    timestep_spacing: spacing,
-    steps_offset: 0,
-    ...(name === "DPMSolverMultistepScheduler" ? {} : CLIPPED),
-    ...(name === "DDIMScheduler" ? { set_alpha_to_one: true } : {}),
-    ...(name === "DDPMScheduler" ? { variance_type: "fixed_small" } : {}),
-  };
-}
-
-const CLIPPED = { clip_sample: true, clip_sample_range: 1, rescale_betas_zero_snr: false };
+/** What a file's keys are where it lacks them, unless its scheduler has others. */
+const DEFAULTS: DiffusersConfig = {
+  num_train_timesteps: 1000,
+  beta_start: 0.0001,
+  beta_end: 0.02,
+  beta_schedule: "linear",
+  trained_betas: null,
+  prediction_type: "epsilon",
+  steps_offset: 0,
+};
 
 function varianceOf(type: unknown): Variance {
   return type === undefined ? "small" : oneOf(VARIANCES, type, "variance_type"); // DDIM's is small, with any eta
@@ -167,9 +77,16 @@ const PREDICTIONS: Readonly<Record<string, PredictionType>> = {
 };
 
 /** What `values` has under a name that a file gives, or an error with the names that it may give. */
-function oneOf<T>(values: Readonly<Record<string, T>>, name: unknown, what: string): T {
+function oneOf<T>(
+  values: Readonly<Record<string, T>>,
+  name: unknown,
+  what: string,
+  ...others: readonly string[]
+): T {
   const known = typeof name === "string" && Object.hasOwn(values, name);
-  return known ? values[name]! : fail(READ, `${what} among ${Object.keys(values).join(", ")}`, name);
+  return known
+    ? values[name]!
+    : fail(READ, `${what} among ${[...Object.keys(values), ...others].join(", ")}`, name);
 }
 
 function betasOf(values: DiffusersConfig, count: number, { betaSchedules }: Kind): readonly number[] {
@@ -222,7 +139,8 @@ function rescaled(alphaBars: readonly number[]): number[] {
 function timesOf(values: DiffusersConfig, kind: Kind, timesteps: number, steps: number): readonly number[] {
   checkPositiveInteger(steps, READ, "times: steps");
   check(steps <= timesteps, READ, `times: at most the scheduler's ${timesteps} timesteps`, steps);
-  const kept = timestepsOf(values, timesteps, kind.pieces(steps), steps).slice(0, steps);
+  const visited = timestepsOf(values, timesteps, kind.pieces(steps), steps).slice(0, steps);
+  const kept = kind.fractional ? visited.map(whole) : visited.map(roundHalfEven);
   const stride = Math.floor(timesteps / steps);
   const end = kind.toNext ? -1 : Math.max(-1, kept.at(-1)! - stride);
   const times = [...kept, end].map((timestep) => (timestep + 1) / timesteps);
@@ -257,9 +175,7 @@ function timestepsOf(values: DiffusersConfig, count: number, pieces: number, ste
   checkOffset(offset);
   switch (spacing) {
     case "linspace":
-      return linspace(0, count - 1, pieces)
-        .map(roundHalfEven)
-        .reverse();
+      return linspace(0, count - 1, pieces).reverse();
     case "leading": {
       const stride = Math.floor(count / pieces);
       return Array.from({ length: pieces }, (_, i) => (pieces - 1 - i) * stride + offset);
@@ -277,9 +193,13 @@ function checkOffset(offset: unknown): asserts offset is number {
   check(Number.isInteger(offset) && (offset as number) >= 0, READ, "steps_offset to be 0 or more", offset);
 }
 
-function linspace(from: number, to: number, count: number): number[] {
-  const step = (to - from) / Math.max(1, count - 1);
-  return Array.from({ length: count }, (_, i) => (i === count - 1 && i > 0 ? to : from + i * step));
+/** A timestep's place in the table. NumPy has those of linspace in float32. */
+function whole(timestep: number): number {
+  const nearest = Math.round(timestep);
+  const expected =
+    "times: as many steps as have whole timesteps, as this scheduler goes between them in sigma";
+  check(Math.abs(timestep - nearest) < 1e-6, READ, expected, `timestep ${timestep}`);
+  return nearest;
 }
 
 function roundHalfEven(x: number): number {

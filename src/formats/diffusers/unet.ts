@@ -5,6 +5,7 @@ import { unetPlan, unetSpecs, type UnetStep } from "../../models/unet-plan.js";
 import { unet, type Unet } from "../../models/unet.js";
 import type { Params } from "../../types.js";
 import { complete, READ, type DiffusersConfig } from "./config.js";
+import type { DiffusersScheduler } from "./scheduling.js";
 import { fromFloat32, sizeOf, toFloat32, type StateDict, type StoredTensor } from "../state-dict.js";
 import { checkEntries, paramsFromTorch, sinesThenCosines, toTorch, withColumns } from "../torch/layout.js";
 import { withBareNames } from "../torch/names.js";
@@ -15,10 +16,10 @@ import { withBareNames } from "../torch/names.js";
 
 const FILE = "the U-Net's config.json";
 
-/** The network of a UNet2DModel's config; its time t is diffusers' timestep `t * timesteps - 1`. */
+/** The network of a UNet2DModel's config, which sees of a time what its scheduler says. */
 export function readUnetConfig(
   config: DiffusersConfig,
-  timesteps: number,
+  seen: DiffusersScheduler["seen"],
 ): { network: Unet; cosineFirst: boolean } {
   check(config._class_name === "UNet2DModel", READ, `${FILE} of a UNet2DModel`, config._class_name);
   const groups: unknown = config.norm_num_groups ?? DEFAULTS.norm_num_groups;
@@ -40,8 +41,7 @@ export function readUnetConfig(
     multipliers: widths.map((width) => width / widths[0]),
     attention: attentionLevels(values.down_block_types, values.up_block_types, widths.length),
     blocks: values.layers_per_block,
-    timeScale: timesteps,
-    timeOffset: -1,
+    ...seen,
     frequencyShift: values.freq_shift,
     ...(classes === null ? {} : { classes }),
     ...(headWidth === null ? {} : { headWidth }),

@@ -1,24 +1,22 @@
-import { MOST } from "../../bounds.js";
 import { check, checkNamed, checkPositiveInteger } from "../../check.js";
 import type { UnetConfig } from "../../models/unet-config.js";
 import { unetSpecs } from "../../models/unet-plan.js";
 import type { Unet } from "../../models/unet.js";
 import type { NoiseSchedule } from "../../schedules/schedule.js";
 import type { Params, PredictionType } from "../../types.js";
+import { WRITE, writeScheduler } from "./write-scheduler.js";
 import { writeUnetConfig, writeUnetWeights } from "./unet.js";
 import { encodeSafetensors } from "../safetensors/safetensors.js";
 import { checkTensors } from "../torch/layout.js";
 
-const WRITE = "encodeDiffusers";
-
 /** What {@link encodeDiffusers} writes. */
 export interface DiffusersInput {
-  /** A U-Net whose `timeScale` is an integer, with a `timeOffset` of 0 or -1. */
+  /** A U-Net whose `timeScale` is an integer, with a `timeOffset` of 0 or -1; of a flow 0, with its `timeShift`. */
   readonly network: Pick<Unet, "config">;
   readonly params: Params;
   readonly schedule: NoiseSchedule;
   readonly predictionType: PredictionType;
-  /** In how many steps it is to be sampled; they divide `timeScale`. */
+  /** In how many steps it is to be sampled; they divide `timeScale`, unless it is a flow. */
   readonly steps: number;
   /** Height and width of the images, or [height, width]. */
   readonly size: number | readonly [height: number, width: number];
@@ -27,16 +25,19 @@ export interface DiffusersInput {
 /**
  * Writes a DDIM pipeline of diffusers: `DDIMPipeline.from_pretrained(folder)`, called with
  * `num_inference_steps=steps`, visits the times of `sampleDdim(..., { steps })`. Its scheduler clips x0 and keeps eps
- * (`clip: "x0"` here); with `use_clipped_model_output=True` it does what this library does by default.
+ * (`clip: "x0"` here); with `use_clipped_model_output=True` it does what this library does by default. A flow becomes a
+ * `DDPMPipeline`, which takes any scheduler, with FlowMatchEulerDiscreteScheduler, which clips nothing.
  *
  * @param input the model; unchanged
  * @returns a promise of the files by their paths: `model_index.json`, `unet/config.json`,
  *   `unet/diffusion_pytorch_model.safetensors` (float32) and `scheduler/scheduler_config.json`, which holds the
- *   schedule as betas
+ *   schedule as betas, or a flow's shift
  * @throws (rejects) if the network is not a U-Net or its first multiplier is not 1, `params` are not its own, its times
  *   are not whole timesteps, `steps` does not divide them, its levels cannot halve `size`, or the schedule rises, or
- *   starts at an alpha that diffusers cannot end at
- * @see https://github.com/huggingface/diffusers, src/diffusers/schedulers/scheduling_ddim.py
+ *   starts at an alpha that diffusers cannot end at; of a flow, if it is not predicted, the network does not see its u, or
+ *   diffusers' `steps` are others, which with a shift more than 2 are
+ * @see https://github.com/huggingface/diffusers, src/diffusers/schedulers: scheduling_ddim.py,
+ *   scheduling_flow_match_euler_discrete.py
  * @example
  * ```ts
  * import { createRng, discreteCosineSchedule, disposeParams, unet } from "cfd-distill";
@@ -62,8 +63,8 @@ export async function encodeDiffusers(input: DiffusersInput): Promise<Record<str
     "unet/diffusion_pytorch_model.safetensors": encodeSafetensors(weights, { format: "pt" }),
     "scheduler/scheduler_config.json": json(scheduler),
     "model_index.json": json({
-      _class_name: "DDIMPipeline",
-      scheduler: ["diffusers", "DDIMScheduler"],
+      _class_name: scheduler._class_name === "DDIMScheduler" ? "DDIMPipeline" : "DDPMPipeline",
+      scheduler: ["diffusers", scheduler._class_name],
       unet: ["diffusers", "UNet2DModel"],
     }),
   };
@@ -88,39 +89,3 @@ function checkReadable({ multipliers }: UnetConfig, size: DiffusersInput["size"]
 }
 
 const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
-
-const PREDICTIONS = { eps: "epsilon", x0: "sample", v: "v_prediction" } as const;
-
-/** Timestep i, from 0, is position i of the network, at the time where it sees that. */
-function writeScheduler({ network, schedule, predictionType, steps }: DiffusersInput): object {
-  const { timeScale, timeOffset } = network.config;
-  const known = typeof predictionType === "string" && Object.hasOwn(PREDICTIONS, predictionType);
-  check(known, WRITE, `a predictionType among ${Object.keys(PREDICTIONS).join(", ")}`, predictionType);
-  checkPositiveInteger(timeScale, WRITE, "timeScale");
-  check(timeOffset === 0 || timeOffset === -1, WRITE, "a timeOffset of 0 or -1", timeOffset);
-  checkPositiveInteger(steps, WRITE, "steps");
-  check(timeScale % steps === 0, WRITE, `steps that divide the timeScale, ${timeScale}`, steps);
-  const count = timeScale + timeOffset + 1;
-  check(count <= MOST.steps, WRITE, `at most ${MOST.steps} timesteps`, count);
-  const alphaBars = Array.from({ length: count }, (_, i) => schedule.alphaBar((i - timeOffset) / timeScale));
-  const last = schedule.alphaBar(0);
-  const ends = last === 1 || last === alphaBars[0];
-  check(ends, WRITE, "a schedule whose alphaBar(0) is 1 or that of the first timestep", last);
-  const betas = alphaBars.map((alphaBar, i) => 1 - alphaBar / (alphaBars[i - 1] ?? 1));
-  const bad = betas.findIndex((beta) => !(beta >= 0 && beta <= 1));
-  check(bad === -1, WRITE, "a schedule whose alphaBar falls, to 0 at its end alone", alphaBars[bad]);
-  return {
-    _class_name: "DDIMScheduler",
-    num_train_timesteps: count,
-    trained_betas: betas,
-    prediction_type: PREDICTIONS[predictionType],
-    clip_sample: true,
-    clip_sample_range: 1,
-    thresholding: false,
-    set_alpha_to_one: last === 1,
-    // From timeScale / steps upwards in strides of as much, moved by the offset.
-    timestep_spacing: "leading",
-    steps_offset: timeScale / steps + timeOffset,
-    rescale_betas_zero_snr: false,
-  };
-}

@@ -46,16 +46,24 @@ export function unetNodes(
 
 /** What the network sees of `times` [batch]: the sines, then the cosines, of their angles. */
 export function timeNodes(graph: GraphBuilder, config: UnetConfig, times: Value): Value {
-  const { timeScale, timeOffset, frequencyShift, channels } = config;
+  const { timeScale, timeOffset, timeShift, frequencyShift, channels } = config;
   const half = channels / 2;
   const rates = Float32Array.from({ length: half }, (_, i) =>
     Math.exp((-Math.log(10000) * i) / (half - frequencyShift)),
   );
   const column = graph.add("Unsqueeze", [times, integers(graph, [1])]);
-  const scaled = graph.add("Mul", [column, scalar(graph, timeScale)]);
+  const seen = timeShift === undefined ? column : shiftedNodes(graph, column, timeShift);
+  const scaled = graph.add("Mul", [seen, scalar(graph, timeScale)]);
   const position = timeOffset === 0 ? scaled : graph.add("Add", [scaled, scalar(graph, timeOffset)]);
   const angles = graph.add("Mul", [position, graph.constant("frequencies", [1, half], rates)]);
   return graph.add("Concat", [graph.add("Sin", [angles]), graph.add("Cos", [angles])], { axis: 1 });
+}
+
+/** The flow's u of times, as `shiftedTime` makes it. */
+function shiftedNodes(graph: GraphBuilder, times: Value, shift: number): Value {
+  const over = graph.add("Mul", [times, scalar(graph, shift)]);
+  const rest = graph.add("Sub", [scalar(graph, 1), times]);
+  return graph.add("Div", [over, graph.add("Add", [over, rest])]);
 }
 
 /** The same for times that are known. */

@@ -5,7 +5,7 @@ import { checkParams } from "../../models/params.js";
 import type { UnetConfig } from "../../models/unet-config.js";
 import type { Unet } from "../../models/unet.js";
 import { checkClip, checkEpsDeterminesX0, checkNoisy, type Clip } from "../../prediction/predict.js";
-import { alphaSigma, type AlphaSigma } from "../../schedules/coefficients.js";
+import { alphaSigma, power, type AlphaSigma } from "../../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../../schedules/schedule.js";
 import { stepTimes } from "../../schedules/times.js";
 import type { Params, PredictionType } from "../../types.js";
@@ -210,6 +210,7 @@ function predictionNodes(
   }: { readonly output: Value; readonly zt: Value; readonly from: AlphaSigma; readonly clip: Clip },
 ): { readonly x0: Value; readonly eps: Value } {
   const { alpha, sigma } = from;
+  const [one, sum] = [power(from), alpha + sigma];
   const epsOf = (x0: Value) => {
     checkNoisy([from], "samplerToOnnx");
     return weightedSum(graph, zt, 1 / sigma, x0, -alpha / sigma);
@@ -218,8 +219,12 @@ function predictionNodes(
     x0: () => ({ x0: output, eps: epsOf(output) }),
     eps: () => ({ x0: weightedSum(graph, zt, 1 / alpha, output, -sigma / alpha), eps: output }),
     v: () => ({
-      x0: weightedSum(graph, zt, alpha, output, -sigma),
-      eps: weightedSum(graph, zt, sigma, output, alpha),
+      x0: weightedSum(graph, zt, alpha / one, output, -sigma / one),
+      eps: weightedSum(graph, zt, sigma / one, output, alpha / one),
+    }),
+    flow: () => ({
+      x0: weightedSum(graph, zt, 1 / sum, output, -sigma / sum),
+      eps: weightedSum(graph, zt, 1 / sum, output, alpha / sum),
     }),
   }[type]();
   if (clip === false) return whole;

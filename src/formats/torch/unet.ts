@@ -178,9 +178,10 @@ function tableValues(timeScale: number, width: number): Float32Array<ArrayBuffer
 
 /** The authors' code has one head, pads both sides, and so on: these options can only have their defaults. */
 function checkAuthors(config: UnetConfig): void {
-  const { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift } = config;
+  const { epsilon, headWidth, halvingPadding, timeOffset, timeShift, frequencyShift } = config;
   const same = headWidth === undefined && epsilon === 1e-5 && halvingPadding === "both";
-  const plain = same && timeOffset === 0 && frequencyShift === 0;
-  const expected = "the authors' epsilon, halvingPadding, timeOffset and frequencyShift, and no headWidth";
-  check(plain, TO, expected, { epsilon, headWidth, halvingPadding, timeOffset, frequencyShift });
+  const plain = same && timeOffset === 0 && timeShift === undefined && frequencyShift === 0;
+  const expected =
+    "the authors' epsilon, halvingPadding, timeOffset and frequencyShift, and no headWidth or timeShift";
+  check(plain, TO, expected, { epsilon, headWidth, halvingPadding, timeOffset, timeShift, frequencyShift });
 }

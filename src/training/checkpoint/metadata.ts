@@ -47,7 +47,7 @@ const RULES: Readonly<Record<keyof Metadata, readonly [string, (value: unknown) 
   network: ["a network's config", hasType],
   statistics: ["a list of names", isNames],
   schedule: ["a schedule's config", hasType],
-  predictionType: ["x0, eps or v", (value) => ["x0", "eps", "v"].includes(value as string)],
+  predictionType: ["x0, eps, v or flow", (value) => ["x0", "eps", "v", "flow"].includes(value as string)],
   steps: [`a positive integer of at most ${MOST.steps}`, (value) => isSize(value) && value <= MOST.steps],
   clip: ["true, false or x0", (value) => [true, false, "x0"].includes(value as Clip)],
   imageShape: [IMAGE_SHAPE, isImageShape],

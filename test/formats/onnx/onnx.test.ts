@@ -5,6 +5,7 @@ import {
   countParameters,
   denoiser,
   discreteCosineSchedule,
+  flowSchedule,
   disposeParams,
   createRng,
   noise,
@@ -13,6 +14,7 @@ import {
   tableSchedule,
   unet,
   type Clip,
+  type NoiseSchedule,
   type Params,
   type PredictionType,
 } from "../../../src/index.js";
@@ -87,6 +89,7 @@ describe("toOnnx", () => {
         headWidth: 4,
         halvingPadding: "end",
         timeOffset: -1,
+        timeShift: 3,
         frequencyShift: 1,
         epsilon: 1e-3,
       } as const,
@@ -129,7 +132,10 @@ describe("toOnnx", () => {
     const refused = (change: object, message: string) =>
       expect(samplerToOnnx({ ...sampler, ...change })).rejects.toThrow(message);
     await refused({ temperature: 2 }, "samplerToOnnx: expected only the options network, params, ");
-    await refused({ predictionType: "constructor" }, "predictionType among x0, eps, v, got constructor");
+    await refused(
+      { predictionType: "constructor" },
+      "predictionType among x0, eps, v, flow, got constructor",
+    );
     await refused({ steps: 1e9 }, "stepTimes: expected at most 1000000 steps, got 1000000000");
     await refused(
       { guidance: 2 },
@@ -155,26 +161,32 @@ describe("toOnnx", () => {
 });
 
 describe("samplerToOnnx", () => {
-  it.each<[PredictionType, number, Clip]>([
-    ["x0", 1, true],
-    ["x0", 4, true],
-    ["eps", 4, "x0"],
-    ["v", 2, true],
-    ["v", 4, false],
-  ])("%s in %i steps, clip %s, gives the images of sampleDdim", async (predictionType, steps, clip) => {
-    const network = unet({ ...SMALL, classes: 3 });
-    const params = livelyParams(network);
-    const schedule = discreteCosineSchedule(64);
-    const zT = noise([1, 2, 3], [8, 8, 3]);
-    const labels = [0, -1, 2];
-    const model = denoiser(network, params, predictionType);
-    const expected = await sampleDdim(model, schedule, zT, { steps, clip, labels });
-    const bytes = await samplerToOnnx({ network, params, schedule, predictionType, steps, clip });
-    const actual = await run(bytes, { noise: zT }, { labels: labelTensor(labels) });
-    expect(await differenceOf(actual, expected)).toBeLessThan(1e-4);
-    tf.dispose([zT, expected, actual]);
-    disposeParams(params);
-  });
+  const table = discreteCosineSchedule(64);
+  it.each<[PredictionType, number, Clip, NoiseSchedule]>([
+    ["x0", 1, true, table],
+    ["x0", 4, true, table],
+    ["eps", 4, "x0", table],
+    ["v", 2, true, table],
+    ["v", 4, false, table],
+    ["flow", 4, true, table],
+    ["flow", 4, false, flowSchedule({ shift: 3 })],
+    ["v", 2, "x0", flowSchedule()],
+  ])(
+    "%s in %i steps, clip %s, gives the images of sampleDdim: %j",
+    async (predictionType, steps, clip, schedule) => {
+      const network = unet({ ...SMALL, classes: 3 });
+      const params = livelyParams(network);
+      const zT = noise([1, 2, 3], [8, 8, 3]);
+      const labels = [0, -1, 2];
+      const model = denoiser(network, params, predictionType);
+      const expected = await sampleDdim(model, schedule, zT, { steps, clip, labels });
+      const bytes = await samplerToOnnx({ network, params, schedule, predictionType, steps, clip });
+      const actual = await run(bytes, { noise: zT }, { labels: labelTensor(labels) });
+      expect(await differenceOf(actual, expected)).toBeLessThan(1e-4);
+      tf.dispose([zT, expected, actual]);
+      disposeParams(params);
+    },
+  );
 
   it.each<[PredictionType, number, number]>([
     ["x0", 2, 3],

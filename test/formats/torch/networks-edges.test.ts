@@ -141,7 +141,7 @@ describe("unetToTorch", () => {
   it("refuses networks that the authors' code cannot be, and weights that are not theirs", async () => {
     const said = "unetToTorch: expected ";
     expect(await write({ type: "resnet" })).toMatch(`${said}a U-Net, got {"type":"resnet"`);
-    const expected = `${said}the authors' epsilon, halvingPadding, timeOffset and frequencyShift, and no headWidth, got {`;
+    const expected = `${said}the authors' epsilon, halvingPadding, timeOffset and frequencyShift, and no headWidth or timeShift, got {`;
     const others = [
       { epsilon: 1e-6 },
       { headWidth: 4 },
