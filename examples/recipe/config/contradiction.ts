@@ -6,7 +6,17 @@ import { inSteps } from "../../../tools/words.js";
 
 /** What settings have wrong together, in words; undefined if they fit. */
 export function contradiction(config: RecipeConfig): string | undefined {
-  for (const rule of [pictures, chain, files, labels, extractors, microBatches, networks, layers]) {
+  for (const rule of [
+    pictures,
+    chain,
+    files,
+    labels,
+    extractors,
+    microBatches,
+    networks,
+    layers,
+    prediction,
+  ]) {
     const problem = rule(config);
     if (problem !== undefined) return problem;
   }
@@ -95,6 +105,13 @@ function networks({
   } catch (error) {
     return (error as Error).message.replace(/\.$/, "");
   }
+}
+
+function prediction({ prediction: flow, files: known, halvings }: RecipeConfig): string | undefined {
+  if (flow !== undefined && known.teacher)
+    return "prediction is of a teacher that is trained, and files.teacher is another";
+  const shifted = flow === "flow" && halvings.find(({ shift }) => shift !== undefined);
+  return shifted ? `${shifted.name}: shift is of a cosine schedule, and the prediction is flow` : undefined;
 }
 
 function layers({ halvings, classifier: { network }, files: known }: RecipeConfig): string | undefined {

@@ -31,7 +31,10 @@ const notSha256 = ({ input }: { readonly input?: unknown }) =>
   expectedGot("64 hexadecimal digits, in lower case", input);
 
 const weighting = z
-  .union([z.enum(["x0", "eps", "truncatedSnr", "snrPlusOne"]), z.strictObject({ minSnr: positive(1e6) })])
+  .union([
+    z.enum(["x0", "eps", "truncatedSnr", "snrPlusOne", "flow"]),
+    z.strictObject({ minSnr: positive(1e6) }),
+  ])
   .describe("weight of the x0 error");
 
 const training = z.strictObject({
@@ -137,6 +140,10 @@ export const recipe = z.strictObject({
     .describe("what the images were, which a run notes: it goes on, and is replayed, with no others"),
   seed,
   teacherSteps: count(MOST_STEPS).describe("steps T of the teacher, on whose grid everybody is trained"),
+  prediction: z
+    .enum(["x0", "flow"])
+    .optional()
+    .describe("flow: the teacher predicts eps - x0, on a flow; without it x0, on the authors' cosine"),
   unet: z.strictObject({
     channels: width,
     multipliers: z.array(count(64)).min(1).max(8),

@@ -52,8 +52,7 @@ async function modelAt(path: string, groups: number): Promise<Imported> {
 
 async function fromDiffusers(folder: string): Promise<Imported> {
   const { network, params, schedule, denoiser, clip } = await loadDiffusers(folder);
-  const { config } = schedule;
-  const steps = config.type === "table" ? config.alphaBars.length - 1 : 1;
+  const steps = network.config.timeScale; // the timesteps of its training
   return { network, params, schedule, predictionType: denoiser.predictionType, clip, steps };
 }
 

@@ -4,6 +4,7 @@ import {
   densenet,
   discreteCosineSchedule,
   disposeParams,
+  flowSchedule,
   resnet,
   unet,
   type ApplyOptions,
@@ -33,14 +34,15 @@ export interface Model extends Description {
   readonly steps: number;
 }
 
-/** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries. */
+/** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries, or the flow, on a flow. */
 export function teacherOf({ config, data }: Setup): Description {
-  const { unet: size, base, teacherSteps } = config;
+  const { unet: size, base, teacherSteps, prediction = "x0" } = config;
   const classes = data.train.classes.length;
   return {
     network: unet({ ...size, dropout: base.dropout, timeScale: teacherSteps, classes }),
-    schedule: discreteCosineSchedule(teacherSteps),
-    predictionType: "x0",
+    ...(prediction === "x0"
+      ? { schedule: discreteCosineSchedule(teacherSteps), predictionType: "x0" }
+      : { schedule: flowSchedule(), predictionType: "flow" }),
   };
 }
 

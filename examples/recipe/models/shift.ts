@@ -22,5 +22,6 @@ export function shiftedDenoiser(denoiser: Denoiser, shift = 0): Denoiser {
 /** The schedule, at shifted times; its config stays that of the schedule itself. */
 export function shiftedSchedule(schedule: NoiseSchedule, shift = 0): NoiseSchedule {
   if (shift === 0) return schedule;
+  if (schedule.alphaSigma) throw new Error("shift: expected a schedule that preserves variance, got a flow.");
   return { ...schedule, alphaBar: (t) => schedule.alphaBar(shiftedTime(t, shift)) };
 }

@@ -41,8 +41,9 @@ export function teacherTerms(setup: Setup, params: Params): Terms {
   const { weighting, dropout } = base;
   const teacher = teacherOf(setup);
   const { schedule } = teacher;
+  const first = schedule.alphaBar(0) === 1 ? 1 : 0; // where there is no noise there is nothing to learn
   return (rng, rows) => {
-    const times = drawTimes(rng, rows.batch, teacherSteps, { first: 0 }).slice(rows.from, rows.to);
+    const times = drawTimes(rng, rows.batch, teacherSteps, { first }).slice(rows.from, rows.to);
     const batch = draw(setup, rng, rows);
     const train = dropout === 0 ? {} : { train: { rng: rng.fork(`dropout ${rows.from}`) } };
     const denoiser = denoiserOf(teacher, params, { recompute, ...train });

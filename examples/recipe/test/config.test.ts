@@ -211,7 +211,7 @@ describe("settings that do not go together", () => {
 
   it("are no setting of neither kind, which says what is nearest", () => {
     expect(errorOf(having("base.weighting", "x1"))).toBe(
-      'c.json: base.weighting: Invalid option: expected one of "x0"|"eps"|"truncatedSnr"|"snrPlusOne", ' +
+      'c.json: base.weighting: Invalid option: expected one of "x0"|"eps"|"truncatedSnr"|"snrPlusOne"|"flow", ' +
         "or base.weighting: Invalid input: expected object, received string.",
     );
     expect(errorOf(JSON.parse('{"toString": 1}'))).toContain("unknown setting toString");

@@ -273,6 +273,14 @@ describe("the config", () => {
       { ...config, halvings: [...config.halvings.slice(0, -1), { ...config.halvings.at(-1), layers: 3 }] },
       "features of 3 layers need a ResNet of as many stages as the classifier",
     ],
+    [
+      { ...config, prediction: "flow", halvings: config.halvings.map((one) => ({ ...one, shift: 1 })) },
+      "pd-4: shift is of a cosine schedule, and the prediction is flow",
+    ],
+    [
+      { ...config, prediction: "flow", files: { teacher: { path: "t", sha256: "0".repeat(64) } } },
+      "prediction is of a teacher that is trained, and files.teacher is another",
+    ],
     [{ ...config, halvings: config.halvings.slice(1) }, "pd-2 learns from pd-4, which is no stage before it"],
     [{ ...config, teacherSteps: 16 }, "pd-4 of 4 steps cannot halve teacher of 16 steps"],
     [{ ...config, halvings: [config.halvings[0], config.halvings[0]] }, "two stages are named pd-4"],

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -7,6 +7,8 @@ import { disposeParams, loadGenerator } from "cfd-distill";
 import { loadCheckpoint } from "cfd-distill/node";
 import { PNG } from "pngjs";
 import { afterAll, describe, expect, it } from "vitest";
+import { halvings } from "../config/halvings.js";
+import { presets } from "../config/presets.js";
 import type { Measurements } from "../measure/evaluate.js";
 import { readFolder } from "./event-file.js";
 
@@ -22,8 +24,9 @@ function quickstart(
   out: string,
   words: readonly string[],
   stop?: { stage: string; lines: number; signal: NodeJS.Signals },
+  preset: readonly string[] = ["--preset", "smoke"],
 ): Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }> {
-  const program = ["--import", "tsx", "examples/quickstart.ts", "--preset", "smoke"];
+  const program = ["--import", "tsx", "examples/quickstart.ts", ...preset];
   const child = spawn(process.execPath, [...program, "--out", out, ...words]);
   let output = "";
   const gather = (text: Buffer) => (output += text.toString());
@@ -154,6 +157,36 @@ describe("the quickstart at smoke size, on wasm", () => {
     disposeParams(student.params);
     disposeParams(student.ema!);
   });
+
+  it(
+    "a teacher that predicts the flow comes down to one step, by PD and by CFD",
+    { timeout: 60_000 },
+    async () => {
+      const out = join(home, "flow");
+      const { plan, ...smoke } = presets.quickstart.smoke;
+      const of = { recipe: "quickstart", engine: "wasm", seed: 0, files: {} };
+      const flow = { teacherSteps: 2, prediction: "flow", base: { ...smoke.base, weighting: "flow" } };
+      const config = { ...of, ...smoke, ...flow, halvings: halvings(2, { ...plan, pdTo: 1, cfdTo: 1 }) };
+      const path = join(home, "flow.json");
+      writeFileSync(path, JSON.stringify(config));
+      const words = ["--config", path, "--stages", "teacher,classifier,pd,cfd"];
+      expect(await quickstart(out, words, undefined, [])).toMatchObject({ code: 0 });
+      for (const [stage, steps] of Object.entries({ teacher: 2, "pd-1": 1, "cfd-1": 1 })) {
+        const model = await loadCheckpoint(join(out, "checkpoints", `${stage}.safetensors`));
+        const { schedule, predictionType } = model;
+        expect([schedule.config, predictionType, model.steps]).toEqual([
+          { type: "flow", shift: 1 },
+          "flow",
+          steps,
+        ]);
+        expect(logOf(out, stage).every(({ loss, gradientNorm }) => loss! > 0 && gradientNorm! > 0)).toBe(
+          true,
+        );
+        disposeParams(model.params);
+        if (model.ema) disposeParams(model.ema);
+      }
+    },
+  );
 
   it("trains on the same batches, whole or in micro-batches", () => {
     const [one, other] = [lossesOf(whole, "teacher"), lossesOf(join(home, "parts"), "teacher")];

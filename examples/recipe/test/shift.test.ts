@@ -1,5 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
-import { cosineSchedule, logSNR, noise, sampleDdim, useBackend, type Denoiser } from "cfd-distill";
+import {
+  cosineSchedule,
+  flowSchedule,
+  logSNR,
+  noise,
+  sampleDdim,
+  useBackend,
+  type Denoiser,
+} from "cfd-distill";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { shiftedDenoiser, shiftedSchedule, shiftedTime } from "../models/shift.js";
@@ -22,6 +30,9 @@ describe("shifted times", () => {
     for (const end of [0, 1]) expect(shiftedTime(end, 1.5)).toBe(end);
     expect(shiftedTime(0.5, Math.log(4))).toBeCloseTo((2 / Math.PI) * Math.atan(2), 12);
     expect(shiftedSchedule(schedule)).toBe(schedule);
+    expect(() => shiftedSchedule(flowSchedule(), 1)).toThrow(
+      "shift: expected a schedule that preserves variance, got a flow.",
+    );
   });
 
   it("sample as the model does at those times", async () => {
