@@ -41,7 +41,7 @@ const images = (f: (zt: tf.Tensor4D) => unknown) => {
 const sampler = "steps times clip labels guidance seeds onStep signal";
 const distilled = "student teacher target schedule x0 eps times studentSteps labels";
 const unetNames =
-  "type channels multipliers attention blocks timeScale dropout classes imageChannels groups epsilon headWidth halvingPadding timeOffset frequencyShift";
+  "type channels multipliers attention blocks timeScale dropout classes imageChannels groups epsilon headWidth halvingPadding timeOffset timeShift frequencyShift";
 const model = { apply: () => 0, execute: () => 0, inputs: [], outputs: [{}] } as never;
 
 const rows: Partial<Record<FunctionName, Row | readonly Row[]>> = {

@@ -8,6 +8,7 @@ import { unet } from "../../src/models/unet.js";
 import { createRng, noise } from "../../src/rng.js";
 import { sampleDdim } from "../../src/samplers/ddim.js";
 import { cosineSchedule } from "../../src/schedules/cosine.js";
+import { flowSchedule } from "../../src/schedules/flow.js";
 import { encodeCheckpoint } from "../../src/training/checkpoint/checkpoint.js";
 import type { Params } from "../../src/types.js";
 
@@ -56,6 +57,25 @@ describe("loadGenerator", () => {
     await expect(generator.sample({ seeds: [1] })).rejects.toThrow(
       "Generator.sample: expected a generator in use",
     );
+  });
+
+  it("samples a student of a flow, which its file says", async () => {
+    const shifted = unet({ ...network.config, timeShift: 3 });
+    const flow = {
+      network: shifted,
+      schedule: flowSchedule({ shift: 3 }),
+      predictionType: "flow",
+      clip: false,
+    } as const;
+    const generator = await loadGenerator(await encodeCheckpoint({ ...base, ...flow, params }));
+    const images = await generator.sample({ seeds: [7] });
+    const zT = noise([7], [8, 8, 3]);
+    const model = denoiser(network, params, "flow"); // which sees u, asked at u
+    const wanted = await sampleDdim(model, flowSchedule(), zT, { times: [1, 0.75, 0], clip: false });
+    const off = tf.tidy(() => tf.max(tf.abs(tf.sub(images, wanted))));
+    expect((await off.data())[0]).toBeLessThan(1e-5);
+    tf.dispose([images, zT, wanted, off]);
+    generator.dispose();
   });
 
   it("samples the plain weights where there is no average, in any size", async () => {

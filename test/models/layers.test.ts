@@ -424,6 +424,12 @@ describe("encodeTimes", () => {
     const encoding = { timeScale: 24, timeOffset: -1, frequencyShift: 1, width: 6 };
     expectClose(encodeTimes([0.5], encoding), expected, 1e-7);
   });
+
+  it("sees the u of a flow whose shift is timeShift: 3 t / (1 + 2 t)", () => {
+    const encoding = { timeScale: 1000, timeOffset: 0, frequencyShift: 0, width: 6 };
+    const seen = encodeTimes([0, 0.5, 1], { ...encoding, timeShift: 3 });
+    expect(seen).toEqual(encodeTimes([0, 0.75, 1], encoding));
+  });
 });
 
 describe("initialisers", () => {

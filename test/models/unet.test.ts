@@ -283,6 +283,8 @@ describe("the config", () => {
     [{ headWidth: 3 }, /headWidth \(3\) to divide the width 8, got level 1/],
     [{ halvingPadding: "none" }, /halvingPadding to be "both" or "end", got none/],
     [{ timeOffset: NaN }, /timeOffset to be a number/],
+    [{ timeShift: 0 }, /timeShift to be a positive number, got 0/],
+    [{ timeShift: Infinity }, /timeShift to be a positive number, got Infinity/],
     [{ frequencyShift: 2 }, /frequencyShift to be at least 0 and below channels \/ 2, 2, got 2/],
   ])("refuses %j", (wrong, message) => {
     expect(() => unet({ ...TINY, ...wrong } as UnetOptions)).toThrow(message);

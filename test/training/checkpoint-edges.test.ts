@@ -156,6 +156,17 @@ describe("a file's metadata", () => {
     expect(await edited(texts)).toBe(`decodeCheckpoint: expected ${message}`);
   });
 
+  it("is refused where a flow's shift cannot be", async () => {
+    const wrong = (text: string) => edited({ schedule: text });
+    expect(await wrong('{"type":"flow","shift":0}')).toBe("flowSchedule: expected shift > 0, got 0.");
+    expect(await wrong('{"type":"flow"}')).toBe(
+      "flowSchedule: expected shift to be a finite number, got undefined.",
+    );
+    expect(await wrong('{"type":"flow","shift":1,"s":0}')).toBe(
+      "scheduleFromConfig: expected only the options type, shift, got s.",
+    );
+  });
+
   it("names what is missing to sample, each part of it", async () => {
     for (const key of ["schedule", "predictionType", "steps"]) {
       expect(await edited({ [key]: undefined })).toMatch(
