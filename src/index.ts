@@ -13,6 +13,7 @@ export type {
   Params,
   PredictionType,
   Times,
+  TrainedSchedule,
   Variance,
 } from "./types.js";
 export { createRng, noise, restoreRng, type Rng, type RngState } from "./rng.js";

@@ -28,6 +28,12 @@ export type LossTerms = { readonly loss: Scalar } & Readonly<Record<string, Scal
  */
 export type Variance = "small" | "large";
 
+/** What a `NoiseSchedule` computes. */
+export interface TrainedSchedule {
+  alphaBar(t: number): number;
+  alphaSigma?(t: number): { readonly alpha: number; readonly sigma: number };
+}
+
 /**
  * A diffusion model: noisy images [B, H, W, C] in, the prediction its `predictionType` names out (same shape).
  * A network of ours, a `tf.LayersModel`, or a lambda with a `predictionType` property.
@@ -37,6 +43,8 @@ export interface Denoiser {
   readonly predictionType: PredictionType;
   /** What `sampleAncestral` adds if nothing else is asked for. Default "small". */
   readonly variance?: Variance;
+  /** The schedule that it was trained on, if it says, as `loadDiffusers` does: together with another one it is refused. */
+  readonly schedule?: TrainedSchedule;
 }
 
 /** What a classifier says of images, a row for each: logits, and the features they are linear in. */

@@ -1,5 +1,6 @@
 import * as tf from "../tfjs.js";
 import { checkDenoiser, checkOptions } from "../check.js";
+import { checkTrainedOn } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
 import { checkBatch, questionOf } from "./batch.js";
@@ -63,9 +64,10 @@ const DEFAULT_WEIGHTING: Readonly<Record<PredictionType, Weighting>> = {
 export function denoisingLoss(input: DenoisingLossInput): PredictionLoss {
   const where = "denoisingLoss";
   checkOptions(where, input, INPUT);
-  const { denoiser, x0, eps } = input;
+  const { denoiser, schedule, x0, eps } = input;
   checkBatch(input, where);
   checkDenoiser(denoiser, where, "denoiser");
+  checkTrainedOn(denoiser, schedule, where);
   const { weighting = DEFAULT_WEIGHTING[denoiser.predictionType] } = input;
   const type = denoiser.predictionType;
   return tf.tidy(() => {

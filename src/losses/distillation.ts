@@ -4,6 +4,7 @@ import { gridPositions, halfSteps, targetAt } from "../targets/progressive-targe
 import type { Prediction, Question } from "../prediction/predict.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, Times } from "../types.js";
+import { checkTrainedOn } from "../schedules/coefficients.js";
 import { checkBatch } from "./batch.js";
 
 /** Where a distillation loss gets its target: a teacher to ask, or a target computed before. */
@@ -53,12 +54,14 @@ export const DISTILLATION_INPUT = {
 /** Throws unless the batch fits together and there is a teacher or a target, not both. */
 export function checkDistillation(input: DistillationInput, where: string): void {
   checkBatch(input, where);
-  const { student, teacher, target, x0, times, studentSteps } = input;
+  const { student, teacher, target, schedule, x0, times, studentSteps } = input;
   checkDenoiser(student, where, "student");
+  checkTrainedOn(student, schedule, where, "a student");
   const one = (teacher === undefined) !== (target === undefined);
   check(one, where, "either teacher or target", teacher === undefined ? "neither" : "both");
   if (target === undefined) {
     checkDenoiser(teacher, where, "teacher");
+    checkTrainedOn(teacher, schedule, where, "a teacher");
     return;
   }
   gridPositions(times, studentSteps, where); // which a teacher's half-steps see to

@@ -1,6 +1,6 @@
 import * as tf from "../tfjs.js";
 import { check, checkImages, checkLabels, checkOptions, checkSameShape, checkTimes, fail } from "../check.js";
-import { alphaSigma, perSample, power, type AlphaSigma } from "../schedules/coefficients.js";
+import { alphaSigma, checkTrainedOn, perSample, power, type AlphaSigma } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, PredictionType, Times } from "../types.js";
 
@@ -33,7 +33,7 @@ export interface PredictOptions {
  * @param times one time in [0, 1] per sample
  * @param options `labels` and `clip`
  * @returns x0 and eps [B, H, W, C]; the caller disposes them
- * @throws if the shapes do not fit; if an eps prediction is asked at zero terminal SNR (alphaBar < 1e-20); if eps
+ * @throws if the shapes do not fit; if the denoiser says that it was trained on another schedule; if an eps prediction is asked at zero terminal SNR (alphaBar < 1e-20); if eps
  *   is asked of an x0 where sigma is 0
  * @see Salimans & Ho 2022 (arXiv 2202.00512), Section 4 and Appendix D; Lipman et al. 2023 (arXiv 2210.02747), Section 4.1
  * @example
@@ -60,6 +60,7 @@ export function predict(
   checkTimes(times, zt.shape[0], "predict");
   checkLabels(labels, zt.shape[0], "predict");
   checkClip(clip, "predict");
+  checkTrainedOn(denoiser, schedule, "predict");
   const coefficients = times.map((t) => alphaSigma(schedule, t));
   return tf.tidy(() => answerTo({ zt, times, labels, coefficients }, denoiser, clip));
 }

@@ -39,6 +39,10 @@ export function withGuidance(denoiser: Denoiser, scale: number): Denoiser {
       return tf.add(unconditional, tf.mul(tf.sub(conditional, unconditional), scale));
     });
   };
-  const { predictionType, variance } = denoiser;
-  return Object.assign(guided, { predictionType, ...(variance && { variance }) });
+  const { predictionType, variance, schedule } = denoiser;
+  return Object.assign(guided, {
+    predictionType,
+    ...(variance && { variance }),
+    ...(schedule && { schedule }),
+  });
 }

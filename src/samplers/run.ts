@@ -12,7 +12,7 @@ import {
   isTensor,
 } from "../check.js";
 import { answerTo, checkClip, type Clip, type Prediction } from "../prediction/predict.js";
-import { alphaSigma, type AlphaSigma } from "../schedules/coefficients.js";
+import { alphaSigma, checkTrainedOn, type AlphaSigma } from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import { stepTimes } from "../schedules/times.js";
 import type { Denoiser, Labels } from "../types.js";
@@ -134,6 +134,7 @@ export function checkRun(run: Run, own: Readonly<Record<string, true>> = {}): vo
   checkDenoiser(denoiser, where);
   checkSchedule(schedule, where);
   checkImages(zT, where, "zT");
+  checkTrainedOn(denoiser, schedule, where);
   const { labels, seeds, clip = true, guidance, onStep, signal } = options;
   const batch = zT.shape[0];
   checkLabels(labels, batch, where);

@@ -1,12 +1,12 @@
 import * as tf from "../tfjs.js";
 import { check, checkImages, checkSameShape, checkTimes, isNumber } from "../check.js";
-import type { Times } from "../types.js";
+import type { Denoiser, Times, TrainedSchedule } from "../types.js";
 import { checkSchedule, type AlphaSigma, type NoiseSchedule } from "./schedule.js";
 
 export type { AlphaSigma } from "./schedule.js";
 
 /** alpha and sigma of one time. */
-export function alphaSigma(schedule: NoiseSchedule, t: number): AlphaSigma {
+export function alphaSigma(schedule: TrainedSchedule, t: number): AlphaSigma {
   if (schedule.alphaSigma) return checkedCoefficients(schedule.alphaSigma(t), t);
   const alphaBar = schedule.alphaBar(t);
   check(isNumber(alphaBar, 0, 1), "alphaBar", `the schedule's alphaBar at time ${t} in [0, 1]`, alphaBar);
@@ -29,6 +29,29 @@ export function power({ alpha, sigma }: AlphaSigma): number {
   const sum = alpha ** 2 + sigma ** 2;
   return Math.abs(sum - 1) < ROUNDING ? 1 : sum;
 }
+
+/** Schedules that are this near to each other at these times are one; through a file of betas one comes with less. */
+const SAME = { times: [0.25, 0.5, 0.75], within: 1e-4 };
+
+/** Throws where a denoiser says that it was trained on another schedule than is given. */
+export function checkTrainedOn(
+  denoiser: Denoiser,
+  schedule: NoiseSchedule,
+  where: string,
+  name = "a denoiser",
+): void {
+  const own = (denoiser as Partial<Denoiser> | undefined)?.schedule;
+  if (own === undefined || own === schedule) return;
+  check(typeof own?.alphaBar === "function", where, `${name} whose schedule is a noise schedule`, own);
+  for (const t of SAME.times) {
+    const [trained, given] = [alphaSigma(own, t), alphaSigma(schedule, t)];
+    const off = Math.hypot(trained.alpha - given.alpha, trained.sigma - given.sigma);
+    const expected = `${name} that was trained on the schedule given, of ${described(given)} at time ${t}`;
+    check(off < SAME.within, where, expected, `one of ${described(trained)}`);
+  }
+}
+
+const described = ({ alpha, sigma }: AlphaSigma) => `alpha ${alpha.toFixed(4)} and sigma ${sigma.toFixed(4)}`;
 
 /** to / from of two alphas or two sigmas; 1 where both are 0: where a schedule is flat, nothing changes. */
 export function ratioOf(to: number, from: number): number {

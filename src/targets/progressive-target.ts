@@ -11,7 +11,13 @@ import {
 } from "../check.js";
 import { answerTo, epsFromX0, type Prediction, type Question } from "../prediction/predict.js";
 import { ddimStep } from "../prediction/ddim-step.js";
-import { alphaSigma, perSample, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
+import {
+  alphaSigma,
+  checkTrainedOn,
+  perSample,
+  ratioOf,
+  type AlphaSigma,
+} from "../schedules/coefficients.js";
 import { checkSchedule, type NoiseSchedule } from "../schedules/schedule.js";
 import { untaped } from "../autodiff/untaped.js";
 import type { Denoiser, Labels, Times } from "../types.js";
@@ -34,7 +40,7 @@ export interface ProgressiveTargetOptions {
  * @param times one per sample, each i / N with i in {1, ..., N}
  * @param options `studentSteps` and `labels`
  * @returns x0 and the eps that goes with it, [B, H, W, C]; the caller disposes them
- * @throws if a time is not on the student's grid, or the teacher's 2N steps do not divide the authors' table
+ * @throws if the teacher says that it was trained on another schedule, a time is not on the student's grid, or the teacher's 2N steps do not divide the authors' table
  * @see Salimans & Ho 2022 (arXiv 2202.00512), Algorithm 2; Sun et al. 2022 (arXiv 2211.12039), Section 2
  * @example
  * ```ts
@@ -60,6 +66,7 @@ export function progressiveTarget(
   checkImages(zt, "progressiveTarget", "zt");
   checkTimes(times, zt.shape[0], "progressiveTarget");
   checkLabels(labels, zt.shape[0], "progressiveTarget");
+  checkTrainedOn(teacher, schedule, "progressiveTarget", "a teacher");
   const coefficients = times.map((t) => alphaSigma(schedule, t));
   const halves = halfSteps(schedule, times, studentSteps, "progressiveTarget");
   return tf.tidy(() => targetAt({ zt, times, labels, coefficients }, teacher, halves));

@@ -89,12 +89,13 @@ export function diffusersFromFiles(files: Readonly<Record<string, Uint8Array>>):
   });
   const unetConfig = parseConfig(read[chosen.config]!, chosen.config);
   const schedulerConfig = parseConfig(read[chosen.scheduler]!, chosen.scheduler);
-  const { predictionType, seen, variance, ...scheduler } = readScheduler(schedulerConfig);
+  const { predictionType, seen, variance, schedule, ...scheduler } = readScheduler(schedulerConfig);
   const { network, cosineFirst } = readUnetConfig(unetConfig, seen);
   const size = sizeOf(unetConfig.sample_size);
   const params = readUnetWeights(network.config, readWeights(read, chosen), cosineFirst);
   return {
-    denoiser: Object.assign(denoiser(network, params, predictionType), { variance }),
+    denoiser: Object.assign(denoiser(network, params, predictionType), { variance, schedule }),
+    schedule,
     ...scheduler,
     network,
     params,
