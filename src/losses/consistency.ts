@@ -1,7 +1,7 @@
 import * as tf from "../tfjs.js";
 import { check, checkDenoiser, checkEach, checkOptions, fail, isNumber } from "../check.js";
 import { answerTo } from "../prediction/predict.js";
-import { alphaSigma } from "../schedules/coefficients.js";
+import { alphaSigma, checkTrainedOn } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import { consistencyTarget } from "../targets/consistency-target.js";
 import type { Denoiser, Labels, Times } from "../types.js";
@@ -91,7 +91,12 @@ export function consistencyLoss(input: ConsistencyLossInput): ConsistencyLoss {
   checkBatch(input, where);
   checkDenoiser(student, where, "student");
   checkDenoiser(average, where, "average");
-  if (teacher !== undefined) checkDenoiser(teacher, where, "teacher");
+  checkTrainedOn(student, schedule, where, "a student");
+  checkTrainedOn(average, schedule, where, "an average");
+  if (teacher !== undefined) {
+    checkDenoiser(teacher, where, "teacher");
+    checkTrainedOn(teacher, schedule, where, "a teacher");
+  }
   checkEarlier(input, where);
   checkDistance(distance, where);
   const weights = checkedWeights(input, where);

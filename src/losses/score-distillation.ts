@@ -3,6 +3,7 @@ import { frozen } from "../autodiff/frozen.js";
 import { untaped } from "../autodiff/untaped.js";
 import { check, checkDenoiser, checkOptions, fail, isNumber } from "../check.js";
 import { answerTo, type Question } from "../prediction/predict.js";
+import { checkTrainedOn } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Labels, Times } from "../types.js";
 import { checkBatch, questionOf } from "./batch.js";
@@ -85,11 +86,13 @@ export type ScoreDistillationLoss = {
 export function scoreDistillationLoss(input: ScoreDistillationInput): ScoreDistillationLoss {
   const where = "scoreDistillationLoss";
   checkOptions<ScoreDistillationInput>(where, input, INPUT);
-  const { images, teacher, critic, variant, alpha = 1 } = input;
+  const { images, teacher, critic, schedule, variant, alpha = 1 } = input;
   const batch = { ...input, x0: images };
   checkBatch(batch, where, "images");
   checkDenoiser(teacher, where, "teacher");
   checkDenoiser(critic, where, "critic");
+  checkTrainedOn(teacher, schedule, where, "a teacher");
+  checkTrainedOn(critic, schedule, where, "a critic");
   check(isNumber(alpha), where, "alpha to be a finite number", alpha);
   return tf.tidy(() => {
     const question = questionOf(batch);

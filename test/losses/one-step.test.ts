@@ -97,32 +97,42 @@ describe("consistencyLoss", () => {
     ]);
   });
 
-  it.each(["x0", "eps", "v"] as const)("of %s has the gradient of its student alone", async (type) => {
-    const [data, drawn] = [noise([1, 2], [2, 2, 1]), noise([3, 4], [2, 2, 1])];
-    const weight = tf.tidy(() => tf.variable(tf.scalar(0.7)));
-    const held = tf.tidy(() => tf.variable(tf.scalar(0.7)));
-    for (const distance of ["l2", { huber: 0.2 }] as const) {
-      const batch = { schedule, x0: data, eps: drawn, times: [0.9, 1], earlier: [0.4, 0], weights: [2, 0.5] };
-      const models = {
-        student: scaledDenoiser(weight, type),
-        average: scaledDenoiser(held, type),
-        teacher: scaledDenoiser(held, type),
-      };
-      const { gradient, difference } = await slopes(
-        () => consistencyLoss({ ...models, ...batch, distance }),
-        weight,
-      );
-      expect(gradient / difference).toBeCloseTo(1, 2);
-      // By default the average is the student, held: the same loss at the same weights.
-      const alone = { student: models.student, teacher: models.teacher };
-      const { terms, grads } = valueAndGrads(() => consistencyLoss({ ...alone, ...batch, distance }), {
-        weight,
-      });
-      expect((await grads.weight!.data())[0]).toBeCloseTo(gradient, 5);
-      tf.dispose([terms, grads]);
-    }
-    tf.dispose([data, drawn, weight, held]);
-  });
+  it.each(["x0", "eps", "v", "flow"] as const)(
+    "of %s has the gradient of its student alone",
+    async (type) => {
+      const [data, drawn] = [noise([1, 2], [2, 2, 1]), noise([3, 4], [2, 2, 1])];
+      const weight = tf.tidy(() => tf.variable(tf.scalar(0.7)));
+      const held = tf.tidy(() => tf.variable(tf.scalar(0.7)));
+      for (const distance of ["l2", { huber: 0.2 }] as const) {
+        const batch = {
+          schedule,
+          x0: data,
+          eps: drawn,
+          times: [0.9, 1],
+          earlier: [0.4, 0],
+          weights: [2, 0.5],
+        };
+        const models = {
+          student: scaledDenoiser(weight, type),
+          average: scaledDenoiser(held, type),
+          teacher: scaledDenoiser(held, type),
+        };
+        const { gradient, difference } = await slopes(
+          () => consistencyLoss({ ...models, ...batch, distance }),
+          weight,
+        );
+        expect(gradient / difference).toBeCloseTo(1, 2);
+        // By default the average is the student, held: the same loss at the same weights.
+        const alone = { student: models.student, teacher: models.teacher };
+        const { terms, grads } = valueAndGrads(() => consistencyLoss({ ...alone, ...batch, distance }), {
+          weight,
+        });
+        expect((await grads.weight!.data())[0]).toBeCloseTo(gradient, 5);
+        tf.dispose([terms, grads]);
+      }
+      tf.dispose([data, drawn, weight, held]);
+    },
+  );
 
   it("is finite at the ends of a schedule, and where student and target are one", async () => {
     const continuous = cosineSchedule();
@@ -231,43 +241,46 @@ describe("scoreDistillationLoss", () => {
     gradient.dispose();
   });
 
-  it.each(["x0", "eps", "v"] as const)("sid of %s has the gradient of finite differences", async (type) => {
-    const weight = tf.tidy(() => tf.variable(tf.scalar(0.9)));
-    const curved = (by: number): Denoiser =>
-      Object.assign((zt: tf.Tensor4D) => tf.mul<tf.Tensor4D>(tf.tanh(zt), by), { predictionType: type });
-    const [teacher, critic, times] = [curved(0.8), curved(0.3), [0.5]];
-    const [first, drawn] = tf.tidy(() => [zT!, eps!].map((x) => tf.slice(x, 0, 1))) as [
-      tf.Tensor4D,
-      tf.Tensor4D,
-    ];
-    const lossAt = () => {
-      const images = tf.mul<tf.Tensor4D>(first, weight);
-      return scoreDistillationLoss(
-        input({ images, teacher, critic, eps: drawn, times, variant: "sid", alpha: 1.2 }),
-      );
-    };
-    // The scale is stopped: what is differentiated is the loss times its scale, over the scale at the middle.
-    const scaleAt = () => {
-      const images = tf.mul<tf.Tensor4D>(first, weight);
-      const { x0 } = predict(teacher, schedule, addNoise(schedule, images, drawn, times), times);
-      return tf.mean<tf.Scalar>(tf.abs(tf.sub(images, x0)));
-    };
-    const at = async (value: number, f: () => tf.Scalar) => {
-      const result = tf.tidy(() => {
-        weight.assign(tf.scalar(value));
-        return f();
-      });
-      const [number] = await result.data();
-      result.dispose();
-      return number!;
-    };
-    const whole = () => tf.mul<tf.Scalar>(lossAt().loss, scaleAt());
-    const rise = (await at(0.91, whole)) - (await at(0.89, whole));
-    const scale = await at(0.9, scaleAt);
-    const { terms, grads } = valueAndGrads(lossAt, { weight });
-    expect((await grads.weight!.data())[0]! / (rise / 0.02 / scale)).toBeCloseTo(1, 3);
-    tf.dispose([weight, first, drawn, terms, grads]);
-  });
+  it.each(["x0", "eps", "v", "flow"] as const)(
+    "sid of %s has the gradient of finite differences",
+    async (type) => {
+      const weight = tf.tidy(() => tf.variable(tf.scalar(0.9)));
+      const curved = (by: number): Denoiser =>
+        Object.assign((zt: tf.Tensor4D) => tf.mul<tf.Tensor4D>(tf.tanh(zt), by), { predictionType: type });
+      const [teacher, critic, times] = [curved(0.8), curved(0.3), [0.5]];
+      const [first, drawn] = tf.tidy(() => [zT!, eps!].map((x) => tf.slice(x, 0, 1))) as [
+        tf.Tensor4D,
+        tf.Tensor4D,
+      ];
+      const lossAt = () => {
+        const images = tf.mul<tf.Tensor4D>(first, weight);
+        return scoreDistillationLoss(
+          input({ images, teacher, critic, eps: drawn, times, variant: "sid", alpha: 1.2 }),
+        );
+      };
+      // The scale is stopped: what is differentiated is the loss times its scale, over the scale at the middle.
+      const scaleAt = () => {
+        const images = tf.mul<tf.Tensor4D>(first, weight);
+        const { x0 } = predict(teacher, schedule, addNoise(schedule, images, drawn, times), times);
+        return tf.mean<tf.Scalar>(tf.abs(tf.sub(images, x0)));
+      };
+      const at = async (value: number, f: () => tf.Scalar) => {
+        const result = tf.tidy(() => {
+          weight.assign(tf.scalar(value));
+          return f();
+        });
+        const [number] = await result.data();
+        result.dispose();
+        return number!;
+      };
+      const whole = () => tf.mul<tf.Scalar>(lossAt().loss, scaleAt());
+      const rise = (await at(0.91, whole)) - (await at(0.89, whole));
+      const scale = await at(0.9, scaleAt);
+      const { terms, grads } = valueAndGrads(lossAt, { weight });
+      expect((await grads.weight!.data())[0]! / (rise / 0.02 / scale)).toBeCloseTo(1, 3);
+      tf.dispose([weight, first, drawn, terms, grads]);
+    },
+  );
 
   it.each(["vsd", "sid"] as const)("%s leaves the weights of teacher and critic alone", async (variant) => {
     const params = {

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
 import {
   cfdLoss,
+  consistencyLoss,
   cosineSchedule,
   denoisingLoss,
   flowSchedule,
@@ -13,6 +14,7 @@ import {
   sampleDdim,
   sampleDpmSolver2M,
   sampleHeun,
+  scoreDistillationLoss,
   tableSchedule,
   withGuidance,
   type Classifier,
@@ -51,6 +53,22 @@ it("is refused with another schedule by whatever asks it, which says both", asyn
     [() => progressiveLoss({ ...batch, student: flow, teacher: plain }), "progressiveLoss", "a student"],
     [() => cfdLoss({ ...batch, ...judged, student: plain, teacher: flow }), "cfdLoss", "a teacher"],
   ];
+  const half = { schedule, x0: zt, eps: zt, times: [0.5], earlier: [0.25] };
+  const scored = { images: zt, schedule, eps: zt, times: [0.5], variant: "vsd" as const };
+  cases.push(
+    [() => consistencyLoss({ ...half, student: plain, teacher: flow }), "consistencyLoss", "a teacher"],
+    [() => consistencyLoss({ ...half, student: plain, average: flow }), "consistencyLoss", "an average"],
+    [
+      () => scoreDistillationLoss({ ...scored, teacher: flow, critic: plain }),
+      "scoreDistillationLoss",
+      "a teacher",
+    ],
+    [
+      () => scoreDistillationLoss({ ...scored, teacher: plain, critic: flow }),
+      "scoreDistillationLoss",
+      "a critic",
+    ],
+  );
   for (const [ask, where, who] of cases) expect(ask).toThrow(message(where, who));
   for (const sampler of [sampleDdim, sampleDpmSolver2M, sampleHeun]) {
     const drawn = sampler(withGuidance(flow, 2), schedule, zt, { steps: 2, labels: [1] });
