@@ -29,9 +29,9 @@ const known = ["@tensorflow/tfjs-core", "@tensorflow/tfjs-core/dist/register_all
 
 // A little above what was measured. The engines node and cuda are none of a page's.
 const imports: readonly Import[] = [
-  named("sampleDdim", 6_500),
-  named("loadGenerator", 28_200),
-  named("cfdLoss", 5_400),
+  named("sampleDdim", 6_900),
+  named("loadGenerator", 28_500),
+  named("cfdLoss", 5_700),
   named("unet", 11_300),
   named("useBackend", 4_700),
   named("backendReport", 20_500),
