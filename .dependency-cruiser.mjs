@@ -90,6 +90,7 @@ const allowed = [
     plainTools,
   ),
   allow("^examples/browser/", "^@webgpu/types$", "[?]url$"),
+  allow("^examples/page/", "^examples/page/"),
   allow("^examples/browser/(test/|vite|vitest)", "^examples/emoji/", "^tools/"),
 
   ...Object.entries(recipe).map(([room, below]) =>

@@ -7,20 +7,24 @@ import {
   loadFolder,
   main,
   parseArguments,
+  standIn,
   type DataLoader,
 } from "./recipe/index.js";
 
 const argv = process.argv;
 const choice = parseArguments("cifar10-cfd", argv);
 
-const load: DataLoader = async ({ dataset, imageSize }, signal) => {
-  if (dataset !== "folder")
+const load: DataLoader = async ({ dataset, imageSize = 32 }, signal) => {
+  if (dataset !== "folder") {
+    if (choice.dryRun) return standIn({ size: imageSize });
     return loadCifar10(choice.data ?? (await downloadCifar10({ directory: "data", signal })));
+  }
   if (typeof choice.dataset !== "object")
     throw new Error(
       "This config is of a folder: add --dataset folder:DIR" +
         `${choice.data === undefined ? "" : ", and leave --data out, which is of CIFAR-10"}.`,
     );
-  return loadFolder(choice.dataset.folder, { size: imageSize! });
+  const { folder } = choice.dataset;
+  return choice.dryRun ? standIn({ size: imageSize, folder }) : loadFolder(folder, { size: imageSize });
 };
 await main(choice, load, ["npx tsx examples/cifar10-cfd.ts", ...argv.slice(2)]);

@@ -5,12 +5,11 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { loadGenerator, useBackend } from "cfd-distill";
-import { readFile } from "node:fs/promises";
 import type { Browser } from "playwright";
 import { ways, withoutLibrary, type Way } from "../tools/bundlers/ways.js";
 import { packInto } from "../tools/package/pack.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
+import { drawnByNode, shows } from "../tools/pages/picture.js";
 import { isolation, serve } from "../tools/pages/serve.js";
 import { attempt, printed, root, run } from "../tools/run.js";
 import { textTable } from "../tools/text-table.js";
@@ -26,7 +25,7 @@ const browser = await launchChromium(executable, { webgpu: false });
 const complaints: string[] = [];
 try {
   const tarball = packInto(work);
-  const wanted = await drawnByNode();
+  const wanted = await drawnByNode(STUDENT, 7, 0);
   const rows = [["", "kB of scripts, gzipped", "requests", "ms to the picture", "isolated"]];
   for (const way of chosen) {
     const project = join(work, way.name.toLowerCase());
@@ -54,14 +53,6 @@ if (complaints.length > 0) {
   process.exitCode = 1;
 }
 process.exit();
-
-/** The picture in [-1, 1], from this library in Node. */
-async function drawnByNode(): Promise<Float32Array> {
-  await useBackend("wasm");
-  const generator = await loadGenerator(await readFile(STUDENT));
-  const images = await generator.sample({ seeds: [7], labels: [0] });
-  return images.data<"float32">();
-}
 
 /**
  * A new project with the tarball and a bundler from npm, built. "SKIPPED" and the reason where npm does not bring the
@@ -117,10 +108,7 @@ async function openPage(
       const canvas = document.querySelector("canvas")!;
       return [...canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data];
     });
-    const colours = shown.filter((_, i) => i % 4 !== 3);
-    const far = Array.from(wanted, (value, i) => Math.abs(127.5 + 127.5 * value - (colours[i] ?? NaN)));
-    if (title.startsWith("wasm") && !(Math.max(...far) < 0.7))
-      title = `another picture than Node's (${title})`;
+    if (title.startsWith("wasm") && !shows(shown, wanted)) title = `another picture than Node's (${title})`;
     const scripts = files.filter((path) => path.endsWith(".js"));
     const bytes = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(path)).length, 0);
     return { title, requests: files.length, ms, bytes };

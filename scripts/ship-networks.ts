@@ -3,10 +3,9 @@
 //   npm run networks:ship -- runs/cifar10-cfd-groundwork runs/cifar10-cfd-densenet [runs/cifar10-cfd-confirm]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Checkpoint, type NetworkCheckpoint, useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { shippedAt } from "../examples/emoji/files.js";
+import { root } from "../tools/run.js";
 import { ship } from "../tools/shipping.js";
 
 /** The students of one step that ship, and their stages: of the best arm of CFD its best seed, and PD's of that seed. */
@@ -14,7 +13,7 @@ const STUDENTS = { "pd-1": "pd-seed-1-to-1", "cfd-1": "cfd-0.9-beta-0.003-seed-1
 
 const [groundwork = "runs/cifar10-cfd-groundwork", densenet = "runs/cifar10-cfd-densenet", confirm] =
   process.argv.slice(2);
-const target = fileURLToPath(shippedAt("cifar10"));
+const target = join(root, "examples/assets/cifar10");
 const checkpoint = (run: string, name: string) => join(run, "checkpoints", `${name}.safetensors`);
 
 await useBackend("cpu");

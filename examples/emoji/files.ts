@@ -6,16 +6,10 @@ import { didYouMean } from "../../tools/did-you-mean.js";
 import type { Manifest } from "./manifest.js";
 import { cutSprites, type SpriteSheet, type EmojiClasses } from "./sprite-sheet.js";
 
-/** Folders of examples/assets with networks that ship: of emoji, and of CIFAR-10's pictures. */
-export type ShippedFolder = "models" | "cifar10";
-
-/** Where a folder is. */
-export function shippedAt(folder: ShippedFolder): URL {
-  return new URL(`../assets/${folder}/`, import.meta.url);
-}
+const assets = new URL("../assets/", import.meta.url);
 
 /** The folder of the emoji models. */
-export const EMOJI_MODELS = shippedAt("models");
+export const EMOJI_MODELS = new URL("models/", assets);
 
 export function readManifest(): Manifest {
   return JSON.parse(readFileSync(new URL("manifest.json", EMOJI_MODELS), "utf8")) as Manifest;
@@ -29,7 +23,6 @@ export function loadShippedEmoji(): Data {
 
 /** Google's Noto emoji, 24x24, labelled with Unicode's groups or kinds. Every tenth image is kept for testing. */
 export function loadEmoji(classes: EmojiClasses = "groups", groups?: readonly string[]): Data {
-  const assets = new URL("../assets/", import.meta.url);
   const sheet = JSON.parse(readFileSync(new URL("emoji-24.json", assets), "utf8")) as SpriteSheet;
   const known = sheet.groups.map(({ name }) => name);
   const stray = groups?.find((name) => !known.includes(name));

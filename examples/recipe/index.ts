@@ -15,6 +15,7 @@ export type { Halving, RecipeConfig } from "./config/schema.js";
 export { downloadCifar10 } from "./datasets/cifar10-download.js";
 export { loadFolder } from "./datasets/folder.js";
 export { loadCifar10 } from "./datasets/load.js";
+export { standIn } from "./datasets/stand-in.js";
 export {
   NEIGHBOURS,
   type Distances,
@@ -24,6 +25,7 @@ export {
 } from "./measure/evaluate.js";
 export { methodsOf } from "./measure/sampling.js";
 export { shiftedTime } from "./models/shift.js";
+export { figure } from "./report/figure.js";
 export { readLog } from "./report/curves.js";
 export { main, type DataLoader } from "./run.js";
 export { print } from "./terminal/print.js";

@@ -21,7 +21,7 @@ import { log, type Run } from "./storage/run.js";
 import { showAll } from "./storage/watcher.js";
 import { watchersOf } from "./watch/watchers.js";
 
-/** Reads the data that a config asks for. */
+/** Reads the data that a config asks for; for a plan its size and classes do. */
 export type DataLoader = (config: RecipeConfig, signal: AbortSignal) => Data | Promise<Data>;
 
 /**
@@ -34,7 +34,7 @@ async function runRecipe(choice: CliChoice, load: DataLoader, signal: AbortSigna
   const stages = chooseStages(config, choice.stages);
   if (!choice.dryRun)
     return withLock(choice.out, () => runStages({ choice, config, engine, stages }, load, signal));
-  print(await planOf(setupOf(choice, config, await load(config, signal)), stages, engine));
+  print(await planOf({ out: choice.out, config, data: await load(config, signal) }, stages, engine));
 }
 
 /** What is to be done. */

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { doctorCommand } from "./doctor/command.js";
 import { inspectCommand } from "./inspect/command.js";
 import { installNativeCommand } from "./install-native/command.js";
+import { newCommand } from "./new/command.js";
 import { printableLines } from "./printable.js";
 import { sampleCommand } from "./sample/command.js";
 
@@ -15,7 +16,13 @@ export function program(): Command {
     .option("--stack", "show where an error comes from")
     .helpCommand(false)
     .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) });
-  const commands = [sampleCommand(), inspectCommand(), installNativeCommand(), doctorCommand(version)];
+  const commands = [
+    newCommand(),
+    sampleCommand(),
+    inspectCommand(),
+    installNativeCommand(),
+    doctorCommand(version),
+  ];
   for (const command of commands) cli.addCommand(command.copyInheritedSettings(cli));
   return cli;
 }

@@ -96,7 +96,7 @@ async function clock(compute: Compute, withKernels: WithKernels, inputs: readonl
   }
 }
 
-const upload = ({ shape, data }: Values) => tf.tensor(Float32Array.from(data), [...shape]);
+const upload = ({ shape, data }: Values) => tf.tensor(new Float32Array(data), [...shape]);
 
 const TOLERANCE = 1e-4;
 

@@ -44,8 +44,10 @@ const DIFFERENT = 1021;
 export function draw(inputs: Probe["inputs"], shapes?: Larger["shapes"]): Values[] {
   return Object.values(inputs).map(({ shape: small, of }, i) => {
     const shape = shapes?.[i] ?? small;
-    const length = sizeOf(shape);
-    const numbers = createRng(i).normals(Math.min(length, DIFFERENT)).map(of);
-    return { shape, data: Float64Array.from({ length }, (_, at) => numbers[at % DIFFERENT]!) };
+    const data = new Float64Array(sizeOf(shape));
+    const numbers = createRng(i).normals(Math.min(data.length, DIFFERENT)).map(of);
+    // Larger inputs are drawn hundreds of times: Float64Array.from took a third of all the time.
+    for (let at = 0; at < data.length; at++) data[at] = numbers[at % DIFFERENT]!;
+    return { shape, data };
   });
 }

@@ -11,14 +11,14 @@ export const sizeOf = (shape: readonly number[]) => shape.reduce((product, lengt
 /** The tensor whose entry at each index is given by that index. */
 export function build(shape: readonly number[], entry: (...index: number[]) => number): Values {
   const index = shape.map(() => 0);
-  const data = Float64Array.from({ length: sizeOf(shape) }, () => {
-    const value = entry(...index);
+  const data = new Float64Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) {
+    data[i] = entry(...index);
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       if (++index[axis]! < shape[axis]!) break;
       index[axis] = 0;
     }
-    return value;
-  });
+  }
   return { shape, data };
 }
 

@@ -1,3 +1,4 @@
+import * as tf from "../tfjs.js";
 import { check, checkOptions, fail } from "../check.js";
 import { builtInOf, bytesOf, textIn } from "../formats/bytes.js";
 import { decodeCheckpoint, type DecodedCheckpoint } from "../training/checkpoint/checkpoint.js";
@@ -47,7 +48,7 @@ export interface LoadOptions {
  * @returns a generator; the caller disposes it
  * @throws (rejects) if nothing can be loaded from the address, or a page in place of a file; if the file is larger than 4 GiB, of
  *   another SHA-256 than `integrity`, damaged or not a diffusion model's checkpoint; if nobody says what shape the images have, an
- *   option does not fit, or with the signal's reason
+ *   option does not fit, no engine was chosen in a page, or with the signal's reason
  * @example
  * ```ts
  * import { cosineSchedule, createRng, disposeParams, encodeCheckpoint, loadGenerator, unet } from "cfd-distill";
@@ -73,7 +74,7 @@ export async function loadGenerator(source: GeneratorSource, options: LoadOption
   const { bytes, at } = isForeign(source) ? await read(source, options) : { bytes: bytesOf(LOAD, source) };
   if (integrity !== undefined) await checkBytes(bytes, at, options);
   signal?.throwIfAborted();
-  return generatorOf(at === undefined ? decodeCheckpoint(bytes) : decodeAt(bytes, at), options);
+  return generatorOf(decodeAt(bytes, at), options);
 }
 
 function checkLoad(options: LoadOptions): void {
@@ -164,6 +165,7 @@ async function readKept(
   const found = await store.read(key).catch(() => undefined);
   options.signal?.throwIfAborted();
   if (found === undefined) return undefined;
+  checkEngine();
   const bytes = bytesOf(LOAD, found);
   try {
     await checkBytes(bytes, key, options);
@@ -188,10 +190,19 @@ async function checkBytes(
   check(got === integrity, LOAD, `a file of integrity ${integrity}${place}`, got);
 }
 
-function decodeAt(bytes: Uint8Array, at: string): DecodedCheckpoint {
+/** A page has no engine before it has chosen one; Node has TensorFlow.js's own. */
+function checkEngine(): void {
+  const engines = Object.keys(tf.engine().registryFactory);
+  check(engines.length > 0, LOAD, 'an engine (call `await useBackend("wasm")` first)', "none");
+}
+
+/** `at` is where the bytes are from, unless somebody gave them. */
+function decodeAt(bytes: Uint8Array, at?: string): DecodedCheckpoint {
+  checkEngine();
   try {
     return decodeCheckpoint(bytes);
   } catch (error) {
+    if (at === undefined) throw error;
     return fail(LOAD, `a checkpoint of a diffusion model at ${at}`, causeOf(error).replace(/\.$/u, ""));
   }
 }

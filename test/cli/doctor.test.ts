@@ -25,7 +25,7 @@ const cured = operation({
 });
 
 describe("what doctor prints", () => {
-  it("has a line for each operation: both verdicts where they differ, and the cure", () => {
+  it("has a line for each operation, with both verdicts where they differ", () => {
     const update = operation({
       operation: "Adam",
       stock: { forward: ok },
@@ -35,9 +35,9 @@ describe("what doctor prints", () => {
     const [table, reasons, purposes, summary] = diagnosisText({ name: "wasm", operations: [cured, update] }).split("\n\n"); // prettier-ignore
     expect(table).toBe(
       [
-        "wasm: stock -> with cures  forward  gradient       what the library does",
-        "conv2d                     ok       missing -> ok  added Conv2DBackpropFilter; replaced Conv2D",
-        "Adam                       ok       -              composed of other operations",
+        "forward  gradient       on wasm, stock -> with this library's kernels",
+        "ok       missing -> ok  conv2d",
+        "ok       -              Adam",
       ].join("\n"),
     );
     expect(reasons).toBe("Reasons\n  conv2d, gradient, stock: missing, by filter: no kernel");
@@ -129,7 +129,7 @@ describe("an engine in a process of its own", () => {
 
   it("is told what to do", async () => {
     const script = `process.send({ name: process.argv.slice(2).join(" ") }, () => process.disconnect());`;
-    expect(await becomes(script)).toEqual({ name: "doctor --engine node --child diagnose" });
+    expect(await becomes(script)).toEqual({ name: "doctor node --child diagnose" });
   });
 });
 
@@ -148,23 +148,20 @@ describe("the command", () => {
   }
 
   it("examines one engine and ends with status 0 where the cures cure everything", async () => {
-    const { stdout, stderr, status } = await doctor("--engine", "wasm", "--json");
+    const { stdout, stderr, status } = await doctor("wasm", "--json");
     const { tfjs, cores, engines } = JSON.parse(stdout) as Machine;
     expect(tfjs).toMatch(/^4\./);
     expect(cores).toBeGreaterThan(0);
-    expect(engines.map(({ name }) => name)).toEqual(["cpu", "wasm", "webgl", "webgpu", "node", "cuda"]);
-    const [cpu, wasm, webgl] = engines;
-    expect(cpu!.engine?.kernels.length).toBeGreaterThan(0);
-    expect(cpu!.operations).toBeUndefined();
-    expect(wasm!.operations!.length).toBeGreaterThan(50);
-    expect(webgl!.failure).toMatch(/needs a browser/);
-    expect([status, stderr]).toEqual([0, ""]);
+    expect(engines.map(({ name }) => name)).toEqual(["wasm"]);
+    expect(engines[0]!.engine?.kernels.length).toBeGreaterThan(0);
+    expect(engines[0]!.operations!.length).toBeGreaterThan(50);
+    expect([status, stderr]).toEqual([0, "trying every operation on wasm …\n"]);
   }, 240_000);
 
   it("ends with status 1 where the engine that was asked for does not start", async () => {
     const { stdout, status } = await doctor("--engine", "webgl");
-    expect(stdout).toMatch(/^cfd-distill \S+, TensorFlow\.js 4/);
-    expect(stdout).toMatch(/\n\nwebgl was not examined: useBackend: .*browser/);
+    expect(stdout).toMatch(/^cfd-distill \S+, TensorFlow\.js unknown/);
+    expect(stdout).toMatch(/\n\nwebgl was not examined: useBackend: [\s\S]*browser/);
     expect(status).toBe(1);
   }, 120_000);
 

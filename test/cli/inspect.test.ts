@@ -70,7 +70,14 @@ describe("a checkpoint of this library", () => {
     expect(found).toMatchObject({ kind: "checkpoint", network: network.config, weights, dtypes: ["F32"] });
     expect(found).toMatchObject({ ema: true, rng: true, optimizer: { type: "adam", step: 0 }, step: 7 });
     const { type, ...options } = network.config;
-    expect(inspectionText(found)).toBe(
+    const text = inspectionText(found);
+    expect(
+      text
+        .split("\n")
+        .slice(2)
+        .every((line) => line.length <= 80),
+    ).toBe(true); // the first has the path
+    expect(inOneLine(text)).toBe(
       [
         `${at("whole.safetensors")}: a checkpoint of cfd-distill, ${bytesOf(found)} bytes`,
         "",
@@ -103,6 +110,8 @@ describe("a checkpoint of this library", () => {
   });
 });
 
+/** Text whose columns' further lines are joined to their first. */
+const inOneLine = (text: string) => text.replaceAll(/\n {2,}/g, " ");
 const bytesOf = (found: object) => (found as { bytes: number }).bytes.toLocaleString("en");
 const settings = (options: object) =>
   Object.entries(options)
@@ -111,19 +120,51 @@ const settings = (options: object) =>
 
 describe("other files", () => {
   it("safetensors: its text, its tensors, and the network that they are", async () => {
+    const withoutGroups = Object.fromEntries(
+      Object.entries(network.config).filter(([key]) => key !== "groups"),
+    );
     const found = await inspect(at("authors.safetensors"));
     expect(found).toMatchObject({
       kind: "safetensors",
       metadata: { note: "as trained" },
-      networks: [{ name: "", reader: "unetFromTorch", network: network.config, weights }],
+      networks: [{ name: "", reader: "unetFromTorch", network: withoutGroups, weights }],
       refusals: [],
     });
-    const text = inspectionText(found);
+    const text = inOneLine(inspectionText(found, { all: true }));
     expect(text).toContain(
       `it is a network for unetFromTorch, of ${weights.toLocaleString("en")} weights: unet, channels 32`,
     );
+    expect(text).toContain("; the groups of its norms are not in the file: give them to unetFromTorch");
     expect(text).toContain("\n\nnote  as trained\n\n");
     expect(text).toMatch(/\nhead\.weight +F32 {2}\[32, 3, 3, 3\]\n/);
+  });
+
+  it("a U-Net whose widths 32 does not divide", async () => {
+    const small = unet({ channels: 12, multipliers: [1], attention: [], blocks: 1, timeScale: 8, groups: 4 });
+    const params = small.init(createRng(0));
+    writeFileSync(at("small.safetensors"), encodeSafetensors(await unetToTorch(small, params)));
+    disposeParams(params);
+    const found = await inspect(at("small.safetensors"));
+    expect(found).toMatchObject({ networks: [{ reader: "unetFromTorch", network: { channels: 12 } }] });
+    expect(JSON.stringify(found)).not.toContain('"groups"');
+    expect(found).toMatchObject({ refusals: [] });
+  });
+
+  it("of many tensors the first, and their number", async () => {
+    const text = inspectionText(await inspect(at("authors.safetensors")));
+    const count = Object.keys(authors).length;
+    const listed = text.split("\n").filter((line) => line.includes(" F32 "));
+    expect(listed).toHaveLength(10);
+    expect(count).toBeGreaterThan(10);
+    expect(text).toMatch(
+      new RegExp(`\n... of ${count} tensors of [\\d,]+ numbers in all; --tensors lists them$`),
+    );
+    expect(
+      text
+        .split("\n")
+        .slice(1)
+        .filter((line) => line.length > 80),
+    ).toEqual([]);
   });
 
   it("names what is not recognised, and obeys no name", async () => {
@@ -132,7 +173,7 @@ describe("other files", () => {
       networks: [],
       leaves: [{ name: "a\u001b[2J", dtype: "F32", shape: [2, 3] }],
     });
-    const text = inspectionText(found);
+    const text = inOneLine(inspectionText(found));
     expect(text).toContain('it is not recognised: unetFromTorch: expected an entry "time_embedding.');
     expect(text).toContain("got a\\u001b[2J, ...");
     expect(text).toContain("it is not recognised: classifierFromTorch: expected a ResNet");
@@ -142,7 +183,7 @@ describe("other files", () => {
   it("PyTorch's: every value and tensor by where it stands", async () => {
     const found = await inspect("test/fixtures/torch/everything.pt");
     expect(found).toMatchObject({ kind: "torch", bytes: 13173, networks: [] });
-    const text = inspectionText(found);
+    const text = inspectionText(found, { all: true });
     expect(text).toMatch(/\noptimizer\/param_groups\/0\/betas +\[0\.9,0\.999\]\n/);
     expect(text).toMatch(/\nplain\/9 +1180591620717411303424\n/);
     expect(text).toMatch(/\nplain\/12 +2 bytes\n/);
@@ -161,7 +202,7 @@ describe("other files", () => {
       clip: "x0",
       size: 8,
     });
-    expect(inspectionText(found)).toMatch(
+    expect(inOneLine(inspectionText(found))).toMatch(
       /^test\S+ddim: a folder of diffusers\n\nnetwork {3}unet, channels 8, .*\nweights {3}45,259\npredicts {2}eps\nschedule {2}table, alphaBars 1001 numbers\nclip {6}x0\nimages {4}8x8$/,
     );
   });

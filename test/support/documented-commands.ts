@@ -29,11 +29,14 @@ export function checkCommand(command: string, root: string): void {
     throw new Error("expected a command of npm, npx or pip");
 }
 
+/** Scripts of what `cfd-distill new` begins, see scripts/build-templates.ts. */
+const OF_NEW_PROJECTS = ["dev", "preview"];
+
 /** Every `npm run NAME` of a page that names no script, in its text as well as in its blocks. */
 export function unknownScripts(page: string, root: string): string[] {
   const { scripts } = readManifest(root);
   const named = Array.from(page.matchAll(/npm run ([\w:-]+)/g), ([, name]) => name!);
-  return named.filter((name) => !Object.hasOwn(scripts, name));
+  return named.filter((name) => !Object.hasOwn(scripts, name) && !OF_NEW_PROJECTS.includes(name));
 }
 
 function checkNpm([verb, name, ...words]: Words, root: string): void {

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { addNoise, noise, predict, progressiveTarget, type NoiseSchedule } from "cfd-distill";
 import { imageGrid } from "cfd-distill/data";
-import { figure } from "../figure.js";
-import { encodePng } from "../png.js";
+import { encodePng } from "cfd-distill/node";
+import { figure } from "../../examples/recipe/index.js";
 import type { Pair, Shipped } from "./models.js";
 
 /** Starting noises, and the class of what is drawn from them. */
@@ -22,7 +22,7 @@ const COLUMNS = [
 ];
 
 /** From one noise: the teacher's two steps, the target that sums them up, and the student's answer. */
-export async function drawHalving({ schedule, images, ...models }: Shipped): Promise<Buffer> {
+export async function drawHalving({ schedule, images, ...models }: Shipped): Promise<Uint8Array> {
   const methods = { PD: models.pd, CFD: models.cfd };
   const pairs = Object.values(methods);
   const strip = tf.tidy(() => tf.concat(pairs.map((pair) => stripOf(pair, schedule, images))));

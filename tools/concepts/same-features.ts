@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { adam, featureDistillationLoss, noise, valueAndGrads } from "cfd-distill";
 import { imageBatch, imageGrid } from "cfd-distill/data";
-import { figure } from "../figure.js";
-import { encodePng } from "../png.js";
+import { encodePng } from "cfd-distill/node";
+import { figure } from "../../examples/recipe/index.js";
 import { scaleOf } from "./halving.js";
 import type { Shipped } from "./models.js";
 
@@ -17,7 +17,7 @@ interface Row {
 }
 
 /** Other pixels, same features: images are changed until the classifier takes each for the emoji on top. */
-export async function drawSameFeatures({ classify, images }: Shipped): Promise<Buffer> {
+export async function drawSameFeatures({ classify, images }: Shipped): Promise<Uint8Array> {
   const first = (name: string) => images.labels.indexOf(images.classes.indexOf(name));
   const sought = imageBatch(images, SHOWN.map(first)).x0;
   const [count] = sought.shape;

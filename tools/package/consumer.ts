@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { packInto } from "./pack.js";
 import { attempt, root, run } from "../run.js";
 
-/** Makes `project`, an empty folder, a project that has the tarball and nothing else. */
-export function installConsumer(project: string): void {
+/** Makes `project`, an empty folder, a project that has the tarball and nothing else; returns where that is. */
+export function installConsumer(project: string): string {
   writeJson(project, "package.json", { name: "consumer", private: true, type: "module" });
   const tarball = packInto(project);
   run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball], project);
+  return tarball;
 }
 
 /** Compiles a program of this folder there, under strict TypeScript, against the packed types. */

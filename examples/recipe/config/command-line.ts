@@ -1,6 +1,8 @@
+import { basename, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { RecipeConfig } from "./schema.js";
-import { presets } from "./presets.js";
+import { presets, type Preset } from "./presets.js";
+import { isShipped } from "./shipped.js";
 import { printableLines } from "../terminal/print.js";
 
 /** What the command line says; `configure` makes a config of it. What is undefined was not said. */
@@ -55,11 +57,11 @@ export interface Extractor {
 
 /** Reads the arguments of a recipe; commander prints usage, and refuses what it does not know with a suggestion. */
 export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly string[]): CliChoice {
-  const names = Object.keys(presets[recipe]);
+  const names = presetsHere(recipe);
   const command = new Command(recipe)
     .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .description(DESCRIPTIONS[recipe])
-    .addOption(new Option("--preset <size>", PRESETS[recipe]).choices(names));
+    .addOption(new Option("--preset <size>", presetsHelp(names)).choices(names));
   addSettings(command);
   addModels(command);
   addExtractors(command);
@@ -69,6 +71,7 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
   command.showHelpAfterError("(add --help for the options)");
   const flags = command.parse(argv).opts<Partial<CliChoice> & { set: string[]; extractor: Extractor[] }>();
   const name = flags.preset ?? (flags.config === undefined ? names[0]! : "config");
+  const of = typeof flags.dataset === "object" ? basename(resolve(flags.dataset.folder)) : recipe;
   return {
     recipe,
     resume: false,
@@ -76,7 +79,7 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
     dryRun: false,
     html: false,
     tensorboard: false,
-    out: `runs/${name === recipe ? recipe : `${recipe}-${name}`}`,
+    out: `runs/${name === of ? of : `${of}-${name}`}`,
     ...flags,
   };
 }
@@ -165,7 +168,10 @@ function addExtractors(command: Command): void {
 /** Where a run is kept, and how much of it is done now. */
 function addPlace(command: Command): void {
   command
-    .option("--out <directory>", "where the run is kept (default: runs/<recipe>, with the preset's name)")
+    .option(
+      "--out <directory>",
+      "where the run is kept (default: in runs/, by the names of pictures and preset)",
+    )
     .option(
       "--stages <list>",
       "only these, such as teacher,classifier,pd,cfd-4,samples,evaluate,picture",
@@ -187,17 +193,43 @@ function addWatching(command: Command): void {
     .option("--tensorboard", "write what is logged for TensorBoard too, in the folder tensorboard");
 }
 
+/** Presets whose networks are there, the default first. */
+function presetsHere(recipe: RecipeConfig["recipe"]): string[] {
+  const known: Readonly<Record<string, Preset>> = presets[recipe];
+  return Object.keys(known).filter((name) => {
+    const { shipped } = known[name]!;
+    return shipped === undefined || isShipped(shipped.folder);
+  });
+}
+
+function presetsHelp(names: readonly string[]): string {
+  const [first, ...others] = names.map((name) => `${name}: ${PRESETS[name as keyof typeof PRESETS]}`);
+  return [first!.replace(":", " (default):"), ...others].join("; ");
+}
+
+/** What each preset is for, and what it takes. */
 const PRESETS = {
-  quickstart:
-    "quickstart (default): the networks that ship, and a last halving; scratch: everything from the first weights on, minutes; emoji: the networks that ship, hours; smoke: seconds, to try the machinery",
-  "cifar10-cfd":
-    "tiny (default): minutes; small: hours; screen, confirm, grid: an experiment, many losses from one teacher that ships, an hour, hours, days; groundwork, densenet: the networks with which it begins and which measure it; paper: every number of the paper, weeks; smoke: seconds, to try the machinery",
-} as const;
+  quickstart: "the networks that ship, and a last halving, minutes",
+  scratch: "everything from the first weights on, minutes",
+  emoji: "the networks that ship, hours",
+  tiny: "minutes",
+  small: "hours",
+  screen: "an experiment, many losses from one teacher that ships, an hour",
+  chains: "some of them in chains of halvings, hours",
+  confirm: "the best of them from several seeds, hours",
+  grid: "all of them so, days",
+  groundwork: "the networks that an experiment begins with, hours",
+  densenet: "a classifier that measures it, hours",
+  paper: "every number of the paper, weeks",
+  smoke: "seconds, to try the machinery",
+} as const satisfies Record<AnyPreset, string>;
+
+type AnyPreset = { [R in keyof typeof presets]: keyof (typeof presets)[R] }[keyof typeof presets];
 
 const DESCRIPTIONS = {
   quickstart: "Distils a diffusion model of emoji, and draws the samples of all methods side by side.",
   "cifar10-cfd":
-    "The same pipeline on CIFAR-10: teacher, classifier, PD and CFD, samples, distances, picture.",
+    "Distils a diffusion model of CIFAR-10 or your pictures: teacher, classifier, PD and CFD, samples, distances.",
 } as const;
 
 function collect(text: string, before: readonly string[]): string[] {

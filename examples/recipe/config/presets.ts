@@ -2,7 +2,7 @@
 import { chainVariants, confirmingVariants, liveHalvings, screeningVariants } from "./ablation.js";
 import type { Halving, RecipeConfig, TrainingConfig } from "./schema.js";
 import type { Methods, Plan } from "./halvings.js";
-import type { ShippedFolder } from "../../emoji/files.js";
+import type { ShippedFolder } from "./shipped.js";
 
 /** A preset: everything but where to compute, from which seed, and the halvings, which follow from the teacher. */
 export type Preset = Omit<RecipeConfig, "recipe" | "engine" | "seed" | "halvings" | "files"> & {

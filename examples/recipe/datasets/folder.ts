@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageSet, type ImageSet } from "cfd-distill/data";
@@ -90,6 +91,12 @@ async function findPictures(directory: string): Promise<{ classes: string[]; pic
     pictures.push(...atLeastTwo(folder, inside.files).map((file) => ({ path: join(folder, file), label })));
   }
   return { classes: folders, pictures };
+}
+
+/** The classes of a folder's pictures, none of which is opened; undefined where there is no such folder yet. */
+export async function classesOf(directory: string): Promise<readonly string[] | undefined> {
+  if (!existsSync(directory)) return undefined;
+  return (await findPictures(directory)).classes;
 }
 
 /** What a folder holds, links followed, in an order that is the same on every file system. */

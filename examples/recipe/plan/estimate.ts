@@ -21,9 +21,13 @@ import {
   type Description,
 } from "../models/models.js";
 import type { PlannedStage } from "./stages.js";
-import { textTable } from "../../../tools/text-table.js";
+import { textTable, wrapped } from "../../../tools/text-table.js";
 import { duration } from "../../../tools/words.js";
 import type { Setup } from "../storage/setup.js";
+
+const TIMES =
+  "Times are those of a tried step of a few images; of a halving it is told from the teacher's and the classifier's. " +
+  "Samples and measurements take theirs on top.";
 
 /** The plan of a run as text: its stages with their steps, time and checkpoints. */
 export async function planOf(
@@ -41,13 +45,12 @@ export async function planOf(
     const time = steps * batch * costOf(group, seconds);
     return [name, `${steps} steps of ${batch}`, `about ${duration(time)}`, room];
   });
-  const table = textTable(rows, { left: 4 });
+  const table = textTable(rows, { left: 4, width: 78 });
   return [
-    `Engine ${nameOf(engine)}, results in ${setup.out}/`,
+    ...wrapped(`Engine ${nameOf(engine)}, results in ${setup.out}/`),
     ...table.split("\n").map((line) => `  ${line}`),
-    `Disk, still to be written, at most: ${needed(roomOf(setup, stages, sizes)).text}.`,
-    "Times are those of a tried step of a few images; of a halving it is told from the teacher's and the classifier's.",
-    "Samples and measurements take theirs on top.",
+    ...wrapped(`Disk, still to be written, at most: ${needed(roomOf(setup, stages, sizes)).text}.`),
+    ...wrapped(TIMES),
   ].join("\n");
 }
 

@@ -1,9 +1,9 @@
 import type { Picture } from "cfd-distill/data";
+import { encodePng } from "cfd-distill/node";
 import sharp from "sharp";
 import { readCurves } from "./curves.js";
 import { axisLabels, SUBPLOT, subplotOf, scaleOf, shapes, titleOf, type Subplot } from "./subplot.js";
-import { textWidth, writeText } from "../../../tools/figure.js";
-import { encodePng } from "../../../tools/png.js";
+import { textWidth, writeText } from "./figure.js";
 
 const GREY = [112, 117, 122] as const;
 const SUBTITLE = "Points: as logged. Line: running mean over a twentieth of the stage.";
@@ -31,7 +31,7 @@ export async function lossPlot(log: string): Promise<Buffer> {
   writeText(page, "Loss, stage by stage", { x: MARGIN, y: MARGIN, face: "title" });
   writeText(page, SUBTITLE, { x: MARGIN, y: MARGIN + 32, face: "small", colour: GREY });
   for (const subplot of subplots) label(page, subplot);
-  return encodePng(page);
+  return Buffer.from(encodePng(page));
 }
 
 const placeOf = (i: number) => ({

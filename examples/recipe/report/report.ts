@@ -3,18 +3,17 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { imageBatch, imageGrid } from "cfd-distill/data";
-import { readWhole, writeFileAtomic } from "cfd-distill/node";
+import { encodePng, readWhole, writeFileAtomic } from "cfd-distill/node";
 import { z } from "zod";
 import { parseJson } from "../config/check.js";
 import { readCurves } from "./curves.js";
 import { measure, type Distances, type ExtractorResult, type Measurements } from "../measure/evaluate.js";
-import { figure, type RowLabel } from "../../../tools/figure.js";
-import { encodePng } from "../../../tools/png.js";
+import { figure, type RowLabel } from "./figure.js";
 import { lossPlot } from "./loss-plot.js";
 import { imageSize, LIVE, readSamples, readyMethods, shownClasses } from "../measure/sampling.js";
 import { print } from "../terminal/print.js";
 import type { Run } from "../storage/run.js";
-import { textTable } from "../../../tools/text-table.js";
+import { textTable, wrapped } from "../../../tools/text-table.js";
 import { checkpointPath } from "../storage/setup.js";
 
 const GAP = 6;
@@ -70,13 +69,15 @@ const measurements = z.looseObject({
 /** The measurements as text, each named for what it is. */
 export function tableOf(measured: Measurements): string {
   const { head, body, notes } = measuredCells(measured);
-  return [textTable([head, ...body]), "", ...notes].join("\n");
+  return [textTable([head, ...body], { width: 80 }), "", ...notes.flatMap((note) => wrapped(note))].join(
+    "\n",
+  );
 }
 
 /** The same as the cells of a table, and the notes that its asterisks stand for. */
 export function measuredCells(measured: Measurements): { head: string[]; body: string[][]; notes: string[] } {
   const { samplesPerMethod, trainingImages, testImages, frechetOfTestImages, classifierAccuracy } = measured;
-  const head = ["", "network calls", "ms an image", "Frechet distance *", "from the teacher **"];
+  const head = ["", "calls", "ms each", "Frechet *", "teacher **"];
   const body = measured.rows.map((row) => [
     row.method,
     String(row.networkCalls),
@@ -86,8 +87,9 @@ export function measuredCells(measured: Measurements): { head: string[]; body: s
   ]);
   const percent = (100 * classifierAccuracy).toFixed(0);
   const notes = [
-    `*  ${samplesPerMethod} samples against ${trainingImages} training images, on the features of this run's own classifier\n` +
-      `   (right on ${percent} % of ${testImages} test images). Those test images themselves: ${frechetOfTestImages.toFixed(2)}. Not an FID.`,
+    `* Frechet distance: ${samplesPerMethod} samples against ${trainingImages} training images, on the features of this run's own ` +
+      `classifier (right on ${percent} % of ${testImages} test images). Those test images themselves: ` +
+      `${frechetOfTestImages.toFixed(2)}. Not an FID.`,
     "** mean absolute pixel difference (pixels in [-1, 1]) to the teacher's samples at all its steps, same noise",
   ];
   return { head, body, notes };
@@ -105,12 +107,17 @@ function extractorTable(result: ExtractorResult): string {
   const known =
     accuracy === undefined ? "" : `, right on ${(100 * accuracy).toFixed(0)} % of the test images`;
   return [
-    `On the ${width} features of ${extractor}${known}, which no method was trained with; not an FID, not a KID:`,
-    textTable([
-      ["", "Frechet distance", "kernel distance", "precision", "recall"],
-      ...result.methods.map((row) => [row.method, ...cells(row)]),
-      ["test images", ...cells(result.testImages)],
-    ]),
+    ...wrapped(
+      `On the ${width} features of ${extractor}${known}, which no method was trained with; not an FID, not a KID:`,
+    ),
+    textTable(
+      [
+        ["", "Frechet", "kernel", "precision", "recall"],
+        ...result.methods.map((row) => [row.method, ...cells(row)]),
+        ["test images", ...cells(result.testImages)],
+      ],
+      { width: 80 },
+    ),
   ].join("\n");
 }
 
@@ -156,7 +163,7 @@ async function draw(run: Run): Promise<Buffer> {
     ],
     columns: labels.filter((label, i) => label !== labels[i - 1]).map((label) => train.classes[label]!),
   });
-  return encodePng(page);
+  return Buffer.from(encodePng(page));
 }
 
 async function readMeasurements({ out }: Run): Promise<Measurements | undefined> {

@@ -13,13 +13,9 @@ import { configure } from "../plan/configure.js";
 import { loadEmoji, readManifest } from "../../emoji/files.js";
 import { openDirectory } from "../storage/directory.js";
 import { chooseStages } from "../plan/stages.js";
-import { figure } from "../../../tools/figure.js";
-import { encodePng } from "../../../tools/png.js";
 import { halvings } from "../config/halvings.js";
 import { presets, scaleSteps } from "../config/presets.js";
 import { methodsOf } from "../measure/sampling.js";
-import { duration } from "../../../tools/words.js";
-import { tableOf } from "../report/report.js";
 import { cutSprites } from "../../emoji/sprite-sheet.js";
 import { subset } from "../../../tools/image-sets.js";
 
@@ -456,45 +452,5 @@ describe("the command line", () => {
     });
     expect(() => parse(...words)).toThrow("exit 1");
     expect(printed).toContain(message);
-  });
-});
-
-describe("what a run shows", () => {
-  it("names durations as people do", () => {
-    expect([7.4, 61, 3720].map(duration)).toEqual(["7 s", "1 min 01 s", "1 h 02 min"]);
-  });
-
-  it("sets titles and labels around a grid without touching its pixels", () => {
-    const grid = { width: 30, height: 16, data: new Uint8Array(30 * 16 * 3).fill(77) };
-    const rows = [{ label: "PD", note: "2 steps" }, { label: "CFD" }];
-    const page = figure(grid, 2, { title: "Title", subtitle: "words", rows, columns: ["one"] });
-    const greys = page.data.filter((_, i) => i % 3 === 0);
-    expect(greys.filter((value) => value === 77).length).toBeGreaterThanOrEqual(30 * 16);
-    expect(greys.filter((value) => value < 60).length).toBeGreaterThan(100); // ink
-    expect(encodePng(page).subarray(1, 4).toString()).toBe("PNG");
-  });
-
-  it("prints a table that says what was measured", () => {
-    const row = {
-      method: "PD, 2 steps",
-      networkCalls: 2,
-      millisecondsPerImage: 1.25,
-      frechet: 3.5,
-      toTeacher: 0.1234,
-    };
-    const counts = { trainingImages: 90, testImages: 10, samplesPerMethod: 20 };
-    const text = tableOf({
-      ...counts,
-      extractors: [],
-      classifierAccuracy: 0.5,
-      frechetOfTestImages: 0.25,
-      rows: [row],
-    });
-    expect(text).toContain("PD, 2 steps");
-    expect(text).toContain("3.50");
-    expect(text).toContain(
-      "20 samples against 90 training images, on the features of this run's own classifier",
-    );
-    expect(text).toContain("right on 50 % of 10 test images");
   });
 });

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
 import { configure } from "../plan/configure.js";
 import { thinned } from "../report/curves.js";
-import { encodePng } from "../../../tools/png.js";
+import { encodePng } from "cfd-distill/node";
 import { reportPage, type Shown } from "../watch/html.js";
 import { html } from "../watch/markup.js";
 import { page } from "../watch/page.js";
@@ -32,7 +32,7 @@ const data = {
 };
 const lines = (entries: readonly object[]) => entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
 const constant = [1, 2, 3, 4].map((step) => ({ stage: "teacher", step, loss: 0.3, gradientNorm: step / 2 }));
-const picture = encodePng({ width: 2, height: 1, data: new Uint8Array(6).fill(200) });
+const picture = Buffer.from(encodePng({ width: 2, height: 1, data: new Uint8Array(6).fill(200) }));
 const measured = {
   ...{
     extractors: [],
@@ -175,7 +175,7 @@ describe("TensorBoard's files", () => {
 
   it("hold the last picture of samples", () => {
     const { drawn } = tensorboard(out);
-    drawn!(encodePng({ width: 1, height: 1, data: new Uint8Array(3) }));
+    drawn!(Buffer.from(encodePng({ width: 1, height: 1, data: new Uint8Array(3) })));
     drawn!(picture);
     const images = readFolder(folder("samples")).map((event) => event.images);
     expect(images.filter((tags) => "samples" in tags)).toEqual([

@@ -19,7 +19,7 @@ const LIMIT = 600_000; // milliseconds
 
 /** Asks an engine in a process of its own, which a broken one may take with it. */
 export function ask(name: BackendName, depth: Depth): Promise<EngineResult> {
-  const child = fork(process.argv[1]!, ["doctor", "--engine", name, "--child", depth], {
+  const child = fork(process.argv[1]!, ["doctor", name, "--child", depth], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     timeout: LIMIT,
   });

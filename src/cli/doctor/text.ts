@@ -1,5 +1,5 @@
 import type { Finding, Findings, OperationReport } from "../../index.js";
-import { table } from "../table.js";
+import { table, wrapped } from "../table.js";
 import type { EngineResult } from "./child.js";
 
 // What the command prints.
@@ -16,7 +16,8 @@ export interface Machine {
 }
 
 export function headline({ cfdDistill, tfjs, node, system, cores }: Machine): string {
-  return `cfd-distill ${cfdDistill}, TensorFlow.js ${tfjs ?? "unknown"}, Node.js ${node}, ${system}, ${cores} cores`;
+  const versions = `cfd-distill ${cfdDistill}, TensorFlow.js ${tfjs ?? "unknown"}, Node.js ${node}`;
+  return wrapped(`${versions}, ${system}, ${cores} cores`);
 }
 
 /** Which engines start here, and why the others do not. */
@@ -35,15 +36,14 @@ function nameOf({ version, build, device }: NonNullable<EngineResult["engine"]>)
 
 /** What each operation does on an engine, the reasons, and what this library's kernels are for. */
 export function diagnosisText({ name, failure, operations }: EngineResult): string {
-  if (operations === undefined) return `${name} was not examined: ${failure ?? "it says nothing"}`;
-  const rows = operations.map(({ operation, stock, now, ...rest }) => [
-    operation,
+  if (operations === undefined) return wrapped(`${name} was not examined: ${failure ?? "it says nothing"}`);
+  const rows = operations.map(({ operation, stock, now }) => [
     change(stock.forward, now.forward),
     change(stock.gradient, now.gradient),
-    cureText(rest),
+    operation,
   ]);
   return [
-    table([[`${name}: stock -> with cures`, "forward", "gradient", "what the library does"], ...rows]),
+    table([["forward", "gradient", `on ${name}, stock -> with this library's kernels`], ...rows]),
     section("Reasons", operations.flatMap(reasons)),
     section("What the library's kernels are for", purposes(operations)),
     summary(name, operations),
@@ -51,20 +51,11 @@ export function diagnosisText({ name, failure, operations }: EngineResult): stri
 }
 
 const section = (title: string, lines: readonly string[]) =>
-  [title, ...(lines.length === 0 ? ["none"] : lines).map((line) => `  ${line}`)].join("\n");
+  [title, ...(lines.length === 0 ? ["none"] : lines).map((line) => wrapped(`  ${line}`, 4))].join("\n");
 
 function change(stock: Finding | undefined, now: Finding | undefined): string {
   if (stock === undefined || now === undefined) return "-";
   return stock.verdict === now.verdict ? now.verdict : `${stock.verdict} -> ${now.verdict}`;
-}
-
-function cureText({ cures, composed }: Pick<OperationReport, "cures" | "composed">): string {
-  const changed = (which: "added" | "replaced") => {
-    const kernels = cures.filter(({ change }) => change === which).map(({ kernel }) => kernel);
-    return kernels.length === 0 ? [] : [`${which} ${kernels.join(", ")}`];
-  };
-  const own = composed ? ["composed of other operations"] : [];
-  return [...own, ...changed("added"), ...changed("replaced")].join("; ");
 }
 
 function reasons({ operation, stock, now }: OperationReport): string[] {

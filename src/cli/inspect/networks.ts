@@ -4,7 +4,11 @@ import { disposeParams, type Params } from "../../index.js";
 import { classifierFromTorch, unetFromTorch, type StateDict, type TorchValue } from "../../formats/index.js";
 import { reason } from "../explain.js";
 
-const READERS = { unetFromTorch, classifierFromTorch };
+// No file tells a U-Net's groups, and 1 divides every width.
+const READERS = {
+  unetFromTorch: (stateDict: StateDict) => unetFromTorch(stateDict, { groups: 1 }),
+  classifierFromTorch,
+};
 
 /** A state dict that one of the library's functions takes. */
 export interface FoundNetwork {
@@ -12,6 +16,7 @@ export interface FoundNetwork {
   readonly name: string;
   /** The function that takes it. */
   readonly reader: keyof typeof READERS;
+  /** Its config, but for what no file tells. */
   readonly network: object;
   readonly weights: number;
 }
@@ -38,6 +43,11 @@ export function networksIn(tree: TorchValue): {
   return { networks, refusals: networks.length > 0 || largest === undefined ? [] : largest.refusals };
 }
 
+/** A config without the groups. */
+function toldBy(config: object): object {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => key !== "groups"));
+}
+
 /** The number of weights. */
 export function weightsOf(params: Params): number {
   return Object.values(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -56,7 +66,7 @@ function recognise(
       const { network, params } = read(stateDict);
       const weights = weightsOf(params);
       disposeParams(params);
-      return { network: { name, reader, network: network.config, weights }, refusals };
+      return { network: { name, reader, network: toldBy(network.config), weights }, refusals };
     } catch (error) {
       refusals.push({ name, reason: reason(error) });
     }

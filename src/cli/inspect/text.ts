@@ -1,20 +1,21 @@
 import { describe } from "../../check.js";
+import { sizeOf } from "../../formats/state-dict.js";
 import { printable } from "../printable.js";
-import { table } from "../table.js";
+import { table, wrapped } from "../table.js";
 import type { InspectedCheckpoint } from "./checkpoint.js";
 import type { InspectedDiffusers, InspectedTensors, Inspection } from "./inspect.js";
 
-/** What was found, as tables. */
-export function inspectionText(found: Inspection): string {
+/** What was found, as tables: of tensors and values the first few, or all. */
+export function inspectionText(found: Inspection, { all = false }: { readonly all?: boolean } = {}): string {
   switch (found.kind) {
     case "checkpoint":
       return `${printable(found.path)}: a checkpoint of cfd-distill, ${number(found.bytes)} bytes\n\n${checkpointText(found)}`;
     case "diffusers":
       return `${printable(found.path)}: a folder of diffusers\n\n${diffusersText(found)}`;
     case "safetensors":
-      return `${printable(found.path)}: a safetensors file, ${number(found.bytes)} bytes\n\n${tensorsText(found)}`;
+      return `${printable(found.path)}: a safetensors file, ${number(found.bytes)} bytes\n\n${tensorsText(found, all)}`;
     case "torch":
-      return `${printable(found.path)}: a PyTorch file, ${number(found.bytes)} bytes\n\n${tensorsText(found)}`;
+      return `${printable(found.path)}: a PyTorch file, ${number(found.bytes)} bytes\n\n${tensorsText(found, all)}`;
   }
 }
 
@@ -58,20 +59,39 @@ function diffusersText({
   ]);
 }
 
-function tensorsText({ metadata = {}, leaves, networks, refusals }: InspectedTensors): string {
+function tensorsText(found: InspectedTensors, all: boolean): string {
+  const { metadata = {}, leaves, networks, refusals } = found;
   const recognised = networks.map(({ name, reader, network, weights }) => {
-    return `${quoted(name)} is a network for ${reader}, of ${number(weights)} weights: ${settings(network)}`;
+    const known = `${quoted(name)} is a network for ${reader}, of ${number(weights)} weights: ${settings(network)}`;
+    return reader === "unetFromTorch" ? `${known}; ${GROUPS}` : known;
   });
   const refused = refusals.map(({ name, reason }) => `${quoted(name)} is not recognised: ${reason}`);
   const values = leaves.flatMap((leaf) => ("value" in leaf ? [[leaf.name, leaf.value]] : []));
-  const tensors = leaves.flatMap((leaf) =>
-    "dtype" in leaf ? [[leaf.name, leaf.dtype, `[${leaf.shape.join(", ")}]`]] : [],
-  );
+  const tensors = leaves.flatMap((leaf) => ("dtype" in leaf ? [leaf] : []));
+  const rows = tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(", ")}]`]);
   const notes = Object.entries(metadata).map(([key, value]) => [key, describe(value)]);
-  const tables = [notes, values, tensors].filter((rows) => rows.length > 0).map(table);
-  return [[...recognised, ...refused].map(printable).join("\n"), ...tables]
+  const size = tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return [
+    [...recognised, ...refused].map((line) => wrapped(printable(line), 2)).join("\n"),
+    listing(notes, all, "notes"),
+    listing(values, all, "values"),
+    listing(rows, all, `tensors of ${number(size)} numbers in all`),
+  ]
     .filter((part) => part !== "")
     .join("\n\n");
+}
+
+const GROUPS =
+  "the groups of its norms are not in the file: give them to unetFromTorch(stateDict, { groups }), which takes 32 otherwise";
+
+/** As many lines as can be taken in. */
+const FEW = 10;
+
+/** The first rows, or all, beneath their number. */
+function listing(rows: readonly (readonly string[])[], all: boolean, what: string): string {
+  if (rows.length === 0) return "";
+  if (all || rows.length <= FEW) return table(rows);
+  return `${table(rows.slice(0, FEW))}\n... of ${number(rows.length)} ${what}; --tensors lists them`;
 }
 
 const quoted = (name: string) => (name === "" ? "it" : `"${name}"`);

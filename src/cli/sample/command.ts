@@ -1,12 +1,10 @@
-import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { engineNames } from "../engines.js";
 import { say } from "../printable.js";
+import { showProgress } from "../progress.js";
+import { SHIPPED } from "../shipped.js";
 import { numberList, positive } from "./numbers.js";
 import type { Drawing } from "./plan.js";
-
-/** A student of one step, of emoji: the same file beside src/ and, in the package, beside dist/. */
-const SHIPPED = fileURLToPath(new URL("../../../examples/assets/models/cfd-1.safetensors", import.meta.url));
 
 export function sampleCommand(): Command {
   return new Command("sample")
@@ -37,9 +35,4 @@ const list = (flags: string, description: string) => new Option(flags, descripti
 function pngName(path: string): string {
   if (path.toLowerCase().endsWith(".png")) return path;
   throw new InvalidArgumentError("Expected a name that ends in .png.");
-}
-
-/** Keeps one line of a terminal up to date; "" clears it. */
-function showProgress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }

@@ -13,7 +13,7 @@ interface Letters {
 /** Left, top and advance of one letter in letters.png; its cell starts one pixel to the left. */
 type Glyph = readonly [number, number, number];
 
-const assets = new URL("../examples/assets/", import.meta.url);
+const assets = new URL("../../assets/", import.meta.url);
 const letters = JSON.parse(readFileSync(new URL("letters.json", assets), "utf8")) as Letters;
 const sheet = PNG.sync.read(readFileSync(new URL("letters.png", assets)));
 

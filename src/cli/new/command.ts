@@ -1,0 +1,44 @@
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Argument, Command } from "commander";
+import { say } from "../printable.js";
+import { SHIPPED } from "../shipped.js";
+import { create, type Template } from "./create.js";
+
+/** Where the build puts them: the same place from src/ and from dist/. */
+const TEMPLATES = fileURLToPath(new URL("../../../dist/templates/", import.meta.url));
+
+const templates = {
+  page: {
+    from: join(TEMPLATES, "page"),
+    files: { "public/student.safetensors": SHIPPED },
+    what: "a page that draws with a student of one step",
+    next: ["npm run dev"],
+  },
+  recipe: {
+    from: join(TEMPLATES, "recipe"),
+    files: {},
+    what: "a program that distils, with your pictures or CIFAR-10, and your teacher or one that it trains",
+    next: ["npm start -- --dataset folder:pictures --dry-run", "npm start -- --dataset folder:pictures"],
+  },
+} as const satisfies Record<string, Template & { readonly what: string; readonly next: readonly string[] }>;
+
+export function newCommand(): Command {
+  const names = Object.keys(templates);
+  return new Command("new")
+    .description("Begin a project: a page that draws, or a program that distils.")
+    .addArgument(new Argument("<template>", "what to begin with").choices(names))
+    .argument("<folder>", "an empty folder, or one that is not there yet")
+    .action(async (name: keyof typeof templates, folder: string) => {
+      const { what, next, ...template } = templates[name];
+      await create(template, folder);
+      const place = relative("", folder);
+      const steps = [...(place === "" ? [] : [`cd ${quoted(place)}`]), "npm install", ...next];
+      say(`${folder}: ${what}. Next:\n\n${steps.map((step) => `  ${step}`).join("\n")}\n`);
+    });
+}
+
+/** A word as a shell takes it for one. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word);
+}
