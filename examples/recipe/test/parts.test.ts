@@ -13,7 +13,7 @@ import { configure } from "../plan/configure.js";
 import { loadEmoji, readManifest } from "../../emoji/files.js";
 import { openDirectory } from "../storage/directory.js";
 import { chooseStages } from "../plan/stages.js";
-import { halvings } from "../config/halvings.js";
+import { halvings, shiftOf } from "../config/halvings.js";
 import { presets, scaleSteps } from "../config/presets.js";
 import { methodsOf } from "../measure/sampling.js";
 import { cutSprites } from "../../emoji/sprite-sheet.js";
@@ -162,7 +162,7 @@ describe("the plan", () => {
       "pd-snr-1-to-4 > pd-snr-1-to-2",
       "pd-snr-1-to-2 > pd-snr-1-to-1",
     ]);
-    const shifted = chains.filter(({ shift }) => shift !== undefined);
+    const shifted = chains.filter((one) => shiftOf(one) !== undefined);
     expect(shifted.map(({ studentSteps }) => studentSteps)).toEqual([32, 16, 8, 4, 2, 1]);
     expect(shifted[0]!.teacher).toBe("teacher");
     expect(methodsOf(await cifar("chains")).map(({ label }) => label)).toContain("PD, 8 steps");
