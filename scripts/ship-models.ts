@@ -37,7 +37,8 @@ rmSync(target, { recursive: true, force: true });
 mkdirSync(join(target, "run"), { recursive: true });
 const models = [await shipModel("teacher", "teacher")];
 for (const { name, method, studentSteps } of config.halvings) {
-  if (studentSteps <= MOST_STEPS) models.push(await shipModel(name, method));
+  const halves = method === "pd" || method === "cfd";
+  if (halves && studentSteps <= MOST_STEPS) models.push(await shipModel(name, method));
 }
 const { groups } = config;
 const classes = config.dataset === "emoji-kinds" ? "kinds" : "groups";

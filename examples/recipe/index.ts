@@ -11,6 +11,7 @@
 //   config    everything that decides what is computed, its presets and its checks
 //   terminal  what is printed
 export { parseArguments } from "./config/command-line.js";
+export { methodName, shiftOf } from "./config/halvings.js";
 export type { Halving, RecipeConfig } from "./config/schema.js";
 export { downloadCifar10 } from "./datasets/cifar10-download.js";
 export { loadFolder } from "./datasets/folder.js";

@@ -3,6 +3,7 @@ import { parse } from "node:path";
 import {
   NEIGHBOURS,
   shiftedTime,
+  shiftOf,
   type ExtractorResult,
   type RecipeConfig,
 } from "../../examples/recipe/index.js";
@@ -199,7 +200,7 @@ function byOtherClassifier(run: MeasuredRun): string[] {
 }
 
 function inChains(run: MeasuredRun): string[] {
-  const { shift } = run.config.halvings.find((halving) => halving.shift !== undefined)!;
+  const shift = run.config.halvings.map(shiftOf).find((one) => one !== undefined);
   return [
     "## Chains of other arms",
     `What one halving to one step cannot show: errors that add up, and what acts only where a student has several times. From PD's ` +

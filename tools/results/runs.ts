@@ -5,6 +5,7 @@ import type { BackendReport } from "cfd-distill";
 import {
   methodsOf,
   readLog,
+  methodName,
   type Distances,
   type ExtractorResult,
   type Halving,
@@ -115,7 +116,7 @@ function resultsOf(config: RecipeConfig, { rows, extractors }: Measurements): Re
     if (row === undefined) return [];
     const halving = config.halvings.find(({ name }) => name === stage);
     const distances = extractors.map(({ methods }: ExtractorResult) => byLabel(methods, label)!);
-    const arm = halving ? (halving.label ?? halving.method.toUpperCase()) : "DDIM";
+    const arm = halving ? (halving.label ?? methodName(halving)) : "DDIM";
     return [
       { stage, steps, ...(halving && { halving }), arm: arm.replace(/, seed \d+$/, ""), row, distances },
     ];

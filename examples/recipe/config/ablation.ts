@@ -67,7 +67,7 @@ export function chainVariants(methods: Methods, teacherSteps: number): Halving[]
 }
 
 /** Halvings from a stage of so many steps down to one. */
-function chain(choice: Choice, from: string, fromSteps: number): Halving[] {
+export function chain(choice: Choice, from: string, fromSteps: number): Halving[] {
   const made: Halving[] = [];
   for (let steps = fromSteps / 2; steps >= 1; steps /= 2) {
     made.push(placed(choice, made.at(-1)?.name ?? from, steps));

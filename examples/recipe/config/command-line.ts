@@ -218,6 +218,7 @@ const PRESETS = {
   chains: "some of them in chains of halvings, hours",
   confirm: "the best of them from several seeds, hours",
   grid: "all of them so, days",
+  "one-step": "the ways to one step at equal time, an experiment, hours",
   groundwork: "the networks that an experiment begins with, hours",
   densenet: "a classifier that measures it, hours",
   paper: "every number of the paper, weeks",

@@ -1,6 +1,7 @@
 // What no single setting of a config has wrong.
 import { densenet, resnet, unet } from "cfd-distill";
-import type { RecipeConfig } from "./schema.js";
+import { methodName, shiftOf } from "./halvings.js";
+import type { Halving, RecipeConfig } from "./schema.js";
 import { didYouMean } from "../../../tools/did-you-mean.js";
 import { inSteps } from "../../../tools/words.js";
 
@@ -16,6 +17,7 @@ export function contradiction(config: RecipeConfig): string | undefined {
     networks,
     layers,
     prediction,
+    alphas,
   ]) {
     const problem = rule(config);
     if (problem !== undefined) return problem;
@@ -38,7 +40,8 @@ function pictures({ recipe, dataset, groups, imageSize }: RecipeConfig): string 
 
 function chain({ teacherSteps, halvings, files: known }: RecipeConfig): string | undefined {
   const stages = new Map([["teacher", teacherSteps]]);
-  for (const { name, teacher, studentSteps } of halvings) {
+  for (const halving of halvings) {
+    const { name, teacher, studentSteps } = halving;
     const from = stages.get(teacher);
     const twin = [...stages.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
     if (twin === name) return `two stages are named ${name}`;
@@ -46,13 +49,21 @@ function chain({ teacherSteps, halvings, files: known }: RecipeConfig): string |
       return `two stages are named ${twin} and ${name}, one file where case does not count`;
     if (known[name] === undefined) {
       if (from === undefined) return `${name} learns from ${teacher}, which is no stage before it`;
-      if (from !== 2 * studentSteps) {
-        return `${name} of ${inSteps(studentSteps)} cannot halve ${teacher} of ${inSteps(from)}`;
-      }
+      const misfit = misfitOf(halving, from);
+      if (misfit !== undefined) return misfit;
     }
     stages.set(name, studentSteps);
   }
   return undefined;
+}
+
+/** Why a teacher of so many steps cannot teach it. */
+function misfitOf({ name, method, teacher, studentSteps }: Halving, from: number): string | undefined {
+  if (method === "consistency" || method === "score") {
+    return from > 1 ? undefined : `${name} comes to one step at once, as its teacher ${teacher} does already`;
+  }
+  if (from === 2 * studentSteps) return undefined;
+  return `${name} of ${inSteps(studentSteps)} cannot halve ${teacher} of ${inSteps(from)}`;
 }
 
 function files(config: RecipeConfig): string | undefined {
@@ -64,10 +75,11 @@ function files(config: RecipeConfig): string | undefined {
 /** Tables and pictures tell students by what they are called. */
 function labels({ halvings, files: shipped }: RecipeConfig): string | undefined {
   const called = new Map<string, string>();
-  for (const { name, label, method, studentSteps } of halvings) {
+  for (const halving of halvings) {
+    const { name, label, studentSteps } = halving;
     const origin = shipped[name] ? "from a file" : "trained";
     const title = JSON.stringify(
-      label === undefined ? [method, studentSteps, origin] : [label, studentSteps],
+      label === undefined ? [methodName(halving), studentSteps, origin] : [label, studentSteps],
     );
     const twin = called.get(title);
     if (twin !== undefined)
@@ -110,7 +122,7 @@ function networks({
 function prediction({ prediction: flow, files: known, halvings }: RecipeConfig): string | undefined {
   if (flow !== undefined && known.teacher)
     return "prediction is of a teacher that is trained, and files.teacher is another";
-  const shifted = flow === "flow" && halvings.find(({ shift }) => shift !== undefined);
+  const shifted = flow === "flow" && halvings.find((one) => shiftOf(one) !== undefined);
   return shifted ? `${shifted.name}: shift is of a cosine schedule, and the prediction is flow` : undefined;
 }
 
@@ -119,4 +131,9 @@ function layers({ halvings, classifier: { network }, files: known }: RecipeConfi
   const depth = network.type === "resnet" ? network.blocks.length : 1;
   if (known.classifier !== undefined || deepest <= depth) return undefined;
   return `features of ${deepest} layers need a ResNet of as many stages as the classifier`;
+}
+
+function alphas({ halvings }: RecipeConfig): string | undefined {
+  const stray = halvings.find((one) => one.method === "score" && one.variant === "vsd" && "alpha" in one);
+  return stray && `${stray.name}: alpha is of sid, and the variant is vsd`;
 }

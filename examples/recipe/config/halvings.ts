@@ -1,12 +1,30 @@
 // The halvings that bring a teacher of many steps down to one.
-import type { Halving, TrainingConfig } from "./schema.js";
+import type { Halving, HalvingBy, TrainingConfig } from "./schema.js";
 
 type Unplaced = "method" | "name" | "teacher" | "studentSteps";
 
 /** How each method trains, wherever it halves. */
 export interface Methods {
-  readonly pd: Omit<Extract<Halving, { method: "pd" }>, Unplaced>;
-  readonly cfd: Omit<Extract<Halving, { method: "cfd" }>, Unplaced>;
+  readonly pd: Omit<HalvingBy<"pd">, Unplaced>;
+  readonly cfd: Omit<HalvingBy<"cfd">, Unplaced>;
+}
+
+/** What tables, pictures and bars call a method. */
+export function methodName(halving: Halving): string {
+  switch (halving.method) {
+    case "pd":
+    case "cfd":
+      return halving.method.toUpperCase();
+    case "consistency":
+      return halving.distil ? "Consistency distillation" : "Consistency tuning";
+    case "score":
+      return { vsd: "VSD", sid: "SiD" }[halving.variant];
+  }
+}
+
+/** By how much the logSNR of a student's times is lower. */
+export function shiftOf(halving: Halving): number | undefined {
+  return "shift" in halving ? halving.shift : undefined;
 }
 
 /** PD halves from the teacher's steps down to `pdTo`; CFD from PD's student of `cfdFrom` steps down to `cfdTo`. */

@@ -4,7 +4,8 @@ import { expectedGot } from "../../../tools/words.js";
 
 /** What stages, groups of stages and the files of a run are called already. */
 const TAKEN = [
-  ...["base", "teacher", "classifier", "pd", "cfd", "samples", "evaluate", "picture", "student"],
+  ...["base", "teacher", "classifier", "pd", "cfd", "consistency", "score"],
+  ...["samples", "evaluate", "picture", "student"],
   ...["checkpoints", "tensorboard", "config", "log", "losses", "report", "run"],
 ];
 /** Windows has devices of these names, whatever the ending. */

@@ -1,5 +1,6 @@
 // The sizes a run comes in.
 import { chainVariants, confirmingVariants, liveHalvings, screeningVariants } from "./ablation.js";
+import { oneStepVariants } from "./one-step.js";
 import type { Halving, RecipeConfig, TrainingConfig } from "./schema.js";
 import type { Methods, Plan } from "./halvings.js";
 import type { ShippedFolder } from "./shipped.js";
@@ -242,6 +243,14 @@ const confirm: Preset = {
 /** The same of every variant: days. */
 const grid: Preset = { ...confirm, preset: "grid", variants: confirmingVariants(compared, 3) };
 
+/** The ways to one step from one teacher at equal time, three times each. */
+const oneStep: Preset = {
+  ...confirm,
+  preset: "one-step",
+  plan: { ...groundwork.plan, pdTo: groundwork.teacherSteps },
+  variants: oneStepVariants(compared, groundwork.teacherSteps, 3),
+};
+
 /** Every number of the paper and of the authors' code (facts in docs/differences-from-rcfd.md). */
 const paper: Preset = {
   preset: "paper",
@@ -301,6 +310,7 @@ export const presets = {
     chains,
     confirm,
     grid,
+    "one-step": oneStep,
     paper,
     smoke: { ...smoke, dataset: "cifar10" },
   },

@@ -43,7 +43,7 @@ const training = z.strictObject({
   microBatches: count(65_536).describe(
     "parts of a batch that are computed one after another, to need less memory",
   ),
-  rate: positive(10).describe("learning rate; halvings and classifier anneal it to 0 by a cosine"),
+  rate: positive(10).describe("learning rate; students and classifier anneal it to 0 by a cosine"),
 });
 
 const student = training.extend({
@@ -55,12 +55,15 @@ const student = training.extend({
     .optional()
     .describe("of its batches and noise, which halvings of one seed and length share; without it its name"),
   emaDecay: share.optional().describe("the student is its weights' average; without it the last weights"),
+});
+
+const halved = student.extend({
   shift: between(-10, 10)
     .optional()
     .describe("by how much its times' logSNR is lower than that of evenly spread times; without it 0"),
 });
 
-const byPd = student.extend({
+const byPd = halved.extend({
   method: z.literal("pd"),
   weighting,
   consistency: z
@@ -69,7 +72,7 @@ const byPd = student.extend({
     .describe("the target is the student's own answer half a step later; without it the teacher's"),
 });
 
-const byCfd = student.extend({
+const byCfd = halved.extend({
   method: z.literal("cfd"),
   temperature: between(1e-3, 1e3),
   beta: weight.describe("weight of the dataset-oriented loss"),
@@ -82,8 +85,34 @@ const byCfd = student.extend({
     ),
 });
 
-const halving = z.discriminatedUnion("method", [byPd, byCfd]);
-const halvingShapes = { pd: byPd.shape, cfd: byCfd.shape };
+/** A student that takes one step at once, whatever the number of its teacher's. */
+const atOnce = student.extend({
+  studentSteps: z.literal(1, { error: ({ input }) => expectedGot("1, as it goes there at once", input) }),
+});
+
+const byConsistency = atOnce.extend({
+  method: z.literal("consistency"),
+  distil: z
+    .boolean()
+    .describe(
+      "whether a step of the teacher's leads to the earlier time; if not the same noise does: tuning",
+    ),
+  huber: positive(1e3).optional().describe("c of the pseudo-Huber distance; without it the mean square"),
+});
+
+const byScore = atOnce.extend({
+  method: z.literal("score"),
+  variant: z.enum(["vsd", "sid"]),
+  alpha: between(0, 100).optional().describe("of sid; without it 1"),
+});
+
+const halving = z.discriminatedUnion("method", [byPd, byCfd, byConsistency, byScore]);
+const halvingShapes = {
+  pd: byPd.shape,
+  cfd: byCfd.shape,
+  consistency: byConsistency.shape,
+  score: byScore.shape,
+};
 
 const sha256 = z.string({ error: notSha256 }).regex(/^[0-9a-f]{64}$/, { error: notSha256 });
 const file = z.strictObject({
@@ -158,7 +187,10 @@ export const recipe = z.strictObject({
   classifierScaling: scaling
     .optional()
     .describe("the classifier's images are ((x + 1) / 2 - mean) / std; without it x in [-1, 1]"),
-  halvings: z.array(halving).max(1000),
+  halvings: z
+    .array(halving)
+    .max(1000)
+    .describe("the students: halvings by pd and cfd, and those that come to one step at once"),
   files: files.describe("networks from elsewhere, by the name of the stage that need not train its own"),
   extractors: z
     .array(z.strictObject({ name: line, file, scaling: scaling.optional() }))
@@ -185,8 +217,10 @@ export const recipe = z.strictObject({
 
 export type RecipeConfig = z.infer<typeof recipe>;
 export type TrainingConfig = z.infer<typeof training>;
-/** One halving: who teaches, how, and how many steps the student will take. */
+/** One student: who teaches, how, and how many steps it will take, half of its teacher's or one at once. */
 export type Halving = z.infer<typeof halving>;
+/** The same of one method. */
+export type HalvingBy<M extends Halving["method"]> = Extract<Halving, { method: M }>;
 
 /** The settings of a config, and those that it may have besides: "base.rate", "halvings.0.emaDecay" and so on. */
 export function settingsOf(config: RecipeConfig): string[] {

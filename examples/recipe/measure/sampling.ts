@@ -5,6 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import { disposeParams, noise, sampleDdim } from "cfd-distill";
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from "cfd-distill/formats";
 import { readWhole, writeFileAtomic } from "cfd-distill/node";
+import { methodName, shiftOf } from "../config/halvings.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
 import { fingerprint, naming } from "../models/files.js";
 import { denoiserOf, loadModel } from "../models/models.js";
@@ -32,7 +33,7 @@ export interface Drawn {
 /** Students of more steps are on the way to those that one wants. */
 const FEW = 8;
 
-/** The teacher at all its steps; then, for each small number of steps that students have, plain DDIM, PD and CFD. */
+/** The teacher at all its steps; then, for each small number of steps that students have, plain DDIM and its students. */
 export function methodsOf(config: RecipeConfig): Method[] {
   const { teacherSteps, halvings } = config;
   const counts = [...new Set(halvings.map(({ studentSteps }) => studentSteps))];
@@ -55,13 +56,15 @@ export const LIVE = ", live";
 
 /** Of two students of one kind, one shipped and one trained by this run, each is called what it is. */
 function labelOf({ halvings, files }: RecipeConfig, halving: Halving): string {
-  const { method, studentSteps, name, label } = halving;
+  const { studentSteps, name, label } = halving;
+  const method = methodName(halving);
   if (label !== undefined) return `${label}, ${inSteps(studentSteps)}`;
   const alike = halvings.filter(
-    (other) => other.label === undefined && other.method === method && other.studentSteps === studentSteps,
+    (other) =>
+      other.label === undefined && methodName(other) === method && other.studentSteps === studentSteps,
   );
   const origin = alike.length === 1 ? "" : files[name] ? ", shipped" : LIVE;
-  return `${method.toUpperCase()}, ${inSteps(studentSteps)}${origin}`;
+  return `${method}, ${inSteps(studentSteps)}${origin}`;
 }
 
 /** Those methods whose networks are there already. */
@@ -178,7 +181,8 @@ export function imageSize({ data }: Setup): number {
 async function sampleMethod(run: Run, method: Method): Promise<Drawn> {
   const { signal, data, config } = run;
   const loaded = await loadModel(run, method.stage);
-  const shift = config.halvings.find(({ name }) => name === method.stage)?.shift;
+  const halving = config.halvings.find(({ name }) => name === method.stage);
+  const shift = halving && shiftOf(halving);
   const model = shiftedDenoiser(denoiserOf(loaded, loaded.params), shift);
   const schedule = shiftedSchedule(loaded.schedule, shift);
   const { seeds, labels } = startsOf(run);

@@ -11,6 +11,7 @@ import {
   type Params,
 } from "cfd-distill";
 import { checkRoom, megabytes, needed, roomOf } from "./disk.js";
+import type { Halving, RecipeConfig } from "../config/schema.js";
 import { nameOf } from "./engine.js";
 import { readClassifier, readModel } from "../models/import.js";
 import {
@@ -26,7 +27,7 @@ import { duration } from "../../../tools/words.js";
 import type { Setup } from "../storage/setup.js";
 
 const TIMES =
-  "Times are those of a tried step of a few images; of a halving it is told from the teacher's and the classifier's. " +
+  "Times are those of a tried step of a few images; of a student it is told from the teacher's and the classifier's. " +
   "Samples and measurements take theirs on top.";
 
 /** The plan of a run as text: its stages with their steps, time and checkpoints. */
@@ -38,11 +39,11 @@ export async function planOf(
   const seconds = await secondsPerImage(setup);
   const sizes = await checkpointBytes(setup);
   const rows = stages.map((stage) => {
-    const { name, group, training } = stage;
+    const { name, training } = stage;
     const room = sizes(stage) > 0 ? megabytes(sizes(stage)) : "";
     if (!training) return [name, "", "", room];
     const { steps, batch } = training;
-    const time = steps * batch * costOf(group, seconds);
+    const time = steps * batch * costOf(stage, setup.config, seconds);
     return [name, `${steps} steps of ${batch}`, `about ${duration(time)}`, room];
   });
   const table = textTable(rows, { left: 4, width: 78 });
@@ -59,7 +60,7 @@ export async function checkDisk(setup: Setup, stages: readonly PlannedStage[], f
   checkRoom(setup.out, roomOf(setup, stages, await checkpointBytes(setup)), free);
 }
 
-/** Bytes of a stage's checkpoint: weights, the average where there is one, and the optimiser's moments. */
+/** Bytes of a stage's checkpoint: weights, the average where there is one, the optimiser's moments, a critic's likewise. */
 async function checkpointBytes(setup: Setup): Promise<(stage: PlannedStage) => number> {
   const count = ({ params }: { readonly params: Params }) => {
     const sum = Object.values(params).reduce((before, { size }) => before + size, 0);
@@ -75,8 +76,9 @@ async function checkpointBytes(setup: Setup): Promise<(stage: PlannedStage) => n
     const isFile = Object.hasOwn(files, name);
     if (!training && !isFile) return 0;
     const averaged = name === "teacher" || halvings.find((one) => one.name === name)?.emaDecay !== undefined;
+    const criticToo = group === "score" ? 2 : 1;
     const [one, moments] = group === "classifier" ? [weights.classifier, 1] : [weights.diffusion, 2];
-    return 4 * one * (isFile ? 1 : 1 + moments + Number(averaged));
+    return 4 * one * (isFile ? 1 : criticToo * (1 + moments) + Number(averaged));
   };
 }
 
@@ -100,14 +102,30 @@ interface Seconds {
   readonly classifier: number;
 }
 
-/**
- * Of a training step for one image. A backward pass costs about two forward passes: of a halving's five the student
- * has three and the teacher two; CFD adds the classifier's four, one of them the teacher's images'.
- */
-function costOf(group: string, { teacher, classifier }: Seconds): number {
+/** Of a training step for one image: of teacher and classifier it was tried, of a student it follows from theirs. */
+function costOf({ name, group }: PlannedStage, { halvings }: RecipeConfig, seconds: Seconds): number {
+  const { teacher, classifier } = seconds;
   if (group === "classifier") return classifier;
   if (group === "teacher") return teacher;
-  return (5 / 3) * teacher + (group === "cfd" ? (4 / 3) * classifier : 0);
+  const student = halvings.find((one) => one.name === name)!;
+  return (passesOf(student) / 3) * teacher + (group === "cfd" ? (4 / 3) * classifier : 0);
+}
+
+/**
+ * Passes through the U-Net for one image of a student's step. Trained, it costs three, as a backward pass costs about two
+ * forward passes; frozen, with a gradient of its input, as many. CFD adds the classifier's four, one of them the teacher's
+ * images'.
+ */
+function passesOf(student: Halving): number {
+  switch (student.method) {
+    case "pd":
+    case "cfd":
+      return 3 + 2; // the teacher's two steps
+    case "consistency":
+      return 3 + 1 + Number(student.distil); // itself at the earlier time, and the teacher's step there
+    case "score":
+      return 3 + 1 + 3 + 2 * (student.variant === "vsd" ? 1 : 3); // with the critic's lesson and its images; two judges
+  }
 }
 
 /** Images of a tried step. */

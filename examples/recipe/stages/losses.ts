@@ -14,15 +14,15 @@ import {
   type DistillationInput,
   type LossTerms,
 } from "cfd-distill";
-import type { Halving } from "../config/schema.js";
+import type { HalvingBy } from "../config/schema.js";
 
 /** What a loss needs, from a teacher that answers when it is asked. */
 export type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & {
   readonly teacher: Denoiser;
 };
 
-type ByPd = Extract<Halving, { method: "pd" }>;
-type ByCfd = Extract<Halving, { method: "cfd" }>;
+type ByPd = HalvingBy<"pd">;
+type ByCfd = HalvingBy<"cfd">;
 
 /** PD's loss, in pixels. */
 export function pixelTerms(batch: DistillationBatch, { weighting, consistency = false }: ByPd): LossTerms {

@@ -1,10 +1,12 @@
 import { adam, cloneParams, cosineAnnealing, disposeParams, emaDecay, linearWarmup, sgd } from "cfd-distill";
+import { methodName } from "../config/halvings.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
 import { classifierOf, teacherOf } from "../models/models.js";
 import { inSteps } from "../../../tools/words.js";
 import { train } from "./train.js";
 import { type Run } from "../storage/run.js";
-import { classifierTerms, openHalving, teacherTerms } from "./terms.js";
+import { openStudent } from "./students.js";
+import { classifierTerms, teacherTerms } from "./terms.js";
 
 /** The diffusion model that the others learn from: of its weights the average is used. */
 export async function trainTeacher(run: Run): Promise<void> {
@@ -58,27 +60,32 @@ function rateOf({ schedule, rate, steps }: RecipeConfig["classifier"]): (step: n
   return (step) => rate * (step < steps / 2 ? 1 : step < (3 * steps) / 4 ? 0.1 : 0.01);
 }
 
-/** Trains one student to do in one step what its teacher does in two. It starts from the teacher's weights. */
+/** Trains one student to do in one step what its teacher does in two, or in all. It starts from the teacher's weights. */
 export async function halve(run: Run, halving: Halving): Promise<void> {
-  const { method, studentSteps, name, label, seed } = halving;
-  const { student, terms, dispose } = await openHalving(run, halving);
+  const { studentSteps, name, label, seed } = halving;
+  const { student, terms, critic, dispose } = await openStudent(run, halving);
   const { params, ...description } = student;
   const ema = halving.emaDecay === undefined ? undefined : cloneParams(params);
-  const optimizer = adam({ learningRate: cosineAnnealing({ rate: halving.rate, steps: halving.steps }) });
+  const learningRate = cosineAnnealing({ rate: halving.rate, steps: halving.steps });
+  // Of two that follow one another each is late enough without momentum (docs/one-step.md).
+  const optimizer = adam({ learningRate, ...(critic && { beta1: 0 }) });
+  const ofCritic = adam({ learningRate, beta1: 0 });
   await train(run, {
     name,
     ...(seed !== undefined && { stream: `halving to ${studentSteps}, seed ${seed}` }),
-    title: `${label ?? method.toUpperCase()} to ${inSteps(studentSteps)}`,
+    title: `${label ?? methodName(halving)} to ${inSteps(studentSteps)}`,
     describe: { ...description, imageShape: run.data.train.shape },
     params,
     ...(ema && { ema: { params: ema, decay: emaDecay(halving.emaDecay!) } }),
     optimizer,
     maxNorm: 1,
     terms,
+    ...(critic && { critic: { ...critic, optimizer: ofCritic } }),
     training: halving,
   }).finally(() => {
     dispose();
     if (ema) disposeParams(ema);
     optimizer.dispose();
+    ofCritic.dispose();
   });
 }

@@ -1,28 +1,11 @@
 // What each training stage minimises, of any rows of a batch.
 import * as tf from "@tensorflow/tfjs";
-import {
-  cloneParams,
-  denoisingLoss,
-  disposeParams,
-  drawTimes,
-  type LossTerms,
-  type Params,
-  type Rng,
-} from "cfd-distill";
+import { denoisingLoss, drawTimes, type LossTerms, type Params, type Rng } from "cfd-distill";
 import { drawBatch } from "cfd-distill/data";
 import { drawAugmented } from "../datasets/augment/augment.js";
-import type { Halving, RecipeConfig } from "../config/schema.js";
-import {
-  classifierOf,
-  denoiserOf,
-  loadClassifier,
-  loadModel,
-  teacherOf,
-  type Model,
-} from "../models/models.js";
-import { shiftedDenoiser, shiftedSchedule } from "../models/shift.js";
+import type { RecipeConfig } from "../config/schema.js";
+import { classifierOf, denoiserOf, teacherOf, type Model } from "../models/models.js";
 import type { Setup } from "../storage/setup.js";
-import { featureTerms, pixelTerms } from "./losses.js";
 
 /** Some rows of a batch: a micro-batch. */
 export interface Rows {
@@ -32,8 +15,22 @@ export interface Rows {
   readonly to: number;
 }
 
-/** The terms of some rows. `rng` draws the whole batch, which so is the same however it is cut. */
-export type Terms = (rng: Rng, rows: Rows) => LossTerms;
+/** The terms of some rows at a step. `rng` draws the whole batch, which so is the same however it is cut. */
+export type Terms = (rng: Rng, rows: Rows, step: number) => LossTerms;
+
+/** What a student is trained on, beside a critic where there is one. */
+export interface Lesson {
+  readonly terms: Terms;
+  readonly critic?: { readonly params: Params; readonly terms: Terms };
+  /** Weights besides, which are only read. */
+  readonly read?: readonly Params[];
+}
+
+/** Who teaches whom. */
+export interface Pair {
+  readonly teacher: Model;
+  readonly student: Model;
+}
 
 /** Of the diffusion model that the others learn from. */
 export function teacherTerms(setup: Setup, params: Params): Terms {
@@ -62,40 +59,8 @@ export function classifierTerms(setup: Setup, params: Params): Terms {
   };
 }
 
-/** A halving, ready to train its student, whose weights begin as its teacher's. */
-export interface OpenHalving {
-  readonly student: Model;
-  readonly terms: Terms;
-  /** Frees the student and all that teach it. */
-  readonly dispose: () => void;
-}
-
-export async function openHalving(setup: Setup, halving: Halving): Promise<OpenHalving> {
-  const { studentSteps, shift } = halving;
-  const { recompute } = setup.config;
-  const teacher = await loadModel(setup, halving.teacher);
-  const judge = halving.method === "cfd" ? await loadClassifier(setup, halving.layers) : undefined;
-  const student = { ...teacher, params: cloneParams(teacher.params), steps: studentSteps };
-  const models = {
-    student: shiftedDenoiser(denoiserOf(student, student.params, { recompute }), shift),
-    teacher: shiftedDenoiser(denoiserOf(teacher, teacher.params), shift),
-    schedule: shiftedSchedule(teacher.schedule, shift),
-  };
-  const terms: Terms = (rng, rows) => {
-    const times = drawTimes(rng, rows.batch, studentSteps).slice(rows.from, rows.to);
-    const batch = { ...models, ...draw(setup, rng, rows), times, studentSteps };
-    if (halving.method === "pd") return pixelTerms(batch, halving);
-    return featureTerms(batch, judge!.model, halving);
-  };
-  const params = [student.params, teacher.params, ...(judge ? [judge.params] : [])];
-  const dispose = () => {
-    params.forEach(disposeParams);
-  };
-  return { student, terms, dispose };
-}
-
 /** Some rows of a batch with the noise and the classes that go with it. */
-function draw({ data, config }: Setup, rng: Rng, { batch, from, to }: Rows) {
+export function draw({ data, config }: Setup, rng: Rng, { batch, from, to }: Rows) {
   const { x0, labels } = drawBatch(data.train, rng, { batch, flip: config.flip });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const part = (of: tf.Tensor4D) => tf.slice(of, from, to - from);

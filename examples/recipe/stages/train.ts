@@ -6,7 +6,6 @@ import {
   type Checkpoint,
   clipByGlobalNorm,
   type NetworkCheckpoint,
-  type Optimizer,
   type Params,
   readTerms,
   type Rng,
@@ -14,6 +13,7 @@ import {
   valueAndGrads,
 } from "cfd-distill";
 import type { TrainingConfig } from "../config/schema.js";
+import { hasCritic, restoreWith, stateWith, type Trainee } from "./critic.js";
 import { disposeCheckpoint, saveStage, loadStage, loadStageModel } from "../storage/checkpoints.js";
 import { progress } from "../terminal/progress.js";
 import type { Terms } from "./terms.js";
@@ -22,8 +22,13 @@ import { checkpointPath } from "../storage/setup.js";
 import { log, type Run } from "../storage/run.js";
 import { messageOf } from "../../../tools/words.js";
 
+/** A network and what it is trained on. */
+interface Learner extends Trainee {
+  readonly terms: Terms;
+}
+
 /** One network to train, and how. */
-export interface Stage {
+export interface Stage extends Learner {
   /** Names the checkpoint and the lines in the log. */
   readonly name: string;
   /** Names the random stream; without it the stage's name. */
@@ -31,20 +36,19 @@ export interface Stage {
   readonly title: string;
   /** What the checkpoint says besides weights and state. */
   readonly describe: Omit<Checkpoint, "params"> | Omit<NetworkCheckpoint, "params">;
-  readonly params: Params;
   /** Averaged weights and the decay at each step. */
   readonly ema?: { readonly params: Params; readonly decay: (step: number) => number };
-  readonly optimizer: Optimizer;
+  /** Another network of the kind, which takes each step before this one. */
+  readonly critic?: Learner;
   /** Gradients are scaled down to this global norm. */
   readonly maxNorm: number;
-  readonly terms: Terms;
   readonly training: TrainingConfig;
 }
 
 /**
- * Trains a stage to its end, from its checkpoint if there is one. Changes `stage.params`, and the averages. When the
- * run is stopped it saves first and then rejects with the signal's reason; going on from there gives the same bits as
- * never having stopped, because weights, averages, moments, step and random stream are all in the checkpoint.
+ * Trains a stage to its end, from its checkpoint if there is one. Changes `stage.params`, the averages and the critic. When
+ * the run is stopped it saves first and then rejects with the signal's reason; going on from there gives the same bits as
+ * never having stopped, because weights, averages, critic, moments, step and random stream are all in the checkpoint.
  */
 export async function train(run: Run, stage: Stage): Promise<void> {
   const { rng, ...start } = await restore(run, stage);
@@ -54,7 +58,7 @@ export async function train(run: Run, stage: Stage): Promise<void> {
   const save = async () => {
     if (saved === step) return;
     await checkWeights(stage, step);
-    const optimizer = await stage.optimizer.state();
+    const optimizer = await stateWith(stage);
     const weights = { params: stage.params, ema: stage.ema?.params };
     const state = { optimizer, step, rng: rng.state() };
     await saveStage(run, stage.name, { ...stage.describe, ...weights, ...state });
@@ -81,8 +85,9 @@ export async function train(run: Run, stage: Stage): Promise<void> {
 }
 
 /** Refuses to save what has a number that is not finite, so that the last checkpoint is a good one. */
-async function checkWeights({ name, params, ema }: Stage, step: number): Promise<void> {
-  const measured = clipByGlobalNorm({ ...params, ...prefixed("ema/", ema?.params) }, Infinity);
+async function checkWeights({ name, params, ema, critic }: Stage, step: number): Promise<void> {
+  const others = { ...prefixed("ema/", ema?.params), ...prefixed("critic/", critic?.params) };
+  const measured = clipByGlobalNorm({ ...params, ...others }, Infinity);
   try {
     await readTerms({ weightNorm: measured.norm }, { step });
   } catch (error) {
@@ -100,23 +105,33 @@ function inStage(name: string, error: unknown): Error {
   return new Error(`${name}: ${messageOf(error)}`, { cause: error });
 }
 
-/**
- * One step, whose random numbers come from a stream of its own. Where the loss or the gradient is not finite it throws
- * before any weight, average or moment is changed.
- */
+/** One step, of the critic first where there is one, whose random numbers come from streams of their own. */
 async function trainStep(stage: Stage, step: number, rng: Rng): Promise<Record<string, number>> {
+  const stream = () => rng.fork(step);
+  const critic = stage.critic && (await learn(stage, stage.critic, step, () => stream().fork("critic")));
+  const values = await learn(stage, stage, step, stream);
+  if (stage.ema) updateEma(stage.ema.params, stage.params, stage.ema.decay(step));
+  return { ...values, ...(critic && { criticLoss: critic.loss! }) };
+}
+
+/** Where the loss or the gradient is not finite it throws before a weight or a moment is changed. */
+async function learn(
+  stage: Stage,
+  { params, optimizer, terms: termsOf }: Learner,
+  step: number,
+  stream: () => Rng,
+): Promise<Record<string, number>> {
   const { batch, microBatches } = stage.training;
   const size = batch / microBatches;
   const { terms, grads } = accumulateGrads(microBatches, (i) => {
     const rows = { batch, from: i * size, to: (i + 1) * size };
-    return valueAndGrads(() => stage.terms(rng.fork(step), rows), stage.params);
+    return valueAndGrads(() => termsOf(stream(), rows, step), params);
   });
   const clipped = clipByGlobalNorm(grads, stage.maxNorm);
   tf.dispose(grads);
   try {
     const values = await readTerms({ ...terms, gradientNorm: clipped.norm }, { step });
-    stage.optimizer.apply(stage.params, clipped.grads);
-    if (stage.ema) updateEma(stage.ema.params, stage.params, stage.ema.decay(step));
+    optimizer.apply(params, clipped.grads);
     return values;
   } catch (error) {
     throw inStage(stage.name, error);
@@ -136,7 +151,7 @@ async function restore(run: Run, stage: Stage): Promise<{ step: number; rng: Rng
     if (fault !== undefined) throw new Error(`expected a checkpoint of this stage, got ${fault}.`);
     assignParams(stage.params, loaded.params);
     if (stage.ema) assignParams(stage.ema.params, loaded.ema!);
-    stage.optimizer.restore(loaded.optimizer!);
+    restoreWith(stage, loaded.optimizer!);
     return { step: loaded.step!, rng, saved: loaded.step! };
   } catch (error) {
     throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
@@ -153,6 +168,8 @@ function faultOf(loaded: NetworkCheckpoint, stage: Stage, rng: Rng): string | un
   if (optimizer.step !== step) return `an optimiser after ${optimizer.step} steps at step ${step}`;
   if ((ema !== undefined) !== (stage.ema !== undefined))
     return `one ${ema ? "with" : "without"} averaged weights`;
+  if (hasCritic(optimizer) !== (stage.critic !== undefined))
+    return `one ${stage.critic ? "without" : "with"} a critic`;
   if (!sameJson(loaded.rng, rng.state())) return "another random state";
   const other = Object.entries(said(stage.describe)).find(
     ([key, value]) => !sameJson(value, said(loaded)[key]),

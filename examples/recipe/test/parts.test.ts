@@ -13,7 +13,7 @@ import { configure } from "../plan/configure.js";
 import { loadEmoji, readManifest } from "../../emoji/files.js";
 import { openDirectory } from "../storage/directory.js";
 import { chooseStages } from "../plan/stages.js";
-import { halvings } from "../config/halvings.js";
+import { halvings, shiftOf } from "../config/halvings.js";
 import { presets, scaleSteps } from "../config/presets.js";
 import { methodsOf } from "../measure/sampling.js";
 import { cutSprites } from "../../emoji/sprite-sheet.js";
@@ -162,10 +162,39 @@ describe("the plan", () => {
       "pd-snr-1-to-4 > pd-snr-1-to-2",
       "pd-snr-1-to-2 > pd-snr-1-to-1",
     ]);
-    const shifted = chains.filter(({ shift }) => shift !== undefined);
+    const shifted = chains.filter((one) => shiftOf(one) !== undefined);
     expect(shifted.map(({ studentSteps }) => studentSteps)).toEqual([32, 16, 8, 4, 2, 1]);
     expect(shifted[0]!.teacher).toBe("teacher");
     expect(methodsOf(await cifar("chains")).map(({ label }) => label)).toContain("PD, 8 steps");
+  });
+
+  it("has the ways to one step at equal time, each from the teacher that ships, for each seed", async () => {
+    const words = ["node", "cifar10-cfd", "--preset", "one-step"];
+    const { halvings: arms, files, measured } = await configure(parseArguments("cifar10-cfd", words));
+    expect(Object.keys(files)).toEqual(["teacher", "classifier"]);
+    expect(measured).toBe(3334);
+    const first = arms.filter(({ seed }) => seed === 0);
+    expect([arms.length, first.length]).toEqual([3 * 16, 6 + 3 + 3 + 4]);
+    expect(names(first.filter(({ label }) => label === "CFD + PD, seed 0"))).toEqual([
+      "pd-seed-0-to-8 > cfd-pd-seed-0-to-4",
+      "cfd-pd-seed-0-to-4 > cfd-pd-seed-0-to-2",
+      "cfd-pd-seed-0-to-2 > cfd-pd-seed-0-to-1",
+    ]);
+    // Three halvings of PD before CFD; a step in steps of PD's, as measured.
+    const costs = { PD: 1, CFD: 1.1, "CFD + PD": 1.1, "Consistency tuning": 0.8, VSD: 1.8, SiD: 2.7 };
+    for (const [arm, cost] of Object.entries(costs)) {
+      const stages = first.filter(({ label }) => label === `${arm}, seed 0`);
+      const before = arm.startsWith("CFD") ? 3 * 300 : 0;
+      const time = stages.reduce((sum, { steps }) => sum + cost * steps, before);
+      expect(Math.abs(time - 6 * 300)).toBeLessThan(3);
+    }
+    const atOnce = first.filter(({ method }) => method === "consistency" || method === "score");
+    expect(names(atOnce)).toEqual([
+      "teacher > consistency-distillation-seed-0",
+      "teacher > consistency-tuning-seed-0",
+      "teacher > vsd-seed-0",
+      "teacher > sid-seed-0",
+    ]);
   });
 
   it("has the paper's numbers in the preset of that name", () => {
