@@ -1,6 +1,6 @@
 import * as tf from "../tfjs.js";
 import { check, checkOptions, fail } from "../check.js";
-import { builtInOf, bytesOf, textIn } from "../formats/bytes.js";
+import { builtInOf, bytesOf, otherThanSafetensors } from "../formats/bytes.js";
 import { decodeCheckpoint, type DecodedCheckpoint } from "../training/checkpoint/checkpoint.js";
 import { addressOf } from "./address.js";
 import { causeOf, download } from "./download.js";
@@ -149,9 +149,7 @@ async function readFile(address: URL, { onProgress }: LoadOptions): Promise<Uint
   const { href } = address;
   check(isNode(), LOAD, "an address of a server, as pages cannot fetch files", href);
   const files = await nodeFiles();
-  const bytes = await files
-    .read(address)
-    .catch((error: unknown) => fail(LOAD, `to be able to read ${href}`, causeOf(error)));
+  const bytes = await files.read(address);
   onProgress?.({ loaded: bytes.length, total: bytes.length });
   return bytesOf(LOAD, bytes);
 }
@@ -183,8 +181,8 @@ async function checkBytes(
   { integrity }: LoadOptions,
 ): Promise<void> {
   const place = at === undefined ? "" : ` at ${at}`;
-  const text = textIn(bytes);
-  if (text !== undefined) fail(LOAD, `a checkpoint${place}`, text);
+  const other = otherThanSafetensors(bytes);
+  if (other !== undefined) fail(LOAD, `a checkpoint${place}`, other);
   if (integrity === undefined) return;
   const got = await integrityOf(bytes);
   check(got === integrity, LOAD, `a file of integrity ${integrity}${place}`, got);
