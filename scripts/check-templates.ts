@@ -2,7 +2,7 @@
 // folders, installs what they name and the tarball; builds and opens the page in Chromium, in development, isolated and plain,
 // and holds the picture against Node's; and runs the recipe to its end on a few pictures that are made here.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRng } from "cfd-distill";
@@ -74,9 +74,39 @@ async function tryPage(project: string): Promise<void> {
   try {
     for (const [name, { url }] of Object.entries({ dev, isolated, plain }))
       process.stdout.write(`page, ${name}: ${await openPage(browser, url, wanted)}\n`);
+    await tryFailures(browser, join(project, "dist"), plain.url);
   } finally {
     for (const host of [dev, isolated, plain]) host.close();
     await browser.close();
+  }
+}
+
+/** What a visitor reads where something is missing. Takes the built page apart, beginning with what is loaded last. */
+async function tryFailures(browser: Browser, dist: string, url: string): Promise<void> {
+  const model = join(dist, "student.safetensors");
+  const kernels = readdirSync(join(dist, "assets")).filter((name) => name.startsWith("wasm-"));
+  await expectStatus(browser, `file://${dist}/index.html`, /serve its folder over http/);
+  writeFileSync(model, "no model");
+  await expectStatus(browser, url, /^The model's file is damaged/);
+  rmSync(model);
+  await expectStatus(browser, url, /^The model is not there/);
+  for (const name of kernels) rmSync(join(dist, "assets", name));
+  await expectStatus(browser, url, /^A part of this page did not arrive/);
+  process.stdout.write(
+    "page: says what is wrong of a file, a damaged model, none, and a part that is missing\n",
+  );
+}
+
+async function expectStatus(browser: Browser, url: string, wanted: RegExp): Promise<void> {
+  const page = await browser.newPage();
+  try {
+    await page.goto(url);
+    await page.locator("[role=status]").filter({ hasText: wanted }).waitFor({ timeout: 20_000 });
+  } catch (error) {
+    const said = await page.locator("[role=status]").textContent();
+    throw new Error(`page: expected ${wanted.source}, got ${said ?? "nothing"}`, { cause: error });
+  } finally {
+    await page.close();
   }
 }
 

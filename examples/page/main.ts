@@ -1,5 +1,5 @@
 // The page: what its visitor sees and does. What computes is in worker.ts.
-import type { Answer, Start, Wish } from "./messages.js";
+import type { Answer, Failure, Start, Wish } from "./messages.js";
 
 const canvas = document.querySelector("canvas")!;
 const form = document.querySelector("form")!;
@@ -9,9 +9,12 @@ const progress = document.querySelector("progress")!;
 const status = document.querySelector("[role=status]")!;
 
 /** What a visitor is told where something goes wrong. */
-const FAILURES = {
-  start: "This browser cannot run the model. A newer one may.",
-  load: "The model did not arrive. Are you online? Load the page again to try once more.",
+const FAILURES: Readonly<Record<Failure, string>> = {
+  browser: "This browser cannot run the model. A newer one may.",
+  part: "A part of this page did not arrive. Load the page again to try once more.",
+  network: "The model did not arrive. Are you online? Load the page again to try once more.",
+  missing: "The model is not there: it has moved, or was never put beside this page.",
+  wrong: "The model's file is damaged, or none that this page can draw with.",
   draw: "This picture could not be drawn.",
 };
 
@@ -22,7 +25,7 @@ let about = "";
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
 worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => void hear(data));
 worker.addEventListener("error", ({ message }) => {
-  fail("load", message || "the worker's script is not there");
+  fail("part", message || "the worker's script is not there");
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -38,7 +41,7 @@ function start(): void {
     const model = new URL("student.safetensors", document.baseURI).href;
     worker.postMessage({ canvas: offscreen, model } satisfies Start, [offscreen]);
   } catch (error) {
-    fail("start", String(error));
+    fail("browser", String(error));
   }
 }
 
@@ -67,7 +70,7 @@ async function hear(answer: Answer): Promise<void> {
       status.textContent = `Picture ${seed}, drawn in ${answer.milliseconds.toFixed(0)} ms: ${about}`;
       return;
     case "failed":
-      fail(answer.during, answer.reason);
+      fail(answer.failure, answer.reason);
   }
 }
 
@@ -81,10 +84,10 @@ async function listKinds(): Promise<void> {
   menu.parentElement!.hidden = classes === 0;
 }
 
-function fail(during: keyof typeof FAILURES, reason: string): void {
+function fail(failure: Failure, reason: string): void {
   progress.hidden = true;
-  button.disabled = menu.disabled = during !== "draw";
+  button.disabled = menu.disabled = failure !== "draw";
   const details = document.createElement("small");
   details.textContent = reason;
-  status.replaceChildren(FAILURES[during], document.createElement("br"), details);
+  status.replaceChildren(FAILURES[failure], document.createElement("br"), details);
 }

@@ -12,8 +12,14 @@ export interface Wish {
   readonly label?: number;
 }
 
+/**
+ * What failed: the browser lacks something, a part of this page did not come, the network was not there, the model is not
+ * on its host, is another file or a damaged one, or a picture was not drawn.
+ */
+export type Failure = "browser" | "part" | "network" | "missing" | "wrong" | "draw";
+
 export type Answer =
   | { readonly type: "loading"; readonly loaded: number; readonly total?: number }
   | { readonly type: "ready"; readonly classes: number; readonly steps: number; readonly engine: string }
   | { readonly type: "drawn"; readonly milliseconds: number }
-  | { readonly type: "failed"; readonly during: "start" | "load" | "draw"; readonly reason: string };
+  | { readonly type: "failed"; readonly failure: Failure; readonly reason: string };

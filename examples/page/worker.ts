@@ -1,6 +1,6 @@
 // Loads the model and draws, so that the page itself never waits.
 import { loadGenerator, useBackend, type BackendReport, type Generator } from "cfd-distill";
-import type { Answer, Start, Wish } from "./messages.js";
+import type { Answer, Failure, Start, Wish } from "./messages.js";
 
 const answer = (message: Answer) => {
   postMessage(message);
@@ -9,12 +9,16 @@ const answer = (message: Answer) => {
 addEventListener("message", ({ data }: MessageEvent<Start>) => void start(data), { once: true });
 
 async function start({ canvas, model }: Start): Promise<void> {
-  const report = await attempt("start", () => useBackend("wasm"));
+  const report = await attempt(() => useBackend("wasm"), whyNotStarted);
   const onProgress = (progress: { loaded: number; total?: number }) => {
     answer({ type: "loading", ...progress });
   };
   const generator =
-    report && (await attempt("load", () => loadGenerator(model, { onProgress, cache: true })));
+    report &&
+    (await attempt(
+      () => loadGenerator(model, { onProgress, cache: true }),
+      () => whyNotLoaded(model),
+    ));
   if (!generator) return;
   addEventListener("message", ({ data }: MessageEvent<Wish>) => void draw(generator, canvas, data));
   const { classes = 0, steps } = generator;
@@ -24,24 +28,49 @@ async function start({ canvas, model }: Start): Promise<void> {
 async function draw(generator: Generator, canvas: OffscreenCanvas, { seed, label }: Wish): Promise<void> {
   const labels = label === undefined ? {} : { labels: [label] };
   const started = performance.now();
-  await attempt("draw", async () => {
+  const drawn = async () => {
     await generator.draw(canvas, { seed, ...labels });
     answer({ type: "drawn", milliseconds: performance.now() - started });
-  });
+  };
+  await attempt(drawn, () => "draw");
 }
 
 /** Does a part of the work; where it fails, the page is told which and why. */
-async function attempt<T>(during: "start" | "load" | "draw", work: () => Promise<T>): Promise<T | undefined> {
+async function attempt<T>(
+  work: () => Promise<T>,
+  why: (error: unknown) => Failure | Promise<Failure>,
+): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    answer({ type: "failed", during, reason: error instanceof Error ? error.message : String(error) });
+    answer({
+      type: "failed",
+      failure: await why(error),
+      reason: error instanceof Error ? error.message : String(error),
+    });
     return undefined;
   }
 }
 
-/** "wasm, 8 threads", and why not more where the page's host could change that. */
+/** A module that does not arrive is a TypeError, by itself or as the cause of another; what else fails is the browser's. */
+function whyNotStarted(error: unknown): Failure {
+  const causes = [error, (error as { readonly cause?: unknown } | undefined)?.cause];
+  return causes.some((one) => one instanceof TypeError) ? "part" : "browser";
+}
+
+/** Asks the model's host, once the model could not be loaded. Some hosts answer with a page of theirs for what they do not have. */
+async function whyNotLoaded(model: string): Promise<Failure> {
+  try {
+    const { ok, headers } = await fetch(model, { method: "HEAD" });
+    const isPage = headers.get("content-type")?.startsWith("text/html") === true;
+    return ok && !isPage ? "wrong" : "missing";
+  } catch {
+    return "network";
+  }
+}
+
+/** "wasm, 8 threads"; why they are not more is for whoever runs the page. */
 function nameOf({ name, threads = 1, threadsLimit }: BackendReport): string {
-  const limit = threadsLimit === undefined ? "" : ` (${threadsLimit})`;
-  return `${name}, ${threads === 1 ? "1 thread" : `${threads} threads`}${limit}`;
+  if (threadsLimit !== undefined) console.info(`Threads: ${threads}, because ${threadsLimit}`);
+  return `${name}, ${threads === 1 ? "1 thread" : `${threads} threads`}`;
 }

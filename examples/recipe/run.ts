@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
+import { join } from "node:path";
 import "cfd-distill/backends/wasm";
 import { createRng, type BackendReport } from "cfd-distill";
 import type { CliChoice } from "./config/command-line.js";
@@ -34,7 +36,14 @@ async function runRecipe(choice: CliChoice, load: DataLoader, signal: AbortSigna
   const stages = chooseStages(config, choice.stages);
   if (!choice.dryRun)
     return withLock(choice.out, () => runStages({ choice, config, engine, stages }, load, signal));
-  print(await planOf({ out: choice.out, config, data: await load(config, signal) }, stages, engine));
+  const plan = await planOf({ out: choice.out, config, data: await load(config, signal) }, stages, engine);
+  print(plan + absentPictures(choice));
+}
+
+/** What a plan adds where the pictures are not there, which a run will need. */
+export function absentPictures({ dataset }: Pick<CliChoice, "dataset">): string {
+  if (typeof dataset !== "object" || existsSync(dataset.folder)) return "";
+  return `\nPictures: not there yet; expected ${join(dataset.folder, "CLASS", "*.png")} (or JPEG, WebP).`;
 }
 
 /** What is to be done. */
@@ -76,7 +85,11 @@ async function runStages(task: Task, load: DataLoader, signal: AbortSignal): Pro
     await showAll(watchers, finished ? "finished" : "stopped");
   }
   print(`Done in ${duration((performance.now() - started) / 1000)}.`);
+  if (config.preset === "smoke") print(SMOKE);
 }
+
+const SMOKE =
+  "The preset smoke only tries the machinery: its networks have learnt nothing, and draw noise. For a student that draws, take another preset (--help).";
 
 /** The config notes of which images it is. */
 function setupOf({ out }: CliChoice, config: RecipeConfig, data: Data): Setup {

@@ -84,6 +84,14 @@ export function contentOf(bytes: Uint8Array): string {
   return textIn(bytes) ?? knownIn(bytes) ?? `bytes that begin with ${hex(bytes.subarray(0, 8))}`;
 }
 
+/** What bytes that are no safetensors file are known to be, in words; undefined where they may be one. */
+export function otherThanSafetensors(bytes: Uint8Array): string | undefined {
+  const found = textIn(bytes) ?? knownIn(bytes);
+  return found === SAFETENSORS ? undefined : found;
+}
+
+const SAFETENSORS = "a safetensors file";
+
 /** How much of a file is looked at, and how much of a text is quoted. */
 const LOOKED_AT = 512;
 const QUOTED = 60;
@@ -122,7 +130,7 @@ const KNOWN: readonly (readonly [string, string])[] = [
 
 function knownIn(bytes: Uint8Array): string | undefined {
   const head = hex(bytes.subarray(0, 8));
-  if (bytes[8] === 0x7b && bytes.subarray(4, 8).every((byte) => byte === 0)) return "a safetensors file";
+  if (bytes[8] === 0x7b && bytes.subarray(4, 8).every((byte) => byte === 0)) return SAFETENSORS;
   return KNOWN.find(([start]) => head.startsWith(start))?.[1];
 }
 

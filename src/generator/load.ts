@@ -1,6 +1,6 @@
 import * as tf from "../tfjs.js";
 import { check, checkOptions, fail } from "../check.js";
-import { builtInOf, bytesOf, textIn } from "../formats/bytes.js";
+import { builtInOf, bytesOf, otherThanSafetensors } from "../formats/bytes.js";
 import { decodeCheckpoint, type DecodedCheckpoint } from "../training/checkpoint/checkpoint.js";
 import { addressOf } from "./address.js";
 import { causeOf, download } from "./download.js";
@@ -48,7 +48,7 @@ export interface LoadOptions {
  * @returns a generator; the caller disposes it
  * @throws (rejects) if nothing can be loaded from the address, or a page in place of a file; if the file is larger than 4 GiB, of
  *   another SHA-256 than `integrity`, damaged or not a diffusion model's checkpoint; if nobody says what shape the images have, an
- *   option does not fit, no engine was chosen in a page, or with the signal's reason
+ *   option does not fit, no engine runs yet, or with the signal's reason
  * @example
  * ```ts
  * import { cosineSchedule, createRng, disposeParams, encodeCheckpoint, loadGenerator, unet } from "cfd-distill";
@@ -149,9 +149,7 @@ async function readFile(address: URL, { onProgress }: LoadOptions): Promise<Uint
   const { href } = address;
   check(isNode(), LOAD, "an address of a server, as pages cannot fetch files", href);
   const files = await nodeFiles();
-  const bytes = await files
-    .read(address)
-    .catch((error: unknown) => fail(LOAD, `to be able to read ${href}`, causeOf(error)));
+  const bytes = await files.read(address);
   onProgress?.({ loaded: bytes.length, total: bytes.length });
   return bytesOf(LOAD, bytes);
 }
@@ -183,17 +181,17 @@ async function checkBytes(
   { integrity }: LoadOptions,
 ): Promise<void> {
   const place = at === undefined ? "" : ` at ${at}`;
-  const text = textIn(bytes);
-  if (text !== undefined) fail(LOAD, `a checkpoint${place}`, text);
+  const other = otherThanSafetensors(bytes);
+  if (other !== undefined) fail(LOAD, `a checkpoint${place}`, other);
   if (integrity === undefined) return;
   const got = await integrityOf(bytes);
   check(got === integrity, LOAD, `a file of integrity ${integrity}${place}`, got);
 }
 
-/** A page has no engine before it has chosen one; Node has TensorFlow.js's own. */
+/** Nobody chose the engine that TensorFlow.js would start by itself: in Node its slowest, cpu. */
 function checkEngine(): void {
-  const engines = Object.keys(tf.engine().registryFactory);
-  check(engines.length > 0, LOAD, 'an engine (call `await useBackend("wasm")` first)', "none");
+  const running = tf.getBackend() as string | undefined; // without starting one
+  check(Boolean(running), LOAD, 'an engine (call `await useBackend("wasm")` first)', "none");
 }
 
 /** `at` is where the bytes are from, unless somebody gave them. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../backends/native/folder.js";
 import type { NodeFiles, Store } from "../generator/store.js";
 import { writeFileAtomic } from "./atomic.js";
-import { readWhole } from "./read-whole.js";
+import { readNamed, readWhole } from "./read-whole.js";
 
 const WHERE = "loadGenerator";
 
@@ -37,5 +37,5 @@ const store: Store = {
 /** What `loadGenerator` does with files; it looks for this under this name. */
 export const files: NodeFiles["files"] = {
   store,
-  read: (address) => readWhole(fileURLToPath(address), WHERE),
+  read: (address) => readNamed(fileURLToPath(address), WHERE),
 };

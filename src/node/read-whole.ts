@@ -45,6 +45,23 @@ export async function readWhole(path: string, where = "readWhole", piece = PIECE
   }
 }
 
+/** The same of a file that a person has named: whatever the system refuses is an error of `where`. */
+export async function readNamed(path: string, where: string): Promise<Uint8Array> {
+  try {
+    return await readWhole(path, where);
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith(`${where}: `)) throw error;
+    return fail(where, `a file at ${path}`, absence(error) ?? message);
+  }
+}
+
+/** What a file system's error says where nothing is at a path; undefined for any other. */
+export function absence(error: unknown): string | undefined {
+  const isAbsent = (error as NodeJS.ErrnoException).code === "ENOENT";
+  return isAbsent ? "nothing: there is no such file" : undefined;
+}
+
 /** Of Node's `Stats`, whose types a program that reads ours need not have. */
 type Found = Readonly<Record<"isFile" | "isDirectory" | "isFIFO" | "isSocket", () => boolean>>;
 

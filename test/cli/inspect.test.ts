@@ -257,7 +257,7 @@ const norm = (name: string): StateDict =>
 
 describe("what is none of these is refused", () => {
   it.each([
-    ["none", /^inspect: expected a file or folder at \S+none, got ENOENT/],
+    ["none", /^inspect: expected a file or folder at \S+none, got nothing: there is no such file\.$/],
     [
       "text",
       /PyTorch file or a folder of diffusers at \S+text, got readTorchCheckpoint: .*, got text: a text that is no model/,

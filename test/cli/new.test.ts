@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newCommand } from "../../src/cli/new/command.js";
 import { create } from "../../src/cli/new/create.js";
 import { packageName } from "../../src/cli/new/name.js";
 import { table } from "../../src/cli/table.js";
@@ -78,6 +79,19 @@ describe("a new project", () => {
     chmodSync(at("closed"), 0o555);
     await expect(create(template, at("closed/a"))).rejects.toThrow("EACCES");
     await expect(create(template, at("closed"))).rejects.toThrow("EACCES");
+  });
+});
+
+describe("the command", () => {
+  it.each([
+    [[], "error: missing required argument 'page|recipe'"],
+    [["recepie", "x"], "Expected page or recipe. Did you mean recipe?"],
+    [["zzzzzz", "x"], /Expected page or recipe\.$/],
+  ])("says what it can begin, of %j", async (words, message) => {
+    const command = newCommand()
+      .exitOverride()
+      .configureOutput({ writeErr: () => undefined });
+    await expect(command.parseAsync(words, { from: "user" })).rejects.toThrow(message);
   });
 });
 

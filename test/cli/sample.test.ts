@@ -49,6 +49,7 @@ beforeAll(async () => {
   writeFileSync(at("judge.safetensors"), await encodeCheckpoint({ network: judge, params: weights }));
   disposeParams(weights);
   writeFileSync(at("text.safetensors"), "text");
+  writeFileSync(at("a.png"), PNG.sync.write(new PNG({ width: 2, height: 2 })));
 });
 
 const student = at("student.safetensors");
@@ -128,9 +129,11 @@ describe("the picture", () => {
 
 describe("what is wrong is said before anything is drawn", () => {
   const refused: [string, Partial<Drawing>, string | RegExp][] = [
-    ["no file", { checkpoint: at("none") }, /a checkpoint of a diffusion model at \S+none, got ENOENT: .*'\.$/],
-    ["another file", { checkpoint: at("text.safetensors") }, /text\.safetensors, got decodeSafetensors: .* text: text\.\.?$/],
-    ["a classifier", { checkpoint: at("judge.safetensors") }, "got decodeCheckpoint: expected the checkpoint of a diff"],
+    ["no file", { checkpoint: at("none") }, /^sample: expected a file at \S+none, got nothing: there is no such file\.$/],
+    ["another file", { checkpoint: at("text.safetensors") }, /^sample: expected a checkpoint of a diffusion model at \S+text\.safetensors, got text: text\.$/],
+    ["a classifier", { checkpoint: at("judge.safetensors") }, "the checkpoint of a diffusion network, got a classifier's (resnet)."],
+    ["a picture", { checkpoint: at("a.png") }, /^sample: expected a checkpoint of a diffusion model at \S+a\.png, got a PNG\.$/],
+    ["a folder for a file", { checkpoint: folder }, `sample: expected a file at ${folder}, got a folder.`],
     ["more steps", { steps: 3 }, "sample: expected at most the 2 steps that the model was trained for, got 3."],
     ["a class too high", { labels: [3] }, "sample: expected labels from -1, for none, to 2, got 3."],
     ["a class too low", { labels: [-2] }, "sample: expected every label to be an integer >= -1, got -2."],

@@ -68,7 +68,9 @@ export function parseArguments(recipe: RecipeConfig["recipe"], argv: readonly st
   addPlace(command);
   addWatching(command);
   if (recipe === "cifar10-cfd") addData(command);
-  command.showHelpAfterError("(add --help for the options)");
+  command.showHelpAfterError(
+    "(add --help for the options; npm keeps those for itself that stand before --: npm start -- --preset tiny)",
+  );
   const flags = command.parse(argv).opts<Partial<CliChoice> & { set: string[]; extractor: Extractor[] }>();
   const name = flags.preset ?? (flags.config === undefined ? names[0]! : "config");
   const of = typeof flags.dataset === "object" ? basename(resolve(flags.dataset.folder)) : recipe;
@@ -222,7 +224,7 @@ const PRESETS = {
   groundwork: "the networks that an experiment begins with, hours",
   densenet: "a classifier that measures it, hours",
   paper: "every number of the paper, weeks",
-  smoke: "seconds, to try the machinery",
+  smoke: "seconds, to try the machinery, and draws noise",
 } as const satisfies Record<AnyPreset, string>;
 
 type AnyPreset = { [R in keyof typeof presets]: keyof (typeof presets)[R] }[keyof typeof presets];

@@ -5,8 +5,9 @@ import { encodePng } from "cfd-distill/node";
 import { describe, expect, it } from "vitest";
 import { parseArguments } from "../config/command-line.js";
 import { standIn } from "../datasets/stand-in.js";
+import { absentPictures } from "../run.js";
 import { figure } from "../report/figure.js";
-import { tableOf } from "../report/report.js";
+import { extractorTable, tableOf } from "../report/report.js";
 import { textTable } from "../../../tools/text-table.js";
 import { duration } from "../../../tools/words.js";
 
@@ -33,21 +34,30 @@ describe("what a run shows", () => {
       frechet: 3.5,
       toTeacher: 0.1234,
     };
-    const counts = { trainingImages: 90, testImages: 10, samplesPerMethod: 20 };
-    const text = tableOf({
-      ...counts,
-      extractors: [],
-      classifierAccuracy: 0.5,
-      frechetOfTestImages: 0.25,
-      rows: [row],
-    });
+    const counts = { trainingImages: 90, testImages: 30, samplesPerMethod: 20 };
+    const accuracies = { classifierAccuracy: 0.5, frechetOfTestImages: 0.25 };
+    const measured = { ...counts, ...accuracies, extractors: [], rows: [row] };
+    const text = tableOf(measured);
     expect(text).toMatch(
       /^ +calls +ms each +Frechet \* +teacher \*\*\nPD, 2 steps +2 +1\.3 +3\.50 +0\.123\n/,
     );
     const notes = text.replaceAll("\n", " ");
     expect(notes).toContain(
-      "20 samples against 90 training images, on the features of this run's own classifier (right on 50 % of 10 test images)",
+      "20 samples against 90 training images, on the features of this run's own classifier (right on 50 % of 30 test images). " +
+        "Those test images themselves: 0.25. Not an FID.",
     );
+    const few = tableOf({ ...measured, testImages: 29 }).replaceAll("\n", " ");
+    expect(few).toContain("own classifier (29 test images are too few to tell how good it is). Not an FID.");
+    expect(few).not.toMatch(/right on|0\.25/);
+  });
+
+  it("leaves few test images out of an extractor's table, too", () => {
+    const distances = { frechet: 1, kernel: { mean: 2, standardError: 3 }, precision: 0.4, recall: 0.5 };
+    const methods = [{ method: "PD", ...distances }];
+    const result = { extractor: "x", sha256: "", width: 8, accuracy: 0.5, testImages: distances, methods };
+    expect(extractorTable(result, 30)).toMatch(/right on 50 % [^]*\nPD +1\.000[^]*\ntest images +1\.000/);
+    expect(extractorTable(result, 29)).toMatch(/\nPD +1\.000/);
+    expect(extractorTable(result, 29)).not.toMatch(/right on|test images/);
   });
 
   it("wraps what is wider than a terminal", () => {
@@ -71,6 +81,12 @@ describe("what a run shows", () => {
         await writeFile(join(work, path, name), "no picture, which nobody opens");
     }
     expect((await standIn({ size: 16, folder: work })).train.classes).toEqual(["cats", "dogs"]);
+    const folder = join(work, "none");
+    expect(absentPictures({ dataset: { folder } })).toBe(
+      `\nPictures: not there yet; expected ${join(folder, "CLASS", "*.png")} (or JPEG, WebP).`,
+    );
+    for (const dataset of [{ folder: work }, "cifar10"] as const)
+      expect(absentPictures({ dataset })).toBe("");
     await rm(work, { recursive: true });
     const pictures = parseArguments("cifar10-cfd", ["node", "x", "--dataset", "folder:a/pictures/"]);
     expect(pictures.out).toBe("runs/pictures-tiny");

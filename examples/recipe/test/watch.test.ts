@@ -38,7 +38,7 @@ const measured = {
     extractors: [],
     classifierAccuracy: 0.5,
     trainingImages: 90,
-    testImages: 10,
+    testImages: 30,
     samplesPerMethod: 20,
     frechetOfTestImages: 0.25,
   },
@@ -74,7 +74,7 @@ describe("the page of a run", () => {
     expect(text).toContain('<text x="46" y="91" text-anchor="end">0.3</text>');
     expect(text).toContain(`src="data:image/png;base64,${picture.toString("base64")}"`);
     expect(text).toMatch(/PD &#60;2&#62;<\/th> ?<td>2<\/td><td>1\.3<\/td><td>3\.50<\/td><td>0\.123<\/td>/);
-    expect(text).toContain("right on 50 % of 10 test images");
+    expect(text).toContain("right on 50 % of 30 test images");
   });
 
   it("asks nothing of a network", () => {

@@ -9,7 +9,7 @@ import {
   type TorchValue,
 } from "../../formats/index.js";
 import { loadDiffusers } from "../../node/index.js";
-import { readWhole } from "../../node/read-whole.js";
+import { absence, readWhole } from "../../node/read-whole.js";
 import { FORMAT } from "../../training/checkpoint/metadata.js";
 import { reason } from "../explain.js";
 import { inspectCheckpoint, type InspectedCheckpoint } from "./checkpoint.js";
@@ -53,7 +53,7 @@ export type Inspection =
 /** Reads a file or folder and says what it is; rejects if it is nothing that this library reads, or damaged. */
 export async function inspect(path: string): Promise<Inspection> {
   const found = await stat(path).catch((error: unknown) =>
-    fail(WHERE, `a file or folder at ${path}`, reason(error)),
+    fail(WHERE, `a file or folder at ${path}`, absence(error) ?? reason(error)),
   );
   tf.enableProdMode(); // else cpu greets every process with an advertisement
   await useBackend("cpu"); // where recognised weights stay for a moment

@@ -1,6 +1,7 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Argument, Command } from "commander";
+import { Argument, Command, InvalidArgumentError } from "commander";
+import { nearest } from "../../check.js";
 import { say } from "../printable.js";
 import { SHIPPED } from "../shipped.js";
 import { create, type Template } from "./create.js";
@@ -19,15 +20,20 @@ const templates = {
     from: join(TEMPLATES, "recipe"),
     files: {},
     what: "a program that distils, with your pictures or CIFAR-10, and your teacher or one that it trains",
-    next: ["npm start -- --dataset folder:pictures --dry-run", "npm start -- --dataset folder:pictures"],
+    next: [
+      "# put your pictures into pictures/CLASS/*.png: a folder a class, of twenty and more",
+      "npm start -- --dataset folder:pictures --dry-run",
+      "npm start -- --dataset folder:pictures",
+    ],
   },
 } as const satisfies Record<string, Template & { readonly what: string; readonly next: readonly string[] }>;
 
+const NAMES = Object.keys(templates);
+
 export function newCommand(): Command {
-  const names = Object.keys(templates);
   return new Command("new")
     .description("Begin a project: a page that draws, or a program that distils.")
-    .addArgument(new Argument("<template>", "what to begin with").choices(names))
+    .addArgument(new Argument(`<${NAMES.join("|")}>`, "what to begin with").argParser(templateName))
     .argument("<folder>", "an empty folder, or one that is not there yet")
     .action(async (name: keyof typeof templates, folder: string) => {
       const { what, next, ...template } = templates[name];
@@ -36,6 +42,14 @@ export function newCommand(): Command {
       const steps = [...(place === "" ? [] : [`cd ${quoted(place)}`]), "npm install", ...next];
       say(`${folder}: ${what}. Next:\n\n${steps.map((step) => `  ${step}`).join("\n")}\n`);
     });
+}
+
+/** A template's name, or what was likely meant. */
+function templateName(text: string): keyof typeof templates {
+  if (Object.hasOwn(templates, text)) return text as keyof typeof templates;
+  const near = nearest(NAMES, text);
+  const hint = near === undefined ? "" : ` Did you mean ${near}?`;
+  throw new InvalidArgumentError(`Expected ${NAMES.join(" or ")}.${hint}`);
 }
 
 /** A word as a shell takes it for one. */

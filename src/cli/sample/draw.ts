@@ -2,8 +2,9 @@ import * as tf from "../../tfjs.js";
 import { fail } from "../../check.js";
 import { loadGenerator, useBackend, type Generator } from "../../index.js";
 import { imageGrid } from "../../data/index.js";
+import { otherThanSafetensors } from "../../formats/bytes.js";
 import { encodePng, writeFileAtomic } from "../../node/index.js";
-import { readWhole } from "../../node/read-whole.js";
+import { readNamed } from "../../node/read-whole.js";
 import { reason } from "../explain.js";
 import { printable } from "../printable.js";
 import { checkOutput } from "./output.js";
@@ -34,11 +35,11 @@ export async function draw(drawing: Drawing, onProgress: (text: string) => void)
 }
 
 async function load(path: string): Promise<Generator> {
-  try {
-    return await loadGenerator(await readWhole(path, "sample"));
-  } catch (error) {
-    return fail("sample", `a checkpoint of a diffusion model at ${path}`, reason(error));
-  }
+  const bytes = await readNamed(path, "sample");
+  const expected = `a checkpoint of a diffusion model at ${path}`;
+  const other = otherThanSafetensors(bytes);
+  if (other !== undefined) fail("sample", expected, other);
+  return loadGenerator(bytes).catch((error: unknown) => fail("sample", expected, reason(error)));
 }
 
 /** All images, batch after batch. */

@@ -1,6 +1,6 @@
 import { MOST } from "../../bounds.js";
 import { check, checkNamed } from "../../check.js";
-import { builtInOf, fileBytes } from "../bytes.js";
+import { builtInOf, bytesOf, otherThanSafetensors } from "../bytes.js";
 import {
   DTYPE_ARRAYS,
   isDType,
@@ -135,8 +135,10 @@ export function encodeSafetensors(
 }
 
 function readHeader(source: unknown) {
-  const bytes = fileBytes(DECODE, "a safetensors file of at least 8 bytes", source);
-  check(bytes.length >= 8, DECODE, "a safetensors file of at least 8 bytes", `${bytes.length} bytes`);
+  const bytes = bytesOf(DECODE, source);
+  const other = otherThanSafetensors(bytes);
+  const isLong = other === undefined && bytes.length >= 8;
+  check(isLong, DECODE, "a safetensors file of at least 8 bytes", other ?? `${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   check(length <= MOST.headerBytes, DECODE, `a header of at most ${MOST.headerBytes} bytes`, length);

@@ -139,7 +139,8 @@ export function decodeCheckpoint(source: Uint8Array | ArrayBufferLike): DecodedC
   const bytes = bytesOf(where, source);
   const metadata = decodeMetadata(safetensorsMetadata(bytes), where);
   const { network, schedule, predictionType, steps, clip = true, imageShape } = metadata;
-  check(isUnet(network), where, "the checkpoint of a diffusion network", network);
+  const found = isClassifier(network) ? `a classifier's (${network.type})` : network;
+  check(isUnet(network), where, "the checkpoint of a diffusion network", found);
   const sampled = schedule !== undefined && predictionType !== undefined && steps !== undefined;
   check(sampled, where, "schedule, predictionType and steps", Object.keys(metadata));
   const sampling = { schedule: scheduleFromConfig(schedule), predictionType, steps, clip, imageShape };
@@ -219,6 +220,10 @@ function checkSampling(parts: readonly unknown[], where: string): void {
 
 function isUnet(config: NetworkConfigBase): config is UnetConfig {
   return config.type === "unet";
+}
+
+function isClassifier({ type }: NetworkConfigBase): boolean {
+  return type === "resnet" || type === "densenet";
 }
 
 function decodeParts(
