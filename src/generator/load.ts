@@ -48,7 +48,7 @@ export interface LoadOptions {
  * @returns a generator; the caller disposes it
  * @throws (rejects) if nothing can be loaded from the address, or a page in place of a file; if the file is larger than 4 GiB, of
  *   another SHA-256 than `integrity`, damaged or not a diffusion model's checkpoint; if nobody says what shape the images have, an
- *   option does not fit, no engine runs yet, or with the signal's reason
+ *   option does not fit, no engine was chosen in a page, or with the signal's reason
  * @example
  * ```ts
  * import { cosineSchedule, createRng, disposeParams, encodeCheckpoint, loadGenerator, unet } from "cfd-distill";
@@ -188,10 +188,10 @@ async function checkBytes(
   check(got === integrity, LOAD, `a file of integrity ${integrity}${place}`, got);
 }
 
-/** Nobody chose the engine that TensorFlow.js would start by itself: in Node its slowest, cpu. */
+/** A page has no engine before it has chosen one; Node has TensorFlow.js's own. */
 function checkEngine(): void {
-  const running = tf.getBackend() as string | undefined; // without starting one
-  check(Boolean(running), LOAD, 'an engine (call `await useBackend("wasm")` first)', "none");
+  const engines = Object.keys(tf.engine().registryFactory);
+  check(engines.length > 0, LOAD, 'an engine (call `await useBackend("wasm")` first)', "none");
 }
 
 /** `at` is where the bytes are from, unless somebody gave them. */

@@ -16,9 +16,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const program = (address: string) => `
-import * as tf from "@tensorflow/tfjs";
 import { loadGenerator } from ${JSON.stringify(resolve("src/generator/load.ts"))};
-await tf.setBackend("cpu");
 const generator = await loadGenerator(${JSON.stringify(address)}, { cache: true });
 console.log(JSON.stringify([generator.steps, generator.uncached]));
 console.log(await loadGenerator("file:///student.safetensors").catch(({ message }) => message));
