@@ -62,7 +62,7 @@ async function hear(answer: Answer): Promise<void> {
       ({ classes } = answer);
       about = `${answer.steps === 1 ? "1 step" : `${answer.steps} steps`} on ${answer.engine}`;
       progress.hidden = true;
-      await listKinds();
+      await listKinds(answer.classNames);
       draw();
       return;
     case "drawn":
@@ -74,11 +74,10 @@ async function hear(answer: Answer): Promise<void> {
   }
 }
 
-/** Fills the menu, with names where kinds.json has them; a model that knows no kinds needs none. */
-async function listKinds(): Promise<void> {
-  const names = await fetch("kinds.json")
-    .then((answer) => answer.json() as Promise<string[]>)
-    .catch(() => []);
+/** Fills the menu, with the model's own names or those of kinds.json; a model that knows no kinds needs none. */
+async function listKinds(own?: readonly string[]): Promise<void> {
+  const written = async () => (await fetch("kinds.json")).json() as Promise<string[]>;
+  const names = own ?? (await written().catch(() => []));
   const options = Array.from({ length: classes }, (_, i) => new Option(names[i] ?? `kind ${i}`, String(i)));
   menu.replaceChildren(new Option("any", ""), ...options);
   menu.parentElement!.hidden = classes === 0;

@@ -20,6 +20,12 @@ export type Failure = "browser" | "part" | "network" | "missing" | "wrong" | "dr
 
 export type Answer =
   | { readonly type: "loading"; readonly loaded: number; readonly total?: number }
-  | { readonly type: "ready"; readonly classes: number; readonly steps: number; readonly engine: string }
+  | {
+      readonly type: "ready";
+      readonly classes: number;
+      readonly classNames?: readonly string[];
+      readonly steps: number;
+      readonly engine: string;
+    }
   | { readonly type: "drawn"; readonly milliseconds: number }
   | { readonly type: "failed"; readonly failure: Failure; readonly reason: string };

@@ -21,8 +21,8 @@ async function start({ canvas, model }: Start): Promise<void> {
     ));
   if (!generator) return;
   addEventListener("message", ({ data }: MessageEvent<Wish>) => void draw(generator, canvas, data));
-  const { classes = 0, steps } = generator;
-  answer({ type: "ready", classes, steps, engine: nameOf(report) });
+  const { classes = 0, classNames, steps } = generator;
+  answer({ type: "ready", classes, ...(classNames && { classNames }), steps, engine: nameOf(report) });
 }
 
 async function draw(generator: Generator, canvas: OffscreenCanvas, { seed, label }: Wish): Promise<void> {

@@ -29,6 +29,8 @@ export interface Generator {
   readonly imageShape: readonly [number, number, number];
   /** How many classes its labels may name; absent if it knows none. */
   readonly classes?: number;
+  /** What its classes are called, in the order of their labels; absent where the checkpoint does not say. */
+  readonly classNames?: readonly string[];
   /** Why the file was not kept, where `cache` was asked for; absent where it was. */
   readonly uncached?: string;
   /** Images [seeds.length, height, width, channels] in [-1, 1]; the caller disposes them. */
@@ -47,12 +49,13 @@ export function generatorOf(
   checkpoint: DecodedCheckpoint,
   options: { readonly imageShape?: readonly [number, number, number] },
 ): Generator {
-  const { network, params, ema, schedule, predictionType, steps, clip } = checkpoint;
+  const { network, params, ema, schedule, predictionType, steps, clip, classNames } = checkpoint;
   const { classes } = network.config;
   if (ema) disposeParams(params);
   const imageShape = shapeOf(checkpoint, options);
   const weights = ema ?? params;
-  const facts = { steps, ...(classes === undefined ? {} : { classes }) };
+  const known = { ...(classes !== undefined && { classes }), ...(classNames && { classNames }) };
+  const facts = { steps, ...known };
   const whole = denoiser(network, weights, predictionType);
   let disposed = false;
 

@@ -81,8 +81,24 @@ function isPng(bytes: Uint8Array): boolean {
   return [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, i) => bytes[i] === byte);
 }
 
-function configOf({ network, schedule, predictionType, steps, clip, imageShape }: Checkpoint): object {
-  return { network: network.config, schedule: schedule.config, predictionType, steps, clip, imageShape };
+function configOf({
+  network,
+  schedule,
+  predictionType,
+  steps,
+  clip,
+  imageShape,
+  classNames,
+}: Checkpoint): object {
+  return {
+    network: network.config,
+    schedule: schedule.config,
+    predictionType,
+    steps,
+    clip,
+    imageShape,
+    classNames,
+  };
 }
 
 function readmeOf(

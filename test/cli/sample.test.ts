@@ -7,7 +7,7 @@ import { InvalidArgumentError } from "commander";
 import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { draw } from "../../src/cli/sample/draw.js";
-import { numberList, positive } from "../../src/cli/sample/numbers.js";
+import { labelList, numberList, positive } from "../../src/cli/sample/numbers.js";
 import type { Drawing } from "../../src/cli/sample/plan.js";
 import {
   discreteCosineSchedule,
@@ -40,7 +40,10 @@ beforeAll(async () => {
   ] as const) {
     const network = unet({ ...sizes, ...classes });
     const params = livelyParams(network);
-    const bytes = await encodeCheckpoint({ ...model, network, params, imageShape: [6, 8, 3] });
+    const bytes = await encodeCheckpoint({
+      ...{ ...model, network, params, imageShape: [6, 8, 3] as const },
+      ...(name === "student" && { classNames: ["ant", "bee", "cat"] }),
+    });
     writeFileSync(at(`${name}.safetensors`), bytes);
     disposeParams(params);
   }
@@ -81,6 +84,11 @@ describe("the numbers that an option lists", () => {
     expect(() => numberList(text)).toThrow(message);
   });
 
+  it("may be names, for labels", () => {
+    expect(labelList("0..1, cat face,-1")).toEqual([0, 1, "cat face", -1]);
+    expect(() => labelList("1..")).toThrow('got "1.."');
+  });
+
   it("and one that counts", () => {
     expect(positive("12")).toBe(12);
     for (const text of ["0", "-1", "1e3", "", "x"])
@@ -93,7 +101,7 @@ async function grid(seeds: number[], labels: number[] | undefined, steps: number
   const generator = await loadGenerator(readFileSync(student));
   const images = await generator.sample({ seeds, steps, ...(labels && { labels }) });
   const picture = await imageGrid(images, { columns: 2, scale: 12, ...layout });
-  expect(generator.classes).toBe(3);
+  expect([generator.classes, generator.classNames]).toEqual([3, ["ant", "bee", "cat"]]);
   generator.dispose();
   images.dispose();
   return picture;
@@ -108,7 +116,7 @@ function read(path: string) {
 describe("the picture", () => {
   it("is the grid of the images, drawn in batches", async () => {
     const said: string[] = [];
-    const line = await draw({ ...usual, batch: 2, labels: [0, -1, 2] }, (text) => said.push(text));
+    const line = await draw({ ...usual, batch: 2, labels: ["ant", -1, 2] }, (text) => said.push(text));
     expect(read(usual.output)).toEqual(await grid([1, 2, 3], [0, -1, 2], 2, {}));
     expect(line).toMatch(/out\.png: 3 images of 8x6 in 2 steps on cpu, \d+ ms each$/);
     const batches = ["images 1 to 2 of 3, step", "images 3 to 3 of 3, step"];
@@ -139,6 +147,8 @@ describe("what is wrong is said before anything is drawn", () => {
     ["a class too low", { labels: [-2] }, "sample: expected every label to be an integer >= -1, got -2."],
     ["two labels", { labels: [0, 1] }, "sample: expected one label, or 3, one a seed, got 2."],
     ["labels", { checkpoint: at("plain.safetensors"), labels: [0] }, "no labels, as the model knows no classes, got [0,0,0]."],
+    ["no class of that name", { labels: ["dog"] }, "sample: expected labels among ant, bee, cat, got dog."],
+    ["a name where there are none", { checkpoint: at("plain.safetensors"), labels: ["ant"] }, "labels by number, as the file has no names, got ant."],
     ["size", { scale: 10_000 }, "sample: expected a picture of at most 67108864 pixels (see --scale), got "],
     ["engine", { engine: "webgl" }, /^useBackend: .*browser/],
     ["a file in the way", { force: false }, /sample: expected a picture that is not there yet, or --force, got .*out\.png/],

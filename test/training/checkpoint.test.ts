@@ -227,6 +227,8 @@ describe("checkpoints", () => {
         { imageShape: [1e5, 1e5, 3] },
         "imageShape to be [height, width, channels] of at most 268435456 numbers",
       ],
+      [{ classNames: ["a"] }, 'classNames of 0 classes, got ["a"]'],
+      [{ classNames: [1] }, "classNames to be a list of names, got [1]"],
       [{ imageShape: [8, 8, 1] }, "imageShape to have 3 channels, got [8, 8, 1]"],
       [{ network: { config: { type: "vit" } } }, "a type among unet, resnet, densenet, got vit"],
       [{ network: wider }, 'params with the entries of the network, got "time_embedding'],

@@ -21,7 +21,7 @@ import {
 } from "cfd-distill/formats";
 import { loadDiffusers } from "cfd-distill/node";
 import { disposeCheckpoint, saveStage, loadStage } from "../storage/checkpoints.js";
-import { isUnet, type ClassifierModel, type Model } from "./models.js";
+import { imagesOf, isUnet, type ClassifierModel, type Model } from "./models.js";
 import { inSteps } from "../../../tools/words.js";
 import { checkpointPath, type Setup } from "../storage/setup.js";
 import { checkIsFile, naming, placeIn } from "./files.js";
@@ -94,8 +94,7 @@ async function importModel(setup: Setup, stage: string, path: string): Promise<v
       );
     }
     const steps = student ? model.steps : setup.config.teacherSteps;
-    const imageShape = setup.data.train.shape;
-    await saveStage(setup, stage, { ...model, steps, imageShape });
+    await saveStage(setup, stage, { ...model, steps, ...imagesOf(setup, model.network) });
   } finally {
     disposeParams(model.params);
   }

@@ -27,6 +27,12 @@ export interface Description {
   readonly predictionType: PredictionType;
 }
 
+/** What a checkpoint says of the images that a model draws; classes have names where the model knows them. */
+export function imagesOf({ data }: Pick<Setup, "data">, { config }: Unet) {
+  const { shape: imageShape, classes: classNames } = data.train;
+  return { imageShape, ...(config.classes === classNames.length && { classNames }) };
+}
+
 /** A trained diffusion model, its weights to be freed with `disposeParams(params)`. */
 export interface Model extends Description {
   readonly params: Params;

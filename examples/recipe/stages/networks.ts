@@ -1,7 +1,7 @@
 import { adam, cloneParams, cosineAnnealing, disposeParams, emaDecay, linearWarmup, sgd } from "cfd-distill";
 import { methodName } from "../config/halvings.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
-import { classifierOf, teacherOf } from "../models/models.js";
+import { classifierOf, imagesOf, teacherOf } from "../models/models.js";
 import { inSteps } from "../../../tools/words.js";
 import { train } from "./train.js";
 import { type Run } from "../storage/run.js";
@@ -19,7 +19,7 @@ export async function trainTeacher(run: Run): Promise<void> {
   await train(run, {
     name: "teacher",
     title: "Teacher",
-    describe: { network, schedule, predictionType, steps: teacherSteps, imageShape: run.data.train.shape },
+    describe: { network, schedule, predictionType, steps: teacherSteps, ...imagesOf(run, network) },
     params,
     ema: { params: ema, decay: emaDecay(base.emaDecay) },
     optimizer,
@@ -74,7 +74,7 @@ export async function halve(run: Run, halving: Halving): Promise<void> {
     name,
     ...(seed !== undefined && { stream: `halving to ${studentSteps}, seed ${seed}` }),
     title: `${label ?? methodName(halving)} to ${inSteps(studentSteps)}`,
-    describe: { ...description, imageShape: run.data.train.shape },
+    describe: { ...description, ...imagesOf(run, description.network) },
     params,
     ...(ema && { ema: { params: ema, decay: emaDecay(halving.emaDecay!) } }),
     optimizer,

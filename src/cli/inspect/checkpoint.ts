@@ -7,7 +7,7 @@ import { splitTensors } from "../../training/checkpoint/tensors.js";
 /** What a checkpoint of this library holds. */
 export interface InspectedCheckpoint extends Pick<
   Metadata,
-  "schedule" | "predictionType" | "steps" | "clip" | "imageShape" | "step" | "stage" | "extra"
+  "schedule" | "predictionType" | "steps" | "clip" | "imageShape" | "classNames" | "step" | "stage" | "extra"
 > {
   readonly kind: "checkpoint";
   readonly network: object;
@@ -25,13 +25,14 @@ export function inspectCheckpoint(bytes: Uint8Array): InspectedCheckpoint {
   const where = "inspect";
   const metadata = decodeMetadata(safetensorsMetadata(bytes), where);
   const { params, ema, optimizer } = splitTensors(decodeSafetensors(bytes), metadata, where);
-  const { network, schedule, predictionType, steps, clip, imageShape, step, stage, extra } = metadata;
+  const { network, schedule, predictionType, steps, clip, imageShape, classNames, step, stage, extra } =
+    metadata;
   return {
     kind: "checkpoint",
     network: networkFromConfig(network).config,
     weights: Object.values(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     dtypes: dtypesOf(params),
-    ...{ schedule, predictionType, steps, clip, imageShape },
+    ...{ schedule, predictionType, steps, clip, imageShape, classNames },
     ema: ema !== undefined,
     optimizer: optimizer && { type: optimizer.type, step: optimizer.step },
     rng: metadata.rng !== undefined,

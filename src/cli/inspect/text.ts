@@ -23,7 +23,7 @@ const number = (value: number) => value.toLocaleString("en");
 const yesOrNo = (value: boolean) => (value ? "yes" : "no");
 
 function checkpointText(found: InspectedCheckpoint): string {
-  const { schedule, optimizer, imageShape } = found;
+  const { schedule, optimizer, imageShape, classNames } = found;
   return facts([
     ["network", settings(found.network)],
     ["weights", `${number(found.weights)} in ${found.dtypes.join(", ")}`],
@@ -32,6 +32,7 @@ function checkpointText(found: InspectedCheckpoint): string {
     ["schedule", schedule && settings(schedule)],
     ["clip", found.clip],
     ["images", imageShape?.join("x")],
+    ["classes", classNames?.join(", ")],
     ["averaged weights", yesOrNo(found.ema)],
     ["optimizer", optimizer ? settings(optimizer) : "no"],
     ["random state", yesOrNo(found.rng)],

@@ -3,7 +3,7 @@ import { engineNames } from "../engines.js";
 import { say } from "../printable.js";
 import { showProgress } from "../progress.js";
 import { SHIPPED } from "../shipped.js";
-import { numberList, positive } from "./numbers.js";
+import { labelList, numberList, positive } from "./numbers.js";
 import type { Drawing } from "./plan.js";
 
 export function sampleCommand(): Command {
@@ -18,7 +18,12 @@ export function sampleCommand(): Command {
     .addOption(
       list("--seeds <list>", "an image for each: 1..64, or 1,5,9").default(numberList("1..16"), "1..16"),
     )
-    .addOption(list("--labels <list>", "classes, -1 for none: one for all images, or one each"))
+    .addOption(
+      new Option(
+        "--labels <list>",
+        "classes, by number or name, -1 for none: one for all images, or one each",
+      ).argParser(labelList),
+    )
     .option("--steps <n>", "sampling steps (default: those it was trained for)", positive)
     .option("--columns <n>", "images in a row (default: as many as rows)", positive)
     .option("--scale <n>", "picture pixels a pixel (default: images about 100 wide)", positive)

@@ -10,6 +10,13 @@ export function numberList(text: string): number[] {
   return ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
 }
 
+/** Labels: numbers as in other lists, and names of classes. */
+export function labelList(text: string): (number | string)[] {
+  return text
+    .split(",")
+    .flatMap((part): (number | string)[] => (/^[\s\d.-]*$/.test(part) ? numberList(part) : [part.trim()]));
+}
+
 function rangeOf(part: string): [first: number, last: number] {
   const [, start, end = start] = /^(-?\d+)(?:\.\.(-?\d+))?$/.exec(part) ?? [];
   const [first, last] = [Number(start), Number(end)];

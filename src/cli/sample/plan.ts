@@ -9,7 +9,7 @@ export interface Drawing {
   readonly output: string;
   readonly force: boolean;
   readonly seeds: readonly number[];
-  readonly labels?: readonly number[];
+  readonly labels?: readonly (number | string)[];
   readonly steps?: number;
   readonly columns?: number;
   readonly scale?: number;
@@ -32,7 +32,7 @@ const USUAL_WIDTH = 100;
 /** Refuses, before anything is computed, what the model cannot be asked for. */
 export function plan(generator: Generator, drawing: Drawing): Plan {
   const { seeds, steps = generator.steps } = drawing;
-  const labels = labelsOf(drawing);
+  const labels = labelsOf(generator, drawing);
   checkAsked(WHERE, generator, { seeds, steps, labels });
   return { steps, labels, layout: layoutOf(generator, drawing) };
 }
@@ -41,11 +41,25 @@ export function plan(generator: Generator, drawing: Drawing): Plan {
 export const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 /** One label an image. */
-function labelsOf({ labels, seeds }: Drawing): readonly number[] | undefined {
+function labelsOf({ classNames = [] }: Generator, drawing: Drawing): readonly number[] | undefined {
+  const { seeds } = drawing;
+  const labels = drawing.labels?.map((label) => numberOf(label, classNames));
   if (labels === undefined) return undefined;
   if (labels.length === 1) return seeds.map(() => labels[0]!);
   check(labels.length === seeds.length, WHERE, `one label, or ${seeds.length}, one a seed`, labels.length);
   return labels;
+}
+
+/** The label of a class by its name. */
+function numberOf(label: number | string, classNames: readonly string[]): number {
+  if (typeof label === "number") return label;
+  const names =
+    classNames.length > 0
+      ? `labels among ${classNames.join(", ")}`
+      : "labels by number, as the file has no names";
+  const at = classNames.indexOf(label);
+  check(at >= 0, WHERE, names, label);
+  return at;
 }
 
 /** The grid's layout, as wide as it is high unless told otherwise; refused where memory could not hold the picture. */

@@ -114,6 +114,7 @@ const SAMPLER = {
   stage: true,
   extra: true,
   imageShape: true,
+  classNames: true,
 } as const;
 
 /**

@@ -48,6 +48,8 @@ export interface Checkpoint extends NetworkCheckpoint {
   readonly clip?: Clip | undefined;
   /** [height, width, channels] of the images it was trained on. */
   readonly imageShape?: readonly [number, number, number] | undefined;
+  /** What its classes are called, in the order of their labels. */
+  readonly classNames?: readonly string[] | undefined;
 }
 
 /** A decoded {@link NetworkCheckpoint}, with a network that runs. */
@@ -72,7 +74,7 @@ export interface EncodeOptions {
  * @param options.dtype "F32" (default; comes back bit for bit) or "F16"
  * @param options.allowNonFinite true to store weights that are NaN or infinite
  * @returns the whole file
- * @throws (rejects) if the network is none of unet, resnet and densenet, params or imageShape are not the network's, ema or
+ * @throws (rejects) if the network is none of unet, resnet and densenet, params, imageShape or classNames are not the network's, ema or
  *   the optimiser's state do not belong to params, a key is unknown, a value is not storable, a weight is NaN or infinite,
  *   or too large for F16
  * @example
@@ -138,12 +140,19 @@ export function decodeCheckpoint(source: Uint8Array | ArrayBufferLike): DecodedC
   const where = "decodeCheckpoint";
   const bytes = bytesOf(where, source);
   const metadata = decodeMetadata(safetensorsMetadata(bytes), where);
-  const { network, schedule, predictionType, steps, clip = true, imageShape } = metadata;
+  const { network, schedule, predictionType, steps, clip = true, imageShape, classNames } = metadata;
   const found = isClassifier(network) ? `a classifier's (${network.type})` : network;
   check(isUnet(network), where, "the checkpoint of a diffusion network", found);
   const sampled = schedule !== undefined && predictionType !== undefined && steps !== undefined;
   check(sampled, where, "schedule, predictionType and steps", Object.keys(metadata));
-  const sampling = { schedule: scheduleFromConfig(schedule), predictionType, steps, clip, imageShape };
+  const sampling = {
+    schedule: scheduleFromConfig(schedule),
+    predictionType,
+    steps,
+    clip,
+    imageShape,
+    classNames,
+  };
   return { network: networkFromConfig(network), ...decodeParts(bytes, metadata, where), ...sampling };
 }
 
@@ -185,6 +194,7 @@ const PARTS = {
   steps: true,
   clip: true,
   imageShape: true,
+  classNames: true,
 } as const;
 
 function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: string): Metadata {
@@ -193,9 +203,9 @@ function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: 
   const statistics = Object.keys(params).filter((name) => !params[name]!.trainable);
   const common = { network: network.config, statistics, step, rng, stage, extra };
   const kept = optimizer && { ...optimizer, slots: Object.keys(optimizer.slots) };
-  const { schedule, predictionType, steps, clip, imageShape } = checkpoint;
+  const { schedule, predictionType, steps, clip, imageShape, classNames } = checkpoint;
   const sampling = [schedule, predictionType, steps];
-  const given = [...sampling, clip, imageShape].filter((part) => part !== undefined);
+  const given = [...sampling, clip, imageShape, classNames].filter((part) => part !== undefined);
   if (given.length === 0) return { ...common, optimizer: kept };
   checkSampling(sampling, where);
   checkSchedule(schedule!, where);
@@ -207,6 +217,7 @@ function metadataOf(checkpoint: Partial<Checkpoint> & NetworkCheckpoint, where: 
       steps,
       clip: clip ?? true,
       imageShape,
+      classNames,
       optimizer: kept,
     },
   };

@@ -28,6 +28,7 @@ export interface Metadata {
   readonly steps?: number | undefined;
   readonly clip?: Clip | undefined;
   readonly imageShape?: readonly [number, number, number] | undefined;
+  readonly classNames?: readonly string[] | undefined;
   readonly optimizer?: OptimizerMetadata | undefined;
   readonly step?: number | undefined;
   readonly rng?: RngState | undefined;
@@ -51,6 +52,7 @@ const RULES: Readonly<Record<keyof Metadata, readonly [string, (value: unknown) 
   steps: [`a positive integer of at most ${MOST.steps}`, (value) => isSize(value) && value <= MOST.steps],
   clip: ["true, false or x0", (value) => [true, false, "x0"].includes(value as Clip)],
   imageShape: [IMAGE_SHAPE, isImageShape],
+  classNames: ["a list of names", isNames],
   optimizer: ["an optimiser's type, step and slots", isOptimizer],
   step: ["an integer >= 0", isCount],
   rng: ["a random state", isRngState],

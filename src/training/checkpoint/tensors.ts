@@ -48,7 +48,7 @@ export function splitTensors(tensors: StateDict, metadata: Metadata, where: stri
  */
 export function checkTogether(
   { params, ema, optimizer }: CheckpointTensors,
-  { network, statistics, imageShape }: Metadata,
+  { network, statistics, imageShape, classNames }: Metadata,
   where: string,
 ): void {
   check(Object.keys(params).length > 0, where, "at least one weight in params", "none");
@@ -57,6 +57,10 @@ export function checkTogether(
   if (imageShape) {
     if (!("multipliers" in config)) fail(where, "no imageShape, as the network draws none", imageShape);
     checkImageShape(imageShape, config, where, "imageShape");
+  }
+  if (classNames) {
+    const { classes = 0 } = config;
+    check(classNames.length === classes, where, `classNames of ${classes} classes`, classNames);
   }
   const unknown = statistics.find((name) => !Object.hasOwn(params, name));
   check(unknown === undefined, where, "statistics among params", unknown);
