@@ -222,7 +222,7 @@ describe.skipIf(!chromium)("the demo", () => {
 
   it("is explained by a page of a few lines that draws as Node does", async () => {
     const text = readFileSync(here("../minimal.html"), "utf8");
-    expect(readFileSync(here("../../../docs/browser.md"), "utf8")).toContain(text);
+    expect(readFileSync(here("../../../docs/bundlers.md"), "utf8")).toContain(text);
     const { page } = await open(`${urls.insecure()}minimal.html`);
     await page.waitForFunction(() => document.querySelector("canvas")!.toDataURL().length > 1000); // not empty
     await expectPainted(page, "canvas", await drawnByNode("cfd-1", 7, 0));
