@@ -1,7 +1,6 @@
 // Fixtures: python scripts/reference/make_fixtures.py (flow.safetensors): the flow schedule, and networks that predict it.
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
 import {
   addNoise,
   denoisingLoss,
@@ -11,13 +10,12 @@ import {
   progressiveLoss,
   progressiveTarget,
   sampleDdim,
-  type LossTerms,
   type Params,
-  type Weighting,
 } from "../../src/index.js";
 import { onEngine, sample } from "./engine.js";
 import { expectClose, expectEachClose, expectTensor, readFixture } from "./fixtures.js";
-import { flatten, image, pointwise, pointwiseDenoiser, STUDENT_TIMES } from "./pointwise.js";
+import { batchOf, expectTerms, WEIGHTINGS } from "./loss-terms.js";
+import { image, pointwise, pointwiseDenoiser, STUDENT_TIMES } from "./pointwise.js";
 
 onEngine();
 
@@ -25,15 +23,7 @@ const fixture = await readFixture("flow");
 const flows = { flow: flowSchedule(), shifted: flowSchedule({ shift: 3 }) };
 const schedules = { ...flows, table: discreteCosineSchedule(8) };
 const entries = Object.entries(schedules);
-const WEIGHTINGS: Record<string, Weighting | undefined> = {
-  x0: "x0",
-  eps: "eps",
-  truncatedSnr: "truncatedSnr",
-  snrPlusOne: "snrPlusOne",
-  minSnr: { minSnr: 5 },
-  default: undefined,
-  flow: "flow",
-};
+const weightings: typeof WEIGHTINGS = { ...WEIGHTINGS, flow: "flow" };
 
 let [student, teacher]: Params[] = [];
 beforeAll(() => {
@@ -42,22 +32,6 @@ beforeAll(() => {
 afterAll(() => {
   tf.dispose([student, teacher]);
 });
-
-const batch = (name: string) => ({
-  x0: image(`${name}/x0`, [4, 4, 4, 3]),
-  eps: image(`${name}/eps`, [4, 4, 4, 3], 1.7),
-});
-
-async function expectTerms(f: () => LossTerms, key: string) {
-  const { terms, grads } = valueAndGrads(f, student!);
-  for (const [i, name] of (["loss", "x0Mse", "epsMse"] as const).entries()) {
-    const want = fixture.numbers(`${key}.terms`)[i]!;
-    const rounded = want < 1e-20 ? 0 : want; // in pure noise nobody errs about eps
-    await expectTensor(terms[name]!, [rounded], 1.5e-6, `${key} ${name}`);
-  }
-  expectClose(await flatten(grads), fixture.numbers(`${key}.gradients`), 1.5e-6, `${key} gradients`);
-  tf.dispose([terms, grads]);
-}
 
 it.each(Object.entries(flows))("schedule: %s", (name, schedule) => {
   const times = Array.from({ length: 39 }, (_, i) => (i + 1) / 40);
@@ -73,15 +47,15 @@ it.each(Object.entries(flows))("schedule: %s", (name, schedule) => {
 describe.each(entries)("denoising, schedule %s", (name, schedule) => {
   const types = (["x0", "eps", "v", "flow"] as const).filter((type) => name !== "table" || type === "flow");
   const cases = types.flatMap((type) =>
-    Object.keys(WEIGHTINGS).map((weighting) => [type, weighting] as const),
+    Object.keys(weightings).map((weighting) => [type, weighting] as const),
   );
   it.each(sample(cases, 4))("a network that predicts %s, weighting %s", async (type, weighting) => {
-    const input = batch("denoising");
+    const input = batchOf("denoising");
     const denoiser = pointwiseDenoiser(student!, type);
     const times = [1 / 8, 3 / 8, 5 / 8, type === "eps" ? 7 / 8 : 1];
     const loss = () =>
-      denoisingLoss({ denoiser, schedule, ...input, times, weighting: WEIGHTINGS[weighting] });
-    await expectTerms(loss, `denoising.${name}.${type}.${weighting}`);
+      denoisingLoss({ denoiser, schedule, ...input, times, weighting: weightings[weighting] });
+    await expectTerms(loss, student!, fixture, `denoising.${name}.${type}.${weighting}`);
     tf.dispose(input);
   });
 });
@@ -96,7 +70,7 @@ const MODELS = [
 describe.each(entries)("progressive, schedule %s", (name, schedule) => {
   const cases = MODELS.flatMap(([s, t]) => ([4, 2, 1] as const).map((steps) => [s, t, steps] as const));
   it.each(sample(cases, 4))("student %s, teacher %s, %i steps", async (s, t, studentSteps) => {
-    const input = batch("progressive");
+    const input = batchOf("progressive");
     const times = STUDENT_TIMES[studentSteps];
     const models = { student: pointwiseDenoiser(student!, s), teacher: pointwiseDenoiser(teacher!, t) };
     const key = `progressive.${name}.${s}.${t}.${studentSteps}`;
@@ -104,7 +78,8 @@ describe.each(entries)("progressive, schedule %s", (name, schedule) => {
     const target = progressiveTarget(models.teacher, schedule, zt, times, { studentSteps });
     await expectTensor(target.x0, fixture.numbers(`${key}.x0`), 4e-6, `${key} target x0`);
     await expectTensor(target.eps, fixture.numbers(`${key}.eps`), 4e-6, `${key} target eps`);
-    await expectTerms(() => progressiveLoss({ ...models, schedule, ...input, times, studentSteps }), key);
+    const loss = () => progressiveLoss({ ...models, schedule, ...input, times, studentSteps });
+    await expectTerms(loss, student!, fixture, key);
     tf.dispose([input, zt, target]);
   });
 });

@@ -1,52 +1,25 @@
 // Fixtures: python scripts/reference/make_fixtures.py (losses.safetensors).
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, it } from "vitest";
 import { progressiveTarget } from "../../src/targets/progressive-target.js";
 import { datasetOrientedLoss } from "../../src/losses/dataset-oriented.js";
 import { denoisingLoss } from "../../src/losses/denoising.js";
 import { featureDistillationLoss } from "../../src/losses/feature.js";
 import { progressiveLoss } from "../../src/losses/progressive.js";
-import type { Weighting } from "../../src/losses/weighting.js";
 import { addNoise } from "../../src/schedules/coefficients.js";
 import { cosineSchedule } from "../../src/schedules/cosine.js";
 import { discreteCosineSchedule } from "../../src/schedules/table.js";
-import { valueAndGrads } from "../../src/autodiff/value-and-grads.js";
-import type { LossTerms, Params } from "../../src/types.js";
+import type { Params } from "../../src/types.js";
 import { onEngine } from "./engine.js";
-import { expectClose, expectTensor, readFixture } from "./fixtures.js";
-import { flatten, image, MODELS, pointwise, pointwiseDenoiser, STUDENT_TIMES } from "./pointwise.js";
+import { expectTensor, readFixture } from "./fixtures.js";
+import { batchOf, expectTerms, WEIGHTINGS } from "./loss-terms.js";
+import { MODELS, pointwise, pointwiseDenoiser, STUDENT_TIMES } from "./pointwise.js";
 import { values } from "./values.js";
 
 onEngine();
 
 const fixture = await readFixture("losses");
 const schedules = { table: discreteCosineSchedule(8), cosine: cosineSchedule() };
-const WEIGHTINGS: Record<string, Weighting | undefined> = {
-  x0: "x0",
-  eps: "eps",
-  truncatedSnr: "truncatedSnr",
-  snrPlusOne: "snrPlusOne",
-  minSnr: { minSnr: 5 },
-  default: undefined,
-};
-
-function batch(name: string) {
-  return { x0: image(`${name}/x0`, [4, 4, 4, 3]), eps: image(`${name}/eps`, [4, 4, 4, 3], 1.7) };
-}
-
-async function expectTerms(f: () => LossTerms, params: Params, key: string, tolerance: number) {
-  const { terms, grads } = valueAndGrads(f, params);
-  const order = ["loss", "x0Mse", "epsMse"];
-  expect(Object.keys(terms).sort()).toEqual([...order].sort());
-  const got = await Promise.all(order.map(async (name) => (await terms[name]!.data())[0]!));
-  const want = fixture.numbers(`${key}.terms`);
-  got.forEach((term, i) => {
-    expectClose([term], [want[i]!], tolerance, `${key} ${order[i]!}`);
-  });
-  expectClose(await flatten(grads), fixture.numbers(`${key}.gradients`), tolerance, `${key} gradients`);
-  tf.dispose([terms, grads]);
-}
-
 describe("losses against PyTorch", () => {
   let [student, teacher]: Params[] = [];
   beforeAll(() => {
@@ -58,12 +31,12 @@ describe("losses against PyTorch", () => {
 
   describe.each(["x0", "eps", "v"] as const)("denoising, a network that predicts %s", (kind) => {
     it.each(Object.keys(WEIGHTINGS))("weighting %s", async (name) => {
-      const input = batch("denoising");
+      const input = batchOf("denoising");
       const denoiser = pointwiseDenoiser(student!, kind);
       const times = [1 / 8, 3 / 8, 5 / 8, 1];
       const weighting = WEIGHTINGS[name];
       const loss = () => denoisingLoss({ denoiser, schedule: schedules.table, ...input, times, weighting });
-      await expectTerms(loss, student!, `denoising.${kind}.${name}`, 1.5e-6);
+      await expectTerms(loss, student!, fixture, `denoising.${kind}.${name}`);
       tf.dispose(input);
     });
   });
@@ -75,7 +48,7 @@ describe("losses against PyTorch", () => {
   ).filter(([schedule, s, t]) => schedule === "table" || (s !== "eps" && t !== "eps"));
 
   it.each(cases)("progressive: %s, student %s, teacher %s, %i steps", async (name, s, t, studentSteps) => {
-    const input = batch("progressive");
+    const input = batchOf("progressive");
     const schedule = schedules[name];
     const times = STUDENT_TIMES[studentSteps];
     const models = { student: pointwiseDenoiser(student!, s), teacher: pointwiseDenoiser(teacher!, t) };
@@ -85,7 +58,7 @@ describe("losses against PyTorch", () => {
     await expectTensor(target.x0, fixture.numbers(`${key}.x0`), 4e-6, `${key} target x0`);
     await expectTensor(target.eps, fixture.numbers(`${key}.eps`), 4e-6, `${key} target eps`);
     const loss = () => progressiveLoss({ ...models, schedule, ...input, times, studentSteps });
-    await expectTerms(loss, student!, key, 1.5e-6);
+    await expectTerms(loss, student!, fixture, key);
     tf.dispose([input, zt, target]);
   });
 

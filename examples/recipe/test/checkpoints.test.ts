@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { cloneParams, createRng, disposeParams, encodeCheckpoint, sgd, useBackend } from "cfd-distill";
 import { encodeSafetensors } from "cfd-distill/formats";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
 import { configure } from "../plan/configure.js";
 import { loadEmoji } from "../../emoji/files.js";
@@ -18,6 +18,7 @@ import { parseMeasurements } from "../report/report.js";
 import { readSamples, startsOf } from "../measure/sampling.js";
 import { train, type Stage } from "../stages/train.js";
 import { type Run } from "../storage/run.js";
+import { quietlyWithoutLeaks } from "./quietly.js";
 
 const home = mkdtempSync(join(tmpdir(), "checkpoints-"));
 const data = loadEmoji();
@@ -43,15 +44,7 @@ beforeAll(async () => {
 afterAll(() => {
   rmSync(home, { recursive: true });
 });
-let before: number;
-beforeEach(() => {
-  vi.spyOn(console, "log").mockReturnValue(undefined);
-  before = tf.memory().numTensors;
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  expect(tf.memory().numTensors).toBe(before);
-});
+quietlyWithoutLeaks();
 
 /** A run that begins with a checkpoint of another. */
 async function withCheckpoint(name: string, bytes: Uint8Array | string, ...more: string[]): Promise<Run> {

@@ -14,7 +14,7 @@ import {
 } from "cfd-distill";
 import { drawBatch, imageSet } from "cfd-distill/data";
 import { loadCheckpoint } from "cfd-distill/node";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { checkConfig } from "../config/check.js";
 import { parseArguments } from "../config/command-line.js";
 import type { Halving, RecipeConfig } from "../config/schema.js";
@@ -25,6 +25,7 @@ import { planOf } from "../plan/estimate.js";
 import { chooseStages, stagesOf } from "../plan/stages.js";
 import { checkpointPath } from "../storage/setup.js";
 import type { Run } from "../storage/run.js";
+import { quietlyWithoutLeaks } from "./quietly.js";
 
 const home = mkdtempSync(join(tmpdir(), "one-step-"));
 /** Two images of 8x8 pixels. */
@@ -73,21 +74,13 @@ function logOf({ out }: Run, stage: string): Record<string, number>[] {
 }
 
 let whole: Run;
-let before: number;
 beforeAll(async () => {
   await useBackend("wasm");
   vi.spyOn(console, "log").mockReturnValue(undefined);
   whole = runOf("whole");
   for (const { name } of [{ name: "teacher" }, ...students]) await stageOf(whole, name).run(whole);
 }, 60_000);
-beforeEach(() => {
-  vi.spyOn(console, "log").mockReturnValue(undefined);
-  before = tf.memory().numTensors;
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  expect(tf.memory().numTensors).toBe(before);
-});
+quietlyWithoutLeaks();
 afterAll(() => {
   rmSync(home, { recursive: true });
 });

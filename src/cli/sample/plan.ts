@@ -50,12 +50,14 @@ function labelsOf({ classNames = [] }: Generator, drawing: Drawing): readonly nu
   return labels;
 }
 
+const MOST_NAMES = 20;
+
 /** The label of a class by its name. */
 function numberOf(label: number | string, classNames: readonly string[]): number {
   if (typeof label === "number") return label;
   const names =
     classNames.length > 0
-      ? `labels among ${classNames.join(", ")}`
+      ? `labels among ${classNames.slice(0, MOST_NAMES).join(", ")}${classNames.length > MOST_NAMES ? ", ..." : ""}`
       : "labels by number, as the file has no names";
   const at = classNames.indexOf(label);
   check(at >= 0, WHERE, names, label);

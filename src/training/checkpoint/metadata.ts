@@ -39,8 +39,13 @@ export interface Metadata {
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isSize = (value: unknown): value is number => isCount(value) && value !== 0;
 const isList = (value: unknown): value is unknown[] => Array.isArray(value);
-const isText = (value: unknown) => typeof value === "string";
+const isText = (value: unknown): value is string => typeof value === "string";
 const isNames = (value: unknown) => isList(value) && value.every(isText);
+const LONGEST_NAME = 255; // of a folder, too
+const isClassNames = (value: unknown) =>
+  isList(value) &&
+  value.every((name) => isText(name) && name.trim() !== "" && name.length <= LONGEST_NAME) &&
+  new Set(value).size === value.length;
 const hasType = (value: unknown) => isText((value as { type?: unknown } | null)?.type);
 
 /** What each key must hold, in words and as a test. */
@@ -52,7 +57,7 @@ const RULES: Readonly<Record<keyof Metadata, readonly [string, (value: unknown) 
   steps: [`a positive integer of at most ${MOST.steps}`, (value) => isSize(value) && value <= MOST.steps],
   clip: ["true, false or x0", (value) => [true, false, "x0"].includes(value as Clip)],
   imageShape: [IMAGE_SHAPE, isImageShape],
-  classNames: ["a list of names", isNames],
+  classNames: [`distinct names of 1 to ${LONGEST_NAME} characters`, isClassNames],
   optimizer: ["an optimiser's type, step and slots", isOptimizer],
   step: ["an integer >= 0", isCount],
   rng: ["a random state", isRngState],
