@@ -105,6 +105,7 @@ describe("statistics", () => {
 });
 
 describe("frechetDistance", () => {
+  // A variance below 3 epsilon of the largest is taken for none: up to 2 sqrt(3 epsilon) 10 10 a feature.
   it("has its closed form on diagonal covariances", () => {
     const numbers = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 12, maxLength: 12 });
     fc.assert(
@@ -112,7 +113,7 @@ describe("frechetDistance", () => {
         const [m1, s1, m2, s2] = [x.slice(0, 3), x.slice(3, 6), x.slice(6, 9), x.slice(9)];
         const terms = m1.map((m, i) => (m - m2[i]!) ** 2 + (Math.abs(s1[i]!) - Math.abs(s2[i]!)) ** 2);
         const expected = terms.reduce((sum, term) => sum + term);
-        close(frechetDistance(gaussian(m1, s1), gaussian(m2, s2)), expected, 1e-6);
+        close(frechetDistance(gaussian(m1, s1), gaussian(m2, s2)), expected, 1.6e-5);
       }),
     );
   });
