@@ -36,7 +36,7 @@ const recipe = {
 const shared = "^examples/(recipe/index|emoji/[a-z-]+)[.]ts$";
 /** Tools that a page may use. */
 const plainTools = "^tools/(image-sets|words)[.]ts$";
-const basics = "^src/(types|check|bounds|rng)[.]ts$";
+const basics = "^src/(types|check|bounds|rng|in-node)[.]ts$";
 const entries =
   "^src/(index|(adapters|formats|metrics|data|node)/index|backends/(cpu|wasm|webgl|webgpu))[.]ts$";
 
@@ -70,7 +70,7 @@ const allowed = [
   allow("^src/backends/wasm", packages("@tensorflow/tfjs-backend-wasm")),
   allow("^src/backends/webgpu", packages("@tensorflow/tfjs-backend-webgpu", "@webgpu/types")),
   // What runs in a page knows nothing of Node.
-  builtins("^src/(node|cli|backends/native)/|^src/backends/wasm/(start/node|threads/worker)[.]ts$"),
+  builtins("^src/(node|cli|backends/native)/|^src/backends/wasm/(start/builtin|threads/worker)[.]ts$"),
 
   // What is not src: of packages whatever it needs.
   allow("^(examples|bench|scripts|tools|test)/", "^node_modules/"),

@@ -66,6 +66,12 @@ export default defineConfig(
     },
   },
   {
+    // What a page loads names nothing that only Node has: some bundlers ask for a polyfill, others pack one.
+    files: ["src/**"],
+    ignores: ["src/node/**", "src/cli/**", "src/doctor/**", "src/backends/native/**"],
+    rules: { "no-restricted-globals": ["error", "process", "Buffer", "global", "__dirname", "setImmediate"] },
+  },
+  {
     // Names of files and labels are strangers' words, which a terminal would obey.
     files: ["examples/recipe/**"],
     ignores: ["examples/recipe/terminal/print.ts"],

@@ -72,10 +72,11 @@ function makeProject(way: Way, tarball: string, project: string): string {
   for (const [path, text] of Object.entries(files)) write(path, text);
   if (build) {
     const [program, ...args] = [join(project, "node_modules/.bin", build[0]), ...build.slice(1)];
-    const built = attempt(program, args, project);
+    const env = { ...process.env, CI: "true" }; // else Parcel installs what it misses, unseen
+    const built = attempt(program, args, project, env);
     if (built.status !== 0) {
       for (const [path, text] of Object.entries(files)) write(path, withoutLibrary(text));
-      const control = attempt(program, args, project);
+      const control = attempt(program, args, project, env);
       return control.status === 0
         ? printed(built)
         : `SKIPPED, because it builds no page here: ${printed(control)}`;

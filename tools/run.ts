@@ -12,9 +12,15 @@ export interface Outcome {
 }
 
 /** Runs a program to its end, whatever that is. */
-export function attempt(program: string, args: readonly string[], cwd: string): Outcome {
+export function attempt(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Outcome {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd,
+    env,
     encoding: "utf8",
     maxBuffer: 2 ** 26,
   });

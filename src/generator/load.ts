@@ -1,13 +1,14 @@
 import * as tf from "../tfjs.js";
 import { check, checkOptions, fail } from "../check.js";
 import { builtInOf, bytesOf, otherThanSafetensors } from "../formats/bytes.js";
+import { inNode } from "../in-node.js";
 import { decodeCheckpoint, type DecodedCheckpoint } from "../training/checkpoint/checkpoint.js";
 import { addressOf } from "./address.js";
 import { causeOf, download } from "./download.js";
 import { generatorOf, LOAD, type Generator } from "./generator.js";
 import { checkIntegrity, integrityOf } from "./integrity.js";
 import { checkResponse, join, receive, type LoadProgress } from "./receive.js";
-import { isNode, keep, nodeFiles, openStore, type Store } from "./store.js";
+import { keep, nodeFiles, openStore, type Store } from "./store.js";
 
 /**
  * Where a checkpoint is: an address, as a URL or as text (relative to the page; `hub:owner/model/file.safetensors@revision` for
@@ -147,7 +148,7 @@ function bytesAt(address: URL, options: LoadOptions): Promise<Uint8Array<ArrayBu
 
 async function readFile(address: URL, { onProgress }: LoadOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { href } = address;
-  check(isNode(), LOAD, "an address of a server, as pages cannot fetch files", href);
+  check(inNode(), LOAD, "an address of a server, as pages cannot fetch files", href);
   const files = await nodeFiles();
   const bytes = await files.read(address);
   onProgress?.({ loaded: bytes.length, total: bytes.length });

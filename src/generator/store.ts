@@ -1,4 +1,5 @@
 import { fail } from "../check.js";
+import { inNode } from "../in-node.js";
 import { causeOf } from "./download.js";
 
 /** Where files are kept from one load to the next. Each entry is whole, at every moment. */
@@ -22,7 +23,7 @@ export async function openStore(): Promise<Store | string> {
   try {
     const { caches } = globalThis as { readonly caches?: CacheStorage };
     if (caches !== undefined) return inCache(await caches.open(NAME));
-    if (isNode()) return (await nodeFiles()).store;
+    if (inNode()) return (await nodeFiles()).store;
     return "there is no Cache API; pages have it over https and on localhost";
   } catch (error) {
     return causeOf(error);
@@ -42,11 +43,6 @@ export async function keep(
   } catch (error) {
     return causeOf(error);
   }
-}
-
-export function isNode(): boolean {
-  const { process } = globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } };
-  return process?.versions?.node !== undefined;
 }
 
 /** Node's part, whose address is hidden from bundlers, so that no page's build packs it: see useBackend. */

@@ -126,7 +126,7 @@ export const ways: readonly Way[] = [
   },
   {
     name: "Parcel",
-    packages: ["parcel@2.16.4"],
+    packages: ["parcel@2.16.4", "process@0.11.10", "buffer@6.0.3"],
     files: { "index.html": page("main.js"), "main.js": program() },
     build: ["parcel", "build", "index.html", "--dist-dir", "site", "--no-cache", "--log-level", "error"],
     site: "site",

@@ -4,7 +4,8 @@ import { check, describe, fail } from "../../../check.js";
 import type { BackendOptions } from "../../engine.js";
 import { sharedMaximum, withMemory } from "../memory/limits.js";
 import { unpack } from "../binaries/unpack.js";
-import { builtin, inNode } from "./node.js";
+import { inNode } from "../../../in-node.js";
+import { builtin } from "./builtin.js";
 
 // The stock engine fetches its binary from an address that every bundler would have to be told of, and makes its own memory,
 // one that threads cannot share. So it is handed the binary that comes with this package, or the one at `wasmPaths`, with

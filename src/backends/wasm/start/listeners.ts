@@ -1,4 +1,4 @@
-import { inNode } from "./node.js";
+import { nodeProcess } from "../../../in-node.js";
 
 // In Node the stock engine takes every error that nobody catches: it adds two listeners to the process when it starts, so
 // that such an error is printed as if the engine had thrown it, with its source, and ends in exit code 7. And when it is
@@ -16,7 +16,8 @@ const patterns: Readonly<Record<Event, RegExp>> = {
 
 /** Runs a start of the engine; the pair of listeners that it adds, one right after the other, is removed at once. */
 export async function withoutListeners<T>(start: () => Promise<T>): Promise<T> {
-  if (!inNode()) return start();
+  const process = nodeProcess();
+  if (!process) return start();
   let first: Listener | undefined;
   const watch = (event: string | symbol, listener: Listener) => {
     const matches = (which: Event) => event === which && patterns[which].test(String(listener));
@@ -38,7 +39,8 @@ export async function withoutListeners<T>(start: () => Promise<T>): Promise<T> {
 
 /** Runs what may remove listeners from the process, and puts them back. */
 export function keepingListeners(run: () => void): void {
-  if (!inNode()) {
+  const process = nodeProcess();
+  if (!process) {
     run();
     return;
   }

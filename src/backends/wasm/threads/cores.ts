@@ -1,4 +1,5 @@
-import { builtin, inNode } from "../start/node.js";
+import { inNode } from "../../../in-node.js";
+import { builtin } from "../start/builtin.js";
 
 /**
  * The machine's physical cores, as near as can be told: two threads that share a core's arithmetic are no faster than

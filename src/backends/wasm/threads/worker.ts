@@ -1,4 +1,5 @@
-import { builtin, inNode } from "../start/node.js";
+import { inNode } from "../../../in-node.js";
+import { builtin } from "../start/builtin.js";
 import { program, type Start } from "./worker-program.js";
 
 /** A thread besides the one that calls. */

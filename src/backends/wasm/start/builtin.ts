@@ -1,7 +1,3 @@
-/** Whether this runs in Node, or in what is compatible with it. */
-export const inNode = (): boolean =>
-  typeof process === "object" && typeof process.versions === "object" && process.versions.node !== undefined;
-
 interface Builtins {
   readonly module: typeof import("node:module");
   readonly "fs/promises": typeof import("node:fs/promises");
