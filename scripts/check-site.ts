@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { axeViolations } from "../tools/pages/axe.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
 import { serve } from "../tools/pages/serve.js";
 import { visit } from "../tools/pages/visit.js";
@@ -31,8 +32,20 @@ try {
   await page.fill("#tsd-search-input", "sampleDdim");
   await page.click("#tsd-search-results a"); // the first
   await page.waitForURL(/sampleDdim[.]html/);
+  const barriers: string[] = [];
+  const accessible = {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+    rules: { "nested-interactive": { enabled: false } }, // the links in what TypeDoc's own script unfolds
+  };
+  for (const colorScheme of ["light", "dark"] as const)
+    for (const path of ["", "guides/concepts.html", "functions/cfd-distill.cfdLoss.html"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.goto(`${base}docs/${path}`);
+      for (const barrier of await axeViolations(page, accessible))
+        barriers.push(`${page.url()}, ${colorScheme}: axe: ${barrier}`);
+    }
   const { pages, complaints: broken } = await crawl(page, base);
-  const all = [...broken, ...outside, ...complaints];
+  const all = [...barriers, ...broken, ...outside, ...complaints];
   process.stdout.write(`${pages} pages, ${all.length} complaints\n${all.join("\n")}\n`);
   process.exitCode = all.length === 0 ? 0 : 1;
   host.close();

@@ -42,7 +42,9 @@ export function load(app: Application): void {
   app.converter.on(Converter.EVENT_RESOLVE_END, sortIntoParts, -1000); // after TypeDoc's own sorting
   app.renderer.on(PageEvent.END, (page) => {
     const up = "../".repeat(page.url.split("/").length); // the site's first page is the demo
-    page.contents = page.contents!.replaceAll('href="demo:"', `href="${up}index.html"`);
+    page.contents = page
+      .contents!.replaceAll('href="demo:"', `href="${up}index.html"`)
+      .replace('<div class="col-content">', '<div class="col-content" role="main">');
   });
 }
 

@@ -4,6 +4,7 @@ import { loadGenerator, useBackend } from "cfd-distill";
 import { PNG } from "pngjs";
 import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
+import { axeViolations } from "../../../tools/pages/axe.js";
 import { waitForText } from "../../../tools/pages/visit.js";
 import {
   chromium,
@@ -43,6 +44,18 @@ describe.skipIf(!chromium)("a visitor", () => {
       expect(await tooWide(page)).toEqual([]);
       await page.click("#code-button");
       expect(await tooWide(page)).toEqual([]);
+    },
+  );
+
+  it.each(["light", "dark"] as const)(
+    "finds nothing that axe knows to be in the way, %s",
+    async (colorScheme) => {
+      const { page } = await openDrawn(undefined, { colorScheme, reducedMotion: "reduce" });
+      expect(await axeViolations(page)).toEqual([]);
+      await page.hover(".term");
+      await page.click("#settings-button");
+      await page.click("#code-button");
+      expect(await axeViolations(page)).toEqual([]);
     },
   );
 
