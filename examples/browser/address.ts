@@ -8,9 +8,20 @@ export interface Settings extends Wish {
   readonly engine: EngineName;
   /** Of wasm: 1, or all cores. */
   readonly threads: 1 | undefined;
+  /** How the visitor's own student learns, ... */
+  readonly method: (typeof METHODS)[number];
+  /** ... and in how many steps. */
+  readonly training: number;
 }
 
-export const firstSettings: Settings = { ...firstWish, engine: "wasm", threads: undefined };
+export const METHODS = ["cfd", "pd"] as const;
+/** Training steps to choose from. */
+const TRAININGS = [30, 100, 500] as const;
+
+export const firstSettings: Settings = {
+  ...firstWish,
+  ...{ engine: "wasm", threads: undefined, method: "cfd", training: 100 },
+};
 
 /** What an address asks for, and the parts of it that make no sense here, in whose place the first settings are. */
 export interface Asked {
@@ -48,19 +59,22 @@ export function readAddress(hash: string, { classes, models }: Manifest): Asked 
     seed: setting("seed", firstSettings.seed, seedOf),
     engine: setting<EngineName>("engine", firstSettings.engine, oneOf(engineNames)),
     threads: setting<1 | undefined>("threads", firstSettings.threads, oneOf([1 as const])),
+    method: setting<Settings["method"]>("method", firstSettings.method, oneOf(METHODS)),
+    training: setting<number>("training", firstSettings.training, oneOf(TRAININGS)),
   };
   return { settings, unknown };
 }
 
-/** "#steps=4&seed=7": what differs from the first settings. Models of the visitor's own are in no address. */
+/** "#steps=4&seed=7": what differs from the first settings. Models of the visitor's own are in no address, nor kinds of theirs. */
 export function writeAddress(settings: Settings, { classes, models }: Manifest): string {
   const parts = new URLSearchParams();
   const { show, kind, ...others } = settings;
-  if (models.some(({ id }) => id === show)) parts.set("show", show);
-  for (const name of ["steps", "count", "seed", "engine", "threads"] as const) {
+  const known = models.some(({ id }) => id === show);
+  if (known) parts.set("show", show);
+  for (const name of ["steps", "count", "seed", "engine", "threads", "method", "training"] as const) {
     const value = others[name];
     if (value !== undefined && value !== firstSettings[name]) parts.set(name, String(value));
   }
-  if (kind >= 0) parts.set("kind", classes[kind]!);
+  if (kind >= 0 && (known || show === firstSettings.show)) parts.set("kind", classes[kind]!);
   return parts.size === 0 ? "" : `#${parts.toString()}`;
 }

@@ -1,62 +1,55 @@
 import { proxy, wrap } from "comlink";
-import { distilStarts, distilView, type Button, type DistilView, type Phase } from "./distil-view.js";
+import { distilStarts, distilView, type Button, type DistilView } from "./distil-view.js";
+import type { Settings as PageSettings } from "./address.js";
 import type { Settings } from "./distillation.js";
 import type { Distiller, Task } from "./distiller.js";
-import type { EngineName } from "./engines.js";
 import { download } from "./dom.js";
 import { fetchBytes } from "./fetching.js";
 import type { Manifest } from "../emoji/manifest.js";
 import { distilledModel, heldModel, type PageModel } from "./models.js";
 import { watchWorker } from "./sampler-client.js";
 import { claim, discard, loadSaved, type Saved } from "./store.js";
-import { messageOf } from "../../tools/words.js";
 
 /** What the panel takes from the rest of the page. */
 interface Surroundings {
   readonly manifest: Manifest;
-  /** What a new distillation computes on. */
-  readonly engine: () => EngineName;
+  /** What a new distillation computes on, how, and for how long. */
+  readonly settings: () => Pick<PageSettings, "engine" | "method" | "training">;
+  readonly keep: (changed: Pick<PageSettings, "method" | "training">) => void;
+  readonly whenRestored: (tell: () => void) => void;
   /** Draws with a student in the other panel. */
   readonly draw: (model: PageModel) => Promise<void>;
 }
 
 /** Brings the distilling part to life: one distillation at a time, which a reload of the page does not end. */
-export async function distilPanel({ manifest, engine, draw }: Surroundings): Promise<void> {
-  const fixed = { ...distilStarts(manifest), dataset: manifest.dataset, base: document.baseURI };
-  const view = distilView(manifest, (button) => void press(button).catch(fail));
+export async function distilPanel(page: Surroundings): Promise<void> {
+  const { manifest, draw } = page;
+  const view = distilView(manifest, page.keep, (button) => void press(button).catch(view.fail));
   let saved = await claimSaved(view);
   let pause: (() => void) | undefined;
   let drawn = 0;
-
-  const become = (phase: Phase) => {
-    view.show(phase, saved);
-  };
-  const fail = (problem: unknown) => {
-    view.fail(`${messageOf(problem)} What was learned so far is kept: go on when you like.`);
-  };
 
   /** A run has a worker of its own, which ends with it: pausing, resuming and reloading are the same thing. */
   async function run(settings: Settings): Promise<void> {
     const worker = new Worker(new URL("./distiller-worker.ts", import.meta.url), { type: "module" });
     const remote = wrap<Distiller>(worker);
-    view.fail(undefined);
-    become("running");
+    view.show("running", saved);
     const listener = view.follow(settings, saved);
     pause = () => {
-      become("pausing");
+      view.show("pausing", saved);
       void remote.pause();
     };
     try {
-      const halving = await ingredients(manifest, settings.method);
-      const task: Task = { engine: saved?.engine ?? engine(), settings, halving, saved, ...fixed };
+      const engine = saved?.engine ?? page.settings().engine;
+      const task: Task = { engine, settings, saved, ...(await materials(manifest, settings)) };
       saved = await watchWorker(worker)(remote.run(task, proxy(listener)));
     } catch (problem) {
       saved = (await loadSaved()) ?? saved;
-      fail(problem);
+      view.fail(problem);
     } finally {
       worker.terminate();
       pause = undefined;
-      become("idle");
+      view.show("idle", saved);
     }
   }
 
@@ -64,13 +57,12 @@ export async function distilPanel({ manifest, engine, draw }: Surroundings): Pro
     switch (button) {
       case "go":
         if (pause) pause();
-        else await run(saved?.settings ?? view.settings());
+        else await run(saved?.settings ?? newRun(page));
         return;
       case "over":
         await discard();
         saved = undefined;
-        view.follow(view.settings(), undefined);
-        become("idle");
+        rest();
         return;
       case "download":
         if (saved) downloadStudent(saved);
@@ -83,8 +75,15 @@ export async function distilPanel({ manifest, engine, draw }: Surroundings): Pro
     }
   }
 
-  view.follow(saved?.settings ?? view.settings(), saved);
-  become("idle");
+  function rest(): void {
+    view.follow(saved?.settings ?? newRun(page), saved);
+    view.show("idle", saved);
+  }
+
+  page.whenRestored(() => {
+    if (saved === undefined && pause === undefined) rest();
+  });
+  rest();
 }
 
 /** What was saved, once no other tab can change it. */
@@ -95,13 +94,23 @@ async function claimSaved({ show }: DistilView): Promise<Saved | undefined> {
   return loadSaved();
 }
 
-/** The models that the manifest's halving needs: PD has no use for a classifier. */
-async function ingredients(manifest: Manifest, method: Settings["method"]): Promise<Task["halving"]> {
-  const { classifier, distillation } = manifest;
+/** What the visitor has chosen for the next run. */
+function newRun({ settings }: Surroundings): Settings {
+  const { method, training } = settings();
+  return { method, steps: training, seed: 0 };
+}
+
+/** What is watched, the pictures, and the models that the manifest's halving needs: PD has no use for a classifier. */
+async function materials(
+  manifest: Manifest,
+  { method }: Settings,
+): Promise<Omit<Task, "engine" | "settings" | "saved">> {
+  const { classifier, dataset, distillation } = manifest;
   const fetched = [fetchBytes(`models/${distilledModel(manifest).file}`)];
   if (method === "cfd") fetched.push(fetchBytes(`models/${classifier}`));
   const [teacher, observer] = await Promise.all(fetched);
-  return { recipe: distillation, teacher: teacher!, classifier: observer };
+  const halving = { recipe: distillation, teacher: teacher!, classifier: observer };
+  return { halving, ...distilStarts(manifest), dataset, base: document.baseURI };
 }
 
 function studentOf({ settings, losses, checkpoint }: Saved, number: number): PageModel {

@@ -1,3 +1,4 @@
+import type { Settings as PageSettings } from "./address.js";
 import { lossChart } from "./chart.js";
 import type { Settings } from "./distillation.js";
 import type { Listener } from "./distiller.js";
@@ -8,25 +9,29 @@ import { distilledModel } from "./models.js";
 import { startPace } from "./pace.js";
 import { firstWish, inCalls, namesOf, startsOf, type Starts } from "./plan.js";
 import type { Images, Samples, Saved } from "./store.js";
+import { messageOf } from "../../tools/words.js";
 
 /** What the panel can be in, as far as it looks different; "elsewhere" while another tab distils or could. */
 export type Phase = "idle" | "running" | "pausing" | "elsewhere";
 
 /** The panel's elements: what they show, and what the visitor asks for. */
 export interface DistilView {
-  readonly settings: () => Settings;
   /** Offers what can be done now, also with what was saved. */
   readonly show: (phase: Phase, saved: Saved | undefined) => void;
   /** Shows a run from its first step, or from where it was saved; returns what follows it. */
   readonly follow: (settings: Settings, saved: Saved | undefined) => Listener;
-  readonly fail: (message: string | undefined) => void;
+  readonly fail: (problem: unknown) => void;
 }
 
 const buttons = ["go", "over", "download", "use"] as const;
 export type Button = (typeof buttons)[number];
 
-/** Makes the view. `pressed` hears of the buttons. */
-export function distilView(manifest: Manifest, pressed: (button: Button) => void): DistilView {
+/** Makes the view. `changed` hears of what a new run is to be like, `pressed` of the buttons. */
+export function distilView(
+  manifest: Manifest,
+  changed: (choice: Pick<PageSettings, "method" | "training">) => void,
+  pressed: (button: Button) => void,
+): DistilView {
   const parts = partsOf(manifest);
   const { method, steps, status, error, board } = parts;
   const button = (name: Button) => byId(`distil-${name}`, HTMLButtonElement);
@@ -35,8 +40,11 @@ export function distilView(manifest: Manifest, pressed: (button: Button) => void
       pressed(name);
     });
   }
+  for (const select of [method, steps])
+    select.addEventListener("change", () => {
+      changed({ method: method.value === "pd" ? "pd" : "cfd", training: Number(steps.value) });
+    });
   return {
-    settings: () => ({ method: method.value === "pd" ? "pd" : "cfd", steps: Number(steps.value), seed: 0 }),
     show(phase, saved) {
       const finished = saved !== undefined && saved.losses.length >= saved.settings.steps;
       const start = saved ? "Resume" : "Start";
@@ -53,8 +61,8 @@ export function distilView(manifest: Manifest, pressed: (button: Button) => void
       if (phase === "elsewhere") status.textContent = ELSEWHERE;
     },
     follow: (settings, saved) => follow(parts, settings, saved),
-    fail(message) {
-      showMessage(error, message);
+    fail(problem) {
+      showMessage(error, `${messageOf(problem)} What was learned so far is kept: go on when you like.`);
     },
   };
 }
@@ -89,6 +97,7 @@ function follow(parts: Parts, settings: Settings, saved: Saved | undefined): Lis
   const { figures, status, error, method, steps, bar, chart } = parts;
   const losses = [...(saved?.losses ?? [])];
   const pace = startPace();
+  showMessage(error, undefined);
   method.value = settings.method;
   steps.value = String(settings.steps);
   const update = () => {

@@ -1,9 +1,8 @@
 import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 import { byId } from "./dom.js";
-import { wordsOf } from "./kinds.js";
+import { kindList } from "./kind-list.js";
 import type { PageModel } from "./models.js";
-import type { Manifest } from "../emoji/manifest.js";
-import { MOST_SEED, STEPS, type Wish } from "./plan.js";
+import { MOST_SEED, STEPS, type Kinds, type Wish } from "./plan.js";
 
 /** The form that says what to draw. */
 export interface DrawForm {
@@ -13,14 +12,14 @@ export interface DrawForm {
   readonly set: (wish: Wish) => void;
   /** Lists a model. */
   readonly list: (model: PageModel) => void;
-  /** Lists the kinds, under Unicode's groups where the sheet of emoji tells them. */
-  readonly listKinds: (sheet: SpriteSheet | undefined) => void;
+  /** Lists the page's kinds under Unicode's groups, which the sheet of emoji tells. */
+  readonly groupKinds: (sheet: SpriteSheet) => void;
   /** Asks for a model at so many steps, or the nearest number below that can be chosen. */
   readonly choose: (id: string, steps: number) => void;
 }
 
-/** Brings the form's fields to life; `changed` hears of every change by the visitor. */
-export function drawForm(manifest: Manifest, changed: () => void): DrawForm {
+/** Brings the form's fields to life; `changed` hears of every change by the visitor. `kinds` are those of what is shown. */
+export function drawForm(kinds: (show: string) => Pick<Kinds, "classes">, changed: () => void): DrawForm {
   const form = byId("draw-form", HTMLFormElement);
   const show = byId("show", HTMLSelectElement);
   const seed = byId("seed", HTMLInputElement);
@@ -28,6 +27,11 @@ export function drawForm(manifest: Manifest, changed: () => void): DrawForm {
   const kind = byId("kind", HTMLSelectElement);
   const steps = () => form.elements.namedItem("steps") as RadioNodeList;
   const openSettings = settingsButton();
+  const list = kindList(kind);
+  const listKinds = () => {
+    list.list(kinds(show.value).classes);
+  };
+  show.addEventListener("change", listKinds);
   form.addEventListener("change", (event) => {
     if ((event.target as HTMLInputElement).name !== "engine") changed();
   });
@@ -55,6 +59,7 @@ export function drawForm(manifest: Manifest, changed: () => void): DrawForm {
     set(wish) {
       show.value = wish.show;
       steps().value = String(wish.steps);
+      listKinds();
       seed.valueAsNumber = wish.seed;
       count.value = String(wish.count);
       kind.value = String(wish.kind);
@@ -62,13 +67,10 @@ export function drawForm(manifest: Manifest, changed: () => void): DrawForm {
     list(model) {
       show.add(new Option(model.title, model.id));
     },
-    listKinds(sheet) {
-      const { value } = kind;
-      kind.replaceChildren(kind.options[0]!, ...kindOptions(manifest, sheet));
-      kind.value = value;
-    },
+    groupKinds: list.group,
     choose(id, trained) {
       show.value = id;
+      listKinds();
       steps().value = String(Math.max(1, ...STEPS.filter((one) => one <= trained)));
     },
   };
@@ -88,17 +90,4 @@ function settingsButton(): () => void {
   return () => {
     show(true);
   };
-}
-
-/** The classes to choose from; kinds are listed under the groups of Unicode's that they are in. */
-function kindOptions({ classes, dataset }: Manifest, sheet: SpriteSheet | undefined): HTMLElement[] {
-  const option = (name: string) => new Option(wordsOf(name), String(classes.indexOf(name)));
-  if (dataset.classes === "groups" || sheet === undefined) return classes.map(option);
-  const lists = sheet.groups.map(({ name, kinds }) => {
-    const list = document.createElement("optgroup");
-    list.label = name;
-    list.append(...kinds.filter((kind) => classes.includes(kind.name)).map((kind) => option(kind.name)));
-    return list;
-  });
-  return lists.filter(({ children }) => children.length > 0);
 }

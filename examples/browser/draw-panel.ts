@@ -5,8 +5,18 @@ import { drawForm } from "./draw-form.js";
 import { figure } from "./figure.js";
 import { announce, showTimes, type Measured } from "./headline.js";
 import type { Manifest } from "../emoji/manifest.js";
-import { shippedModel, type PageModel } from "./models.js";
-import { firstWish, namesOf, plan, startsOf, type PlannedFigure, type Starts, type Wish } from "./plan.js";
+import { ownModel, shippedModel, type PageModel } from "./models.js";
+import {
+  firstWish,
+  kindsOf,
+  namesOf,
+  plan,
+  startsOf,
+  type Kinds,
+  type PlannedFigure,
+  type Starts,
+  type Wish,
+} from "./plan.js";
 import type { SamplerClient } from "./sampler-client.js";
 import { placeOf } from "./engines.js";
 
@@ -15,6 +25,7 @@ export interface Scene {
   readonly wish: Wish;
   readonly planned: readonly PlannedFigure[];
   readonly starts: Starts;
+  readonly kinds: Kinds;
 }
 
 /** The part of the page that draws. */
@@ -25,7 +36,7 @@ export interface DrawPanel {
   readonly add: (model: PageModel) => Promise<void>;
   /** Draws something else. */
   readonly set: (wish: Wish) => void;
-  readonly listKinds: (sheet: SpriteSheet) => void;
+  readonly groupKinds: (sheet: SpriteSheet) => void;
   readonly scene: () => Scene;
   /** Resolves when the first figure is drawn, or could not be. */
   readonly first: Promise<void>;
@@ -34,7 +45,8 @@ export interface DrawPanel {
 /** Brings the drawing part to life. `changed` hears of what is asked for by the visitor. */
 export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): DrawPanel {
   const models = new Map<string, PageModel>();
-  const form = drawForm(manifest, redraw);
+  const kinds = (show: string) => kindsOf(models.get(show), manifest);
+  const form = drawForm(kinds, redraw);
   let client: SamplerClient | undefined;
   let latest = 0;
   let queue = Promise.resolve();
@@ -47,10 +59,11 @@ export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): Dr
     const wish = form.wish();
     if (wish === undefined) return;
     changed(wish);
-    scene = { wish, planned: plan(wish, manifest, models), starts: startsOf(wish, manifest) };
+    const known = kinds(wish.show);
+    scene = { wish, planned: plan(wish, manifest, models), starts: startsOf(wish, known), kinds: known };
     announce(scene.planned);
     const [ticket, worker] = [++latest, client];
-    const { begin, prepare } = stage(scene, manifest);
+    const { begin, prepare } = stage(scene);
     if (worker === undefined) {
       prepare();
       return;
@@ -63,7 +76,6 @@ export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): Dr
     models.set(model.id, model);
     form.list(model);
   }
-  form.listKinds(undefined);
   for (const shipped of manifest.models) list(shippedModel(shipped));
   addEventListener("online", () => {
     if (document.querySelector("#figures [data-state=failed]")) redraw();
@@ -75,16 +87,16 @@ export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): Dr
     },
     async add(model) {
       if (client === undefined) throw new Error("The page is still starting. Try again in a moment.");
-      const { steps } = await client.ensure(model);
-      list(model);
-      form.choose(model.id, steps);
+      const facts = await client.ensure(model);
+      list(ownModel(model, facts, manifest));
+      form.choose(model.id, facts.steps);
       redraw();
     },
     set(wish) {
       form.set({ ...firstWish, ...wish });
       redraw();
     },
-    listKinds: form.listKinds,
+    groupKinds: form.groupKinds,
     scene: () => scene,
     first,
   };
@@ -102,9 +114,9 @@ interface Surroundings {
  * Sets the figures up. `prepare` fetches what the first one needs; `begin` draws them, one after the other: a failure of
  * one does not end the others.
  */
-function stage({ planned, starts }: Scene, manifest: Manifest) {
+function stage({ planned, starts, kinds }: Scene) {
   const status = byId("draw-status", HTMLElement);
-  const names = namesOf(starts, manifest);
+  const names = namesOf(starts, kinds);
   const figures = planned.map((one) => figure({ ...one, names }));
   byId("figures", HTMLElement).replaceChildren(...figures.map(({ element }) => element));
   const prepare = () => {

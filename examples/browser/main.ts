@@ -3,7 +3,6 @@ import { readAddress, writeAddress, type Settings } from "./address.js";
 import { codeDialog, codeOf } from "./code.js";
 import { byId, showMessage } from "./dom.js";
 import { drawPanel, type DrawPanel } from "./draw-panel.js";
-import type { EngineName } from "./engines.js";
 import { enginePicker } from "./engine-picker.js";
 import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 import { fetchJson } from "./fetching.js";
@@ -29,6 +28,7 @@ window.addEventListener("unhandledrejection", ({ reason }) => {
 function start(manifest: Manifest): void {
   byId("models-note", HTMLElement).textContent = manifest.about;
   let settings = restore(manifest);
+  const restored: (() => void)[] = [];
   const keep = (changed: Partial<Settings>) => {
     settings = { ...settings, ...changed };
     const { pathname, search } = location;
@@ -46,30 +46,41 @@ function start(manifest: Manifest): void {
       return;
     }
     settings = restore(manifest);
+    for (const tell of restored) tell();
     drawing.set(settings);
     picker.choose(settings);
   });
   acceptFiles(drawing.add);
   codeDialog(() => codeOf(drawing.scene(), settings.engine));
   pictureButton(() => `cfd-distill-${settings.steps}-steps-seed-${settings.seed}`);
-  void drawing.first.then(() => finish(manifest, drawing, () => settings.engine));
+  void drawing.first.then(() =>
+    finish(manifest, drawing, {
+      settings: () => settings,
+      keep,
+      whenRestored: (tell) => restored.push(tell),
+    }),
+  );
+}
+
+/** The settings of the page, for a part of it. */
+interface Keeper {
+  readonly settings: () => Settings;
+  readonly keep: (changed: Partial<Settings>) => void;
+  /** Calls `tell` when another address has been read. */
+  readonly whenRestored: (tell: () => void) => void;
 }
 
 /** What is not needed at first comes after the first picture, for which slow lines need all they have. */
-async function finish(
-  manifest: Manifest,
-  { add, listKinds }: DrawPanel,
-  engine: () => EngineName,
-): Promise<void> {
+async function finish(manifest: Manifest, { add, groupKinds }: DrawPanel, keeper: Keeper): Promise<void> {
   import("./typeface.css").catch(() => undefined); // the page can be read without
   fetchJson("emoji-24.json").then(
     (sheet) => {
-      listKinds(sheet as SpriteSheet);
+      groupKinds(sheet as SpriteSheet);
     },
     () => undefined, // then the kinds stay in one list
   );
   const { distilPanel } = await import("./distil-panel.js");
-  await distilPanel({ manifest, engine, draw: add });
+  await distilPanel({ manifest, draw: add, ...keeper });
 }
 
 /** The settings that the address asks for; what is wrong in it is said. */

@@ -1,5 +1,6 @@
 import { fetchBytes, type Progress } from "./fetching.js";
 import type { Manifest, Method, ShippedModel } from "../emoji/manifest.js";
+import type { ModelFacts } from "./sampler.js";
 import { inSteps } from "../../tools/words.js";
 
 /** A model that the page knows, with its file behind a function: it is fetched when it is first drawn with. */
@@ -10,6 +11,8 @@ export interface PageModel {
   readonly bytes: (tell?: (progress: Progress) => void) => Promise<Uint8Array>;
   /** Where it is, for others to load it; a file of the visitor's has but a name. */
   readonly address: string;
+  /** What its classes are called, where they are not the page's: none of an unconditional model. */
+  readonly classes?: readonly string[];
 }
 
 /** A model that ships. It is fetched once, and again after a failure. */
@@ -37,6 +40,20 @@ export function shippedModel(shipped: ShippedModel): PageModel {
 /** A model whose bytes are here: dropped on the page, or made in it. */
 export function heldModel(id: string, title: string, address: string, bytes: Uint8Array): PageModel {
   return { id, title, address, bytes: () => Promise.resolve(bytes) };
+}
+
+/**
+ * A model of the visitor's own, with its classes as it names them. Where it does not, as many as the page's are the page's:
+ * what was distilled here.
+ */
+export function ownModel(
+  model: PageModel,
+  { classes = 0, classNames }: ModelFacts,
+  page: Pick<Manifest, "classes">,
+): PageModel {
+  if (classNames) return { ...model, classes: classNames };
+  if (classes === page.classes.length) return model;
+  return { ...model, classes: Array.from({ length: classes }, (_, i) => `class ${i}`) };
 }
 
 /** The model of a method whose training fits a number of steps best. */

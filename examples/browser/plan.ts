@@ -84,18 +84,30 @@ export function inCalls(steps: number): string {
   return steps === 1 ? "1 call" : `${steps} calls`;
 }
 
+/** The classes to choose from, and those that a mix is of; none are all. */
+export type Kinds = Pick<Manifest, "classes" | "shown">;
+
+/** The classes of a model of the visitor's own that has others than the page's, else the page's. */
+export function kindsOf(model: PageModel | undefined, { classes, shown }: Kinds): Kinds {
+  return model?.classes ? { classes: model.classes, shown: [] } : { classes, shown };
+}
+
 /** Seeds and labels of the images, the same for every figure. A mix is spread over the classes that are to be shown. */
 export function startsOf(
   { seed, count, kind }: Pick<Wish, "seed" | "count" | "kind">,
-  { classes, shown }: Manifest,
+  { classes, shown }: Kinds,
 ): Starts {
   const mix = (shown.length > 0 ? shown : classes).map((name) => classes.indexOf(name));
-  const mixed = (i: number) => mix[Math.floor((i * mix.length) / Math.min(count, mix.length)) % mix.length]!;
+  const mixed = (i: number) =>
+    mix[Math.floor((i * mix.length) / Math.min(count, mix.length)) % mix.length] ?? -1;
   const each = <T>(of: (i: number) => T) => Array.from({ length: count }, (_, i) => of(i));
   return { seeds: each((i) => seed + i), labels: each((i) => (kind < 0 ? mixed(i) : kind)) };
 }
 
 /** What each image is called. */
-export function namesOf({ seeds, labels }: Starts, { classes }: Manifest): string[] {
-  return seeds.map((seed, i) => `${wordsOf(classes[labels[i]!]!)}, seed ${seed}`);
+export function namesOf({ seeds, labels }: Starts, { classes }: Pick<Kinds, "classes">): string[] {
+  return seeds.map((seed, i) => {
+    const kind = classes[labels[i]!];
+    return kind === undefined ? `Seed ${seed}` : `${wordsOf(kind)}, seed ${seed}`;
+  });
 }

@@ -26,6 +26,9 @@ type Show = (drawn: Drawn) => void | Promise<void>;
 export interface ModelFacts {
   readonly steps: number;
   readonly shape: readonly [number, number, number];
+  /** How many classes it knows, and what they are called; of unconditional models undefined. */
+  readonly classes?: number | undefined;
+  readonly classNames?: readonly string[] | undefined;
 }
 
 /** How long calls of the network took, with reading what they drew: the first, in which engines compile, is left out. */
@@ -44,7 +47,8 @@ async function load(id: string, bytes: Uint8Array): Promise<ModelFacts> {
   const generator = await loadGenerator(bytes);
   models.get(id)?.dispose();
   models.set(id, generator);
-  return { steps: generator.steps, shape: generator.imageShape };
+  const { steps, imageShape: shape, classes, classNames } = generator;
+  return { steps, shape, classes, classNames };
 }
 
 /** The noise that images start from. */

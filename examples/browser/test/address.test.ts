@@ -15,16 +15,18 @@ describe("settings in the address", () => {
   it("come back as they were written", () => {
     const all: Settings = {
       ...{ show: "pd-4", steps: 4, seed: 999_999_999, count: 16, kind: heart },
-      ...{ engine: "webgl", threads: 1 },
+      ...{ engine: "webgl", threads: 1, method: "pd", training: 500 },
     };
     const hash = writeAddress(all, manifest);
-    expect(hash).toBe("#show=pd-4&steps=4&count=16&seed=999999999&engine=webgl&threads=1&kind=heart");
+    expect(hash).toBe(
+      "#show=pd-4&steps=4&count=16&seed=999999999&engine=webgl&threads=1&method=pd&training=500&kind=heart",
+    );
     expect(read(hash)).toEqual({ settings: all, unknown: [] });
   });
 
   it("are left out where they are the first ones, or of a model of the visitor's own", () => {
     expect(writeAddress(firstSettings, manifest)).toBe("");
-    expect(writeAddress({ ...firstSettings, show: "file-1" }, manifest)).toBe("");
+    expect(writeAddress({ ...firstSettings, show: "file-1", kind: 3 }, manifest)).toBe("");
     expect(read("")).toEqual({ settings: firstSettings, unknown: [] });
     expect(read("#draw-title")).toEqual({ settings: firstSettings, unknown: [] });
   });
@@ -44,6 +46,8 @@ describe("settings in the address", () => {
     "show=file-1",
     "engine=cpu",
     "threads=64",
+    "method=sid",
+    "training=31",
   ])("are the first ones in place of %s, which is named", (part) => {
     expect(read(`#${part}`)).toEqual({ settings: firstSettings, unknown: [part] });
   });

@@ -1,11 +1,13 @@
 // The demo as it is hosted: its production build behind a plain server, in Chromium.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { decodeCheckpoint, disposeParams, encodeCheckpoint } from "cfd-distill";
 import { encodeSafetensors } from "cfd-distill/formats";
 import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
 import { launchChromium } from "../../../tools/pages/chromium.js";
 import { drop, visit, waitForText } from "../../../tools/pages/visit.js";
+import { wordsOf } from "../kinds.js";
 import {
   chromium,
   drawnByNode,
@@ -115,6 +117,24 @@ describe.skipIf(!chromium)("the demo", () => {
     await page.waitForSelector('.tile[title="Country flag, seed 100"]');
     await waitForText(page, "#figures figcaption", TIMED);
     await expectPainted(page, ".tile", await drawnByNode("cfd-1", 100, labelOf("country-flag")));
+  });
+
+  it("lists the classes that a dropped model names, and the page's again without it", async () => {
+    const { page } = await openQuick(undefined, "&count=1&kind=heart");
+    const student = decodeCheckpoint(model("cfd-1"));
+    const classNames = manifest.classes.map((_, i) => `my-kind-${i}`);
+    const bytes = Buffer.from(await encodeCheckpoint({ ...student, classNames }));
+    disposeParams(student.params);
+    await drop(page, [{ name: "mine.safetensors", bytes }]);
+    await page.waitForSelector('.tile[title="My kind 0, seed 100"]'); // the first of a mix: hearts are not in its list
+    await page.click("#settings-button");
+    await page.selectOption("#kind", { label: "My kind 3" });
+    await page.waitForSelector('.tile[title="My kind 3, seed 100"]');
+    await waitForText(page, "#figures figcaption", TIMED);
+    await expectPainted(page, ".tile", await drawnByNode("cfd-1", 100, 3));
+    expect(await page.evaluate(() => location.hash)).toBe("#count=1");
+    await page.selectOption("#show", "cfd-1");
+    await page.waitForSelector(`.tile[title="${wordsOf(manifest.shown[0]!)}, seed 100"]`);
   });
 
   it("greys an engine that cannot run, with the reason", async () => {

@@ -132,9 +132,15 @@ describe.skipIf(!chromium)("a visitor", () => {
     expect(await page.evaluate(() => location.hash)).toBe(
       "#show=cfd-2&steps=2&count=1&seed=8&threads=1&kind=heart",
     );
+    await page.selectOption("#distil-steps", "30");
+    expect(await page.evaluate(() => location.hash)).toMatch(/&training=30&kind=heart$/);
     await page.evaluate(() => {
-      location.hash = "#show=cfd-1&count=1&seed=9&kind=heart";
+      location.hash = "#show=cfd-1&count=1&seed=9&method=pd&training=500&kind=heart";
     });
+    await page.waitForFunction(
+      () => document.querySelector<HTMLSelectElement>("#distil-steps")!.value === "500",
+    );
+    expect(await page.inputValue("#distil-method")).toBe("pd");
     await waitForText(page, "#draw-status", /^Drawn on wasm in (?!1 thread)/);
     await expectPainted(page, ".tile", await drawnByNode("cfd-1", 9, labelOf("heart")));
     await page.evaluate(() => {

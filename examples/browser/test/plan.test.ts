@@ -1,9 +1,9 @@
 // What the page decides to draw.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { nearestModel } from "../models.js";
+import { heldModel, nearestModel, ownModel } from "../models.js";
 import type { Manifest } from "../../emoji/manifest.js";
-import { namesOf, startsOf } from "../plan.js";
+import { kindsOf, namesOf, startsOf } from "../plan.js";
 
 const file = new URL("../../assets/models/manifest.json", import.meta.url);
 const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
@@ -33,6 +33,25 @@ describe("what an image starts from", () => {
   it("is known of every class that is to be shown", () => {
     expect(labels(manifest.shown.length, manifest)).not.toContain(-1);
     expect(new Set(labels(9, manifest)).size).toBe(9);
+  });
+});
+
+describe("classes of the visitor's own model", () => {
+  const held = heldModel("file-1", "Your file", "cats.safetensors", new Uint8Array());
+  const of = (facts: { classes?: number; classNames?: string[] }) =>
+    kindsOf(ownModel(held, { steps: 1, shape: [8, 8, 3], ...facts }, letters), letters).classes;
+
+  it("are those that it names, else numbers; as many as the page's are the page's", () => {
+    expect(of({ classes: 2, classNames: ["cat", "dog"] })).toEqual(["cat", "dog"]);
+    expect(of({ classes: 2 })).toEqual(["class 0", "class 1"]);
+    expect(of({ classes: 5 })).toEqual(letters.classes);
+    expect(kindsOf(undefined, letters).shown).toEqual(letters.shown);
+  });
+
+  it("are none of a model that knows none: its images have but seeds", () => {
+    const starts = startsOf({ seed: 7, count: 2, kind: -1 }, { classes: of({}), shown: [] });
+    expect(starts).toEqual({ seeds: [7, 8], labels: [-1, -1] });
+    expect(namesOf(starts, { classes: [] })).toEqual(["Seed 7", "Seed 8"]);
   });
 });
 
