@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { confirmed, deviation, mean, screened } from "../../tools/results/findings.js";
+import { nearestOf } from "../../tools/results/one-step.js";
 import { pageOf } from "../../tools/results/page.js";
 import { readExperiment, readMeasuredRun, secondsOf, type MeasuredRun } from "../../tools/results/runs.js";
 
@@ -61,8 +62,9 @@ describe("what is found", () => {
       distances,
     };
   };
+  const judged = { extractors: [{ extractor: "judge" }] };
   const run = {
-    report: { extractors: [{ extractor: "judge" }] },
+    report: judged,
     results: [result("PD", 3, 0.3, 0.1), result("CFD 1", 2, 0.2, 0.2), result("CFD 0.5", 4, 0.31, 0.3)],
   };
 
@@ -95,6 +97,21 @@ describe("what is found", () => {
         "Pixels from the teacher: 0.200 at 2 steps.",
       "PD: pixels from the teacher 0.100 at 2 steps.",
     ]);
+  });
+
+  it("ranks ways to one step, and calls one nearest if each of its seeds is", () => {
+    const nearest = (...students: [arm: string, frechet: number][]) => {
+      const results = students.map(([arm, frechet]) => result(arm, frechet, 0.2, 0.1));
+      const run = { config: { measured: 5 }, report: judged, results } as unknown as MeasuredRun;
+      return nearestOf(run);
+    };
+    expect(nearest(["PD", 3], ["VSD", 1], ["PD", 4], ["VSD", 2])).toEqual([
+      "Ways from the teacher to one step in equal time, 2 seeds, 5 samples a student:",
+      "VSD is nearest to the data with every seed on the features of every extractor.",
+      "By the Frechet distance on the features of judge, from the nearest on, means and standard deviations of seeds: " +
+        "VSD (1.50 ± 0.71); PD (3.50 ± 0.71).",
+    ]);
+    expect(nearest(["PD", 1.5], ["VSD", 1], ["PD", 4], ["VSD", 2])[1]).toMatch(/^No way is nearest/);
   });
 
   it("has the mean and the deviation of a sample", () => {

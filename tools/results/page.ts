@@ -22,6 +22,7 @@ import {
   valuesOf,
   type Measure,
 } from "./findings.js";
+import { nearestOf, oneStepPart } from "./one-step.js";
 import type { Experiment, FinishedRun, MeasuredRun, Result } from "./runs.js";
 
 const DATA = "--data data/cifar-10-batches-bin";
@@ -30,7 +31,7 @@ const RECIPE = "npx tsx examples/cifar10-cfd.ts";
 
 /** The whole page. */
 export function pageOf(experiment: Experiment): string {
-  const { screen, otherClassifier, chains, confirm } = experiment;
+  const { screen, otherClassifier, chains, confirm, oneStep, rates } = experiment;
   const samples = (run: MeasuredRun) => `${run.config.measured} samples an arm`;
   const parts = [
     "# Results: does CFD beat progressive distillation here?",
@@ -49,6 +50,7 @@ export function pageOf(experiment: Experiment): string {
           )
         : []),
       ...(chains ? confirmed(chains, `Chains of other arms, one seed, ${samples(chains)}`) : []),
+      ...(oneStep ? nearestOf(oneStep) : []),
     ]),
     ...(confirm ? confirmation(confirm) : []),
     "## One halving: every loss",
@@ -59,6 +61,7 @@ export function pageOf(experiment: Experiment): string {
       "and there is no time to shift, so these are no arms.",
     ...(otherClassifier ? byOtherClassifier(otherClassifier) : []),
     ...(chains ? inChains(chains) : []),
+    ...(oneStep ? oneStepPart(oneStep, rates) : []),
     "## Fewer steps: the teacher, DDIM and PD",
     `The teacher at all its steps, plain DDIM with the teacher at fewer, and students by PD. ${screen.config.measured} samples each.`,
     stepsTable(screen),
@@ -277,7 +280,7 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(0)} %`;
 }
 
-function commands({ otherClassifier, chains, confirm }: Experiment): string[] {
+function commands({ otherClassifier, chains, confirm, oneStep, rates }: Experiment): string[] {
   const shell = (...lines: string[]) => ["```sh", ...lines, "```"].join("\n");
   const run = (preset: string) => `${RECIPE} --preset ${preset} ${DATA} ${EXTRACTOR}`;
   const networks = "teacher,classifier,pd-8,pd-4,pd-2";
@@ -287,6 +290,8 @@ function commands({ otherClassifier, chains, confirm }: Experiment): string[] {
     ...(others ? ["other-classifier"] : []),
     ...(chains ? ["chains"] : []),
     ...(confirm ? ["confirm"] : []),
+    ...(rates ? ["rates"] : []),
+    ...(oneStep ? ["one-step"] : []),
   ];
   return [
     "## Again",
@@ -307,6 +312,12 @@ function commands({ otherClassifier, chains, confirm }: Experiment): string[] {
         : []),
       ...(chains ? [run("chains")] : []),
       ...(confirm ? [run("confirm")] : []),
+      ...(rates
+        ? [`${RECIPE} --config docs/results/rates/config.json ${DATA} --out runs/cifar10-cfd-rates`]
+        : []),
+      ...(oneStep
+        ? [`${RECIPE} --config docs/results/one-step/config.json ${DATA} --out runs/cifar10-cfd-one-step`]
+        : []),
       `npm run results -- ${runs.map((name) => `runs/cifar10-cfd-${name}`).join(" ")}`,
     ),
   ];

@@ -59,6 +59,10 @@ export interface Experiment {
   readonly chains: MeasuredRun | undefined;
   /** Chains of the best arms, several times. */
   readonly confirm: MeasuredRun | undefined;
+  /** Ways to one step at equal time, several times, ... */
+  readonly oneStep: MeasuredRun | undefined;
+  /** ... and the rates that were tried before. */
+  readonly rates: MeasuredRun | undefined;
 }
 
 /** The folders of the runs, and which files each has. */
@@ -68,6 +72,8 @@ export const RUN_FILES: Readonly<Record<string, readonly string[]>> = {
   "other-classifier": ["config.json", "log.jsonl", "report.json"],
   chains: ["config.json", "log.jsonl", "report.json"],
   confirm: ["config.json", "log.jsonl", "report.json", "samples.png"],
+  "one-step": ["config.json", "log.jsonl", "report.json"],
+  rates: ["config.json", "log.jsonl", "report.json"],
 };
 
 /** The runs in a folder; those that {@link Experiment} does not need may be missing. */
@@ -80,6 +86,8 @@ export function readExperiment(folder: string): Experiment {
     otherClassifier: found("other-classifier"),
     chains: found("chains"),
     confirm: found("confirm"),
+    oneStep: found("one-step"),
+    rates: found("rates"),
   };
 }
 
