@@ -7,6 +7,7 @@ const WHERE = "Generator.draw";
 const NAMES = {
   seed: true,
   seeds: true,
+  label: true,
   labels: true,
   columns: true,
   steps: true,
@@ -31,16 +32,18 @@ export async function draw(
   options: DrawOptions,
 ): Promise<void> {
   checkOptions<DrawOptions>(WHERE, options, NAMES);
-  const { seed, seeds, columns: asked, ...others } = options;
+  const { seed, seeds, label, labels, columns: asked, ...others } = options;
   const both = seed !== undefined && seeds !== undefined;
   if (both || (seed ?? seeds) === undefined) fail(WHERE, "either seed or seeds", both ? "both" : "neither");
   const all = seeds ?? [seed];
   checkSeeds(all, WHERE);
+  if (label !== undefined && labels !== undefined) fail(WHERE, "either label or labels", "both");
   const columns = asked ?? Math.max(1, Math.ceil(Math.sqrt(all.length)));
   checkPositiveInteger(columns, WHERE, "columns");
   checkSize(imageShape, Math.min(columns, all.length), Math.ceil(all.length / columns));
   const context = contextOf(canvas);
-  const images = await sample({ ...others, seeds: all });
+  const classes = label === undefined ? labels : all.map(() => label);
+  const images = await sample({ ...others, seeds: all, ...(classes && { labels: classes }) });
   const picture = await imageGrid(images, { columns, gap: 0 }).finally(() => {
     images.dispose();
   });

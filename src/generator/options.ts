@@ -24,6 +24,8 @@ export type DrawOptions = (
   | { readonly seed: number; readonly seeds?: undefined }
   | { readonly seeds: readonly number[]; readonly seed?: undefined }
 ) & {
+  /** The class of all images, -1 for none. */
+  readonly label?: number;
   /** One class per image, -1 for none. */
   readonly labels?: Labels;
   /** Images in a row; by default as many as rows. */
