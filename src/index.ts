@@ -83,7 +83,7 @@ export { type UnetConfig, type UnetOptions } from "./models/unet-config.js";
 export { resnet, type ResNet, type ResNetConfig, type ResNetOptions } from "./models/resnet.js";
 export { densenet, type DenseNet, type DenseNetConfig, type DenseNetOptions } from "./models/densenet.js";
 export { inception, type Inception, type InceptionConfig } from "./models/inception.js";
-export { classifier, denoiser, type ClassifierOptions } from "./models/denoiser.js";
+export { classifier, denoiser, type ClassifierOptions, type DenoiserOptions } from "./models/denoiser.js";
 export { networkFromConfig } from "./models/network-config.js";
 export { assignParams, cloneParams, countParameters, disposeParams } from "./models/params.js";
 export { untaped, type Tensors } from "./autodiff/untaped.js";

@@ -45,7 +45,7 @@ export interface Denoiser {
   readonly predictionType: PredictionType;
   /** What `sampleAncestral` adds if nothing else is asked for. Default "small". */
   readonly variance?: Variance;
-  /** The schedule that it was trained on, if it says, as `loadDiffusers` does: together with another one it is refused. */
+  /** The schedule that it was trained on, if it says (`denoiser` is told, `loadDiffusers` knows): with another one it is refused. */
   readonly schedule?: TrainedSchedule;
 }
 

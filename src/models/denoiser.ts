@@ -20,6 +20,7 @@ import type {
   Params,
   PredictionType,
   Times,
+  TrainedSchedule,
 } from "../types.js";
 import {
   checkApplyOptions,
@@ -27,6 +28,12 @@ import {
   type ClassifierNetwork,
   type DenoiserNetwork,
 } from "./network.js";
+
+/** How a denoiser's network is run, and what is known of its training. */
+export type DenoiserOptions = ApplyOptions & {
+  /** The schedule that the weights were trained on: samplers and losses then refuse another one. */
+  readonly schedule?: TrainedSchedule;
+};
 
 /**
  * A diffusion network with its weights as a {@link Denoiser}, which samplers, targets and losses take.
@@ -36,8 +43,9 @@ import {
  * @param predictionType what the network's output stands for: "x0", "eps", "v" or "flow"
  * @param options.train training mode, in which `rng` draws the dropout masks; inference mode without it
  * @param options.recompute true for the backward pass to compute the blocks again instead of keeping their intermediates
- * @returns (zt [B, H, W, C], times, labels?) => prediction of zt's shape, with `predictionType`
- * @throws if `predictionType` is none or an option is unknown; the denoiser if times, labels or shapes do not fit
+ * @param options.schedule the schedule it was trained on, if whoever samples or learns from it is to be held to that
+ * @returns (zt [B, H, W, C], times, labels?) => prediction of zt's shape, with `predictionType` and `schedule`
+ * @throws if `predictionType` or `schedule` is none or an option is unknown; the denoiser if times, labels or shapes do not fit
  * @example
  * ```ts
  * import { createRng, denoiser, disposeParams, noise, unet } from "cfd-distill";
@@ -56,24 +64,27 @@ export function denoiser<C>(
   network: DenoiserNetwork<C>,
   params: Params,
   predictionType: PredictionType,
-  options: ApplyOptions = {},
+  options: DenoiserOptions = {},
 ): Denoiser {
   checkNetwork(network, "denoiser");
   checkNamed(params, "denoiser", "params, weights by name");
   checkPredictionType(predictionType, "denoiser");
-  checkApplyOptions(options, "denoiser");
+  checkApplyOptions(options, "denoiser", { schedule: true });
+  const { schedule, ...running } = options;
+  const known = schedule === undefined || typeof schedule?.alphaBar === "function";
+  check(known, "denoiser", "schedule to be a noise schedule", schedule);
   const denoise = (zt: tf.Tensor4D, times: Times, labels?: Labels): tf.Tensor4D => {
     checkImages(zt, "denoiser", "zt");
     checkTimes(times, zt.shape[0], "denoiser");
     checkLabels(labels, zt.shape[0], "denoiser");
     return tf.tidy(() => {
-      const prediction = network.apply(params, zt, times, labels, options);
+      const prediction = network.apply(params, zt, times, labels, running);
       checkImages(prediction, "denoiser", "the network's output");
       checkSameShape(prediction, zt, "denoiser", "the network's output and zt");
       return prediction.clone(); // it may be zt, or a tensor that the network returns each time
     });
   };
-  return Object.assign(denoise, { predictionType });
+  return Object.assign(denoise, { predictionType, ...(schedule && { schedule }) });
 }
 
 function checkNetwork(network: { readonly apply: unknown }, where: string): void {

@@ -15,7 +15,11 @@ export interface ApplyOptions {
 }
 
 /** Throws unless `options` are {@link ApplyOptions}. */
-export function checkApplyOptions(options: ApplyOptions, where: string, more: { layers?: true } = {}): void {
+export function checkApplyOptions(
+  options: ApplyOptions,
+  where: string,
+  more: { layers?: true; schedule?: true } = {},
+): void {
   checkOptions<object>(where, options, { train: true, recompute: true, ...more });
   const { train, recompute } = options;
   const flag = recompute === undefined || typeof recompute === "boolean";

@@ -63,6 +63,8 @@ export function consistencyTimes(
   check(isNumber(progress, 0, 1), where, "progress in [0, 1]", progress);
   checkPositiveInteger(stages, where, "stages");
   check(isNumber(q) && q > 1, where, "q > 1", q);
+  const tell = `q ** stages of at most ${NEAREST}: nearer pairs are one time in float64`;
+  check(q ** stages <= NEAREST, where, tell, `${q} ** ${stages}`);
   check(isNumber(mean), where, "mean to be a finite number", mean);
   check(isNumber(deviation) && deviation > 0, where, "deviation > 0", deviation);
 
@@ -87,6 +89,9 @@ export function consistencyTimes(
     weights: pairs.map(({ weight }) => weight),
   };
 }
+
+/** At this power of q the times of a pair still differ by thousands of float64's steps. */
+const NEAREST = 1e10;
 
 /** sigma / alpha: infinite where nothing is left of the image. */
 function noiseLevel(schedule: NoiseSchedule, t: number): number {

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { loadGenerator, type DrawOptions, type Generator } from "../../src/index.js";
+import { draw } from "../../src/generator/draw.js";
+import type { SampleOptions } from "../../src/generator/options.js";
 import { onCpuWithoutLeaks } from "../support/no-leaks.js";
 import { studentFile } from "./checkpoints.js";
 
@@ -61,6 +63,17 @@ describe("draw", () => {
     expect([canvas.width, canvas.height]).toEqual([24, 8]);
   });
 
+  it("has one label for all images, or one for each", async () => {
+    const asked: unknown[] = [];
+    const sample = ({ seeds, labels }: SampleOptions) => {
+      asked.push(labels);
+      return Promise.resolve(tf.zeros<tf.Rank.R4>([seeds.length, 1, 1, 3]));
+    };
+    for (const options of [{ label: 3 }, { labels: [4, -1] }, {}])
+      await draw({ imageShape: [1, 1, 3], sample }, fakeCanvas().canvas, { seeds: [1, 2], ...options });
+    expect(asked).toEqual([[3, 3], [4, -1], undefined]);
+  });
+
   it("shows its steps", async () => {
     const steps: number[] = [];
     await generator.draw(fakeCanvas().canvas, { seed: 1, onStep: ({ index }) => void steps.push(index) });
@@ -75,7 +88,13 @@ describe("draw", () => {
     ["a list as seed", { seed: [1] }, `${own} every seed to be a safe integer, got [1].`],
     ["a number as seeds", { seeds: 1 }, `${own} seeds to be an array of safe integers, got 1.`],
     ["columns", { seed: 1, columns: 0 }, `${own} columns to be a positive integer, got 0.`],
-    ["a wrong name", { seed: 1, label: [0] }, `${own} option labels, got label.`],
+    ["a wrong name", { seed: 1, lable: 0 }, `${own} option label, got lable.`],
+    ["label and labels", { seed: 1, label: 0, labels: [0] }, `${own} either label or labels, got both.`],
+    [
+      "a label of a model without classes",
+      { seed: 1, label: 0 },
+      "Generator.sample: expected no labels, as the model knows no classes",
+    ],
     [
       "labels",
       { seed: 1, labels: [0] },

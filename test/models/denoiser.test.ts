@@ -8,6 +8,7 @@ import { disposeParams } from "../../src/models/params.js";
 import { resnet, type ResNet } from "../../src/models/resnet.js";
 import { unet, type Unet } from "../../src/models/unet.js";
 import { createRng, noise } from "../../src/rng.js";
+import { cosineSchedule } from "../../src/schedules/cosine.js";
 import type { Labels } from "../../src/types.js";
 
 const TINY = {
@@ -65,6 +66,23 @@ describe("denoiser", () => {
     );
     model(zt, [0], [4]);
     expect(seen).toEqual([undefined, [4]]);
+  });
+
+  it("says the schedule that it is told, and no network hears of it", () => {
+    const network = {
+      apply: (_: unknown, zt: tf.Tensor4D, ...rest: unknown[]) => (heard.push(rest.at(-1)), zt),
+    };
+    const heard: unknown[] = [];
+    const schedule = cosineSchedule();
+    const told = denoiser(network as never, {}, "x0", { schedule, recompute: true });
+    const zt = tf.zeros<tf.Rank.R4>([1, 2, 2, 1]);
+    tf.dispose([told(zt, [0.5]), zt]);
+    expect([told.schedule, heard]).toEqual([schedule, [{ recompute: true }]]);
+    expect(denoiser(network as never, {}, "x0")).not.toHaveProperty("schedule");
+    expect(() => denoiser(network as never, {}, "x0", { schedule: {} as never })).toThrow(
+      "denoiser: expected schedule to be a noise schedule",
+    );
+    expect(() => denoiser(network as never, {}, "x0", null as never)).toThrow("denoiser: expected");
   });
 
   it("refuses what does not fit", () => {

@@ -4,6 +4,7 @@ import {
   cosineSchedule,
   createRng,
   discreteCosineSchedule,
+  flowSchedule,
   logSNR,
   tableSchedule,
   type NoiseSchedule,
@@ -67,6 +68,21 @@ describe("consistencyTimes", () => {
     }
   });
 
+  it.each([
+    { stages: 33, q: 2 },
+    { stages: 10, q: 10 },
+    { stages: 1, q: 1e10 },
+  ])("has earlier times before the times, and finite weights, as near as it goes: %j", (options) => {
+    for (const schedule of [cosineSchedule(), flowSchedule({ shift: 3 }), discreteCosineSchedule(1000)]) {
+      const { times, earlier, weights } = consistencyTimes(createRng(6), schedule, 2000, {
+        progress: 1,
+        ...options,
+      });
+      expect(earlier.every((early, i) => early < times[i]!)).toBe(true);
+      expect(weights.every(Number.isFinite)).toBe(true);
+    }
+  });
+
   it("draws one word a pair", () => {
     const [rng, other] = [createRng(4), createRng(4)];
     consistencyTimes(rng, cosineSchedule(), 3, { progress: 0 });
@@ -82,6 +98,11 @@ describe("consistencyTimes", () => {
     for (const progress of [-0.1, 1.1, NaN, "0"]) refused({ progress }, "progress in [0, 1]");
     refused({ stages: 0 }, "stages to be a positive integer, got 0");
     refused({ q: 1 }, "q > 1, got 1");
+    refused(
+      { stages: 64 },
+      "q ** stages of at most 10000000000: nearer pairs are one time in float64, got 2 ** 64",
+    );
+    refused({ stages: 2000, q: 10 }, "q ** stages of at most 10000000000");
     refused({ mean: NaN }, "mean to be a finite number");
     refused({ deviation: 0 }, "deviation > 0, got 0");
     const reach = "mean and deviation that reach noise levels of the schedule";

@@ -94,7 +94,7 @@ export function diffusersFromFiles(files: Readonly<Record<string, Uint8Array>>):
   const size = sizeOf(unetConfig.sample_size);
   const params = readUnetWeights(network.config, readWeights(read, chosen), cosineFirst);
   return {
-    denoiser: Object.assign(denoiser(network, params, predictionType), { variance, schedule }),
+    denoiser: Object.assign(denoiser(network, params, predictionType, { schedule }), { variance }),
     schedule,
     ...scheduler,
     network,
