@@ -75,7 +75,9 @@ async function attempt(where: string, address: string, got: Download, asking: As
 /** A page is told nothing about why. */
 function noAnswer(where: string, address: string, cause: unknown): never {
   const isPage = "location" in globalThis;
-  const hint = isPage ? " (offline, no such server, or one that does not let this page read it: CORS)" : "";
+  const hint = isPage
+    ? " (offline, no such server, or one that does not let this page read it: CORS)"
+    : " (offline, or no such server; with `cache: true` a file that was here once needs neither)";
   return fail(where, `an answer from ${address}`, `${causeOf(cause)}${hint}`);
 }
 

@@ -95,7 +95,8 @@ export function join(parts: Parts): Uint8Array<ArrayBuffer> {
 /** Throws unless a response brings a file: an error's page has a status that says so, other pages their type. */
 export function checkResponse(where: string, what: string, response: Response): void {
   const { status, statusText, headers } = response;
-  if (!response.ok) fail(where, what, `HTTP ${status}${statusText === "" ? "" : ` (${statusText})`}`);
+  const hint = status === 404 || status === 410 ? ": check the address, and its revision if it has one" : "";
+  if (!response.ok) fail(where, what, `HTTP ${status}${statusText === "" ? "" : ` (${statusText})`}${hint}`);
   const type = headers.get("content-type") ?? "";
   const isPage = /^\s*(text\/html|application\/xhtml\+xml)\b/iu.test(type);
   check(!isPage, where, what, `an HTML page (content-type ${type})`);

@@ -30,7 +30,7 @@ export async function openStore(): Promise<Store | string> {
   }
 }
 
-/** Writes an entry; returns why not, where that fails: the disk or the page's share of it is full. */
+/** Writes an entry; returns why not, where that fails, and what helps: the disk or the page's share of it is full. */
 export async function keep(
   store: Store | string,
   key: string,
@@ -41,8 +41,26 @@ export async function keep(
     await store.write(key, bytes);
     return undefined;
   } catch (error) {
-    return causeOf(error);
+    const advice = adviceFor(error);
+    return advice === undefined ? causeOf(error) : `${causeOf(error)} (${advice})`;
   }
+}
+
+const ELSEWHERE = "set CFD_DISTILL_CACHE to a folder that can be written";
+
+/** What helps against an error of writing, by its code in Node and its name in a page. */
+const ADVICE: Readonly<Record<string, string>> = {
+  QuotaExceededError:
+    "the browser gives this site no more room: free some of the disk, or of the site's data",
+  ENOSPC: `the disk is full: free some of it, or ${ELSEWHERE}`,
+  EDQUOT: `your share of the disk is full: free some of it, or ${ELSEWHERE}`,
+  ...Object.fromEntries(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].map((code) => [code, ELSEWHERE])),
+};
+
+function adviceFor(error: unknown): string | undefined {
+  const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
+  const known = [code, name].find((one) => typeof one === "string" && Object.hasOwn(ADVICE, one));
+  return known === undefined ? undefined : ADVICE[known as string];
 }
 
 /** Node's part, whose address is hidden from bundlers, so that no page's build packs it: see useBackend. */

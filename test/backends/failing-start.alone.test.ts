@@ -14,6 +14,11 @@ it("puts the running engine back, and says why, if the new one does not start", 
   );
   const start = useBackend("wasm", { wasmPaths: "/no/such/folder/" });
   await expect(start).rejects.toThrow(/useBackend: expected wasm to start, got a failure .*wasmPaths/);
+  vi.stubGlobal("WebAssembly", undefined);
+  await expect(useBackend("wasm")).rejects.toThrow(
+    "useBackend: expected WebAssembly, got none here; `webgl` and `cpu` compute without it.",
+  );
+  vi.unstubAllGlobals();
   for (const spy of spies) spy.mockRestore();
   expect(tf.getBackend()).toBe("cpu");
   expect(await tf.add(1, 2).data()).toEqual(Float32Array.of(3));

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { keep } from "../../src/generator/store.js";
 import { loadGenerator, type LoadOptions } from "../../src/index.js";
 import { onCpuWithoutLeaks } from "../support/no-leaks.js";
 import { studentFile } from "./checkpoints.js";
@@ -122,7 +123,9 @@ describe("the folder of Node", () => {
 
   it("is done without where it cannot be written, and that is said", async () => {
     writeFileSync(models(), "a file in the folder's place");
-    expect(await uncachedOf()).toMatch(/EEXIST|ENOTDIR/);
+    expect(await uncachedOf()).toMatch(
+      /^(EEXIST|ENOTDIR): .* \(set CFD_DISTILL_CACHE to a folder that can be written\)$/,
+    );
     rmSync(models());
     vi.stubEnv("CFD_DISTILL_CACHE", "relative");
     expect(await uncachedOf()).toBe(
@@ -193,6 +196,18 @@ function fakeCaches(put?: () => Promise<void>) {
   return { entries, open };
 }
 
+it("says what helps where a file is not kept", async () => {
+  const reason = (code: string | undefined) => {
+    const write = () => Promise.reject(Object.assign(new Error("it fails"), { code }));
+    return keep({ read: () => Promise.resolve(undefined), write, remove: write }, "key", new Uint8Array(1));
+  };
+  const elsewhere = "set CFD_DISTILL_CACHE to a folder that can be written";
+  expect(await reason("ENOSPC")).toBe(`it fails (the disk is full: free some of it, or ${elsewhere})`);
+  expect(await reason("EACCES")).toBe(`it fails (${elsewhere})`);
+  expect(await reason("toString")).toBe("it fails");
+  expect(await reason(undefined)).toBe("it fails");
+});
+
 describe("the Cache API", () => {
   it("takes the folder's place where there is one", async () => {
     const { entries, open } = fakeCaches();
@@ -215,7 +230,9 @@ describe("the Cache API", () => {
     );
     const warn = vi.spyOn(console, "warn");
     const onProgress = vi.fn();
-    expect(await uncachedOf({ cache, onProgress })).toBe("Quota exceeded.");
+    expect(await uncachedOf({ cache, onProgress })).toMatch(
+      /^Quota exceeded\. \(the browser gives this site no more room: free some of the disk, or of the site's data\)$/,
+    );
     expect(await drawnBy(address, { cache })).toEqual(wanted);
     expect(entries.size).toBe(0);
     expect(warn).not.toHaveBeenCalled();

@@ -110,8 +110,12 @@ describe("what is no checkpoint is named, with its address", () => {
     await refused(address).toThrow(message);
     await refused(await fetch(address)).toThrow(message);
     server.answer((response) => response.writeHead(404).end());
-    await refused(address).toThrow(`loadGenerator: expected a file at ${address}, got HTTP 404 (Not Found).`);
-    await refused(await fetch(address)).toThrow(`expected a file at ${address}, got HTTP 404 (Not Found).`);
+    await refused(address).toThrow(
+      `loadGenerator: expected a file at ${address}, got HTTP 404 (Not Found): check the address`,
+    );
+    await refused(await fetch(address)).toThrow(
+      `expected a file at ${address}, got HTTP 404 (Not Found): check the address`,
+    );
     server.answer(serve(file));
     const read = await fetch(address);
     await read.arrayBuffer();

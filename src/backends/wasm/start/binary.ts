@@ -71,6 +71,8 @@ interface Binary {
 }
 
 async function handedOver(paths: Paths | undefined): Promise<Binary> {
+  if (typeof WebAssembly === "undefined")
+    fail("useBackend", "WebAssembly", "none here; `webgl` and `cpu` compute without it");
   const hasSimd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
   if (!hasSimd && paths === undefined) {
     fail("useBackend", `WebAssembly with SIMD (or \`wasmPaths\` where ${PLAIN} is)`, "WebAssembly without");
