@@ -1,4 +1,5 @@
 import { fail } from "../check.js";
+import { causeOf } from "./cause.js";
 import { checkResponse, join, receive, type Parts, type Receiver } from "./receive.js";
 
 /** After how many milliseconds a broken download is taken up, try by try: who changes networks is offline for seconds. */
@@ -114,13 +115,6 @@ function takeRest(got: Download, answer: Response): string | undefined {
 function strongTag(headers: Headers): string | undefined {
   const tag = headers.get("etag");
   return tag?.startsWith('"') === true ? tag : undefined;
-}
-
-/** Why `fetch` failed, in its own words and those of what it stands on. */
-export function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { code, message = code } = (error.cause ?? {}) as { message?: string; code?: string };
-  return message === undefined || message === "" ? (code ?? error.message) : `${error.message}: ${message}`;
 }
 
 /** Waits, unless it is stopped. */

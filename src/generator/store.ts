@@ -1,6 +1,6 @@
 import { fail } from "../check.js";
 import { inNode } from "../in-node.js";
-import { causeOf } from "./download.js";
+import { causeOf } from "./cause.js";
 
 /** Where files are kept from one load to the next. Each entry is whole, at every moment. */
 export interface Store {

@@ -2,7 +2,7 @@ import type * as tf from "../tfjs.js";
 import { noised } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser } from "../types.js";
-import { noiseStreams } from "./ddim.js";
+import { noiseStreams } from "./added-noise.js";
 import { checkRun, visitTimes, type SamplerOptions } from "./run.js";
 
 /**

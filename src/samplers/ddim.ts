@@ -1,11 +1,11 @@
 import * as tf from "../tfjs.js";
 import { check, isNumber } from "../check.js";
 import { ddimStep } from "../prediction/ddim-step.js";
-import { createRng, stackNormals } from "../rng.js";
 import { power, ratioOf, type AlphaSigma } from "../schedules/coefficients.js";
 import type { NoiseSchedule } from "../schedules/schedule.js";
 import type { Denoiser, Variance } from "../types.js";
-import { checkRun, visitTimes, type Run, type SamplerOptions } from "./run.js";
+import { noiseStreams } from "./added-noise.js";
+import { checkRun, visitTimes, type SamplerOptions } from "./run.js";
 
 /** Options of {@link sampleDdim}: those of every sampler, and the noise that it adds. */
 export type DdimOptions = SamplerOptions & {
@@ -128,14 +128,4 @@ function remaining({ sigma }: AlphaSigma, added: number): number {
 
 function withNoise(mean: tf.Tensor4D, added: number, noise?: () => tf.Tensor4D): tf.Tensor4D {
   return noise === undefined || added === 0 ? mean : tf.add(mean, tf.mul(noise(), added));
-}
-
-/** Fresh noise at every call, from a stream for each image. */
-export function noiseStreams({ where, zT, options }: Run): () => tf.Tensor4D {
-  const { seeds } = options;
-  const [batch, height, width, channels] = zT.shape;
-  check(seeds !== undefined, where, `${batch} seeds, one per image, to add noise`, seeds);
-  // A stream of its own: with the seeds of `noise` the added noise would repeat the starting noise.
-  const streams = seeds.map((seed) => createRng(seed).fork("added noise"));
-  return () => stackNormals(streams, [height, width, channels]);
 }

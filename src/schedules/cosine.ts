@@ -33,3 +33,10 @@ export function cosineSchedule(options: CosineOptions = {}): NoiseSchedule {
 export function squaredCosine(u: number, s: number): number {
   return Math.cos((((u + s) / (1 + s)) * Math.PI) / 2) ** 2;
 }
+
+/** The betas of so many steps, 1 - f((i + 1) / count) / f(i / count), none above `maxBeta` (the same equation). */
+export function cosineBetas(count: number, s: number, maxBeta: number): number[] {
+  return Array.from({ length: count }, (_, i) =>
+    Math.min(1 - squaredCosine((i + 1) / count, s) / squaredCosine(i / count, s), maxBeta),
+  );
+}

@@ -1,6 +1,6 @@
 import { MOST } from "../bounds.js";
 import { check, checkOptions, checkPositiveInteger, isNumber, quoted } from "../check.js";
-import { squaredCosine } from "./cosine.js";
+import { cosineBetas } from "./cosine.js";
 import { checkedTime, checkFiniteOptions, type NoiseSchedule, type ScheduleConfig } from "./schedule.js";
 
 /**
@@ -63,13 +63,8 @@ export function discreteCosineSchedule(steps: number, options: DiscreteCosineOpt
   const { s = 0.008, maxBeta = 0.999 } = options;
   check(s >= 0, where, "s >= 0", s);
   check(maxBeta > 0 && maxBeta < 1, where, "maxBeta between 0 and 1", maxBeta);
-  const table: number[] = [];
   let alphaBar = 1;
-  for (let i = 0; i <= steps; i++) {
-    const beta = 1 - squaredCosine((i + 1) / (steps + 1), s) / squaredCosine(i / (steps + 1), s);
-    alphaBar *= 1 - Math.min(beta, maxBeta);
-    table.push(alphaBar);
-  }
+  const table = cosineBetas(steps + 1, s, maxBeta).map((beta) => (alphaBar *= 1 - beta));
   return interpolated({ type: "discreteCosine", steps, s, maxBeta }, table);
 }
 

@@ -156,7 +156,10 @@ describe("a connection that breaks", () => {
 
 describe("what is refused", () => {
   it.each([
-    [404, "a file at http\\S+, got HTTP 404 \\(Not Found\\): check the address, and its revision if it has one\\."],
+    [
+      404,
+      "a file at http\\S+, got HTTP 404 \\(Not Found\\): check the address, and its revision if it has one\\.",
+    ],
     [503, "a file at http\\S+, got HTTP 503 \\(Service Unavailable\\)\\."],
     [
       206,

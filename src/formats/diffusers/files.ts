@@ -16,8 +16,9 @@ export interface ChosenFiles {
 /** A generator that names a file, is given its bytes, and names the next. */
 export type Choice<T> = Generator<string, T, Uint8Array>;
 
-const CONFIGS = ["unet/config.json", "config.json"];
-const SCHEDULERS = ["scheduler/scheduler_config.json", "scheduler_config.json"];
+/** Where a folder may have its configs, the better first. */
+export const CONFIGS = ["unet/config.json", "config.json"];
+export const SCHEDULERS = ["scheduler/scheduler_config.json", "scheduler_config.json"];
 
 /** Chooses among a folder's files, by their paths in it; it asks for the bytes of every file that it chooses. */
 export function* chooseFiles(names: readonly string[]): Choice<ChosenFiles> {

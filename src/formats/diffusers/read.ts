@@ -7,7 +7,7 @@ import type { NoiseSchedule } from "../../schedules/schedule.js";
 import type { Denoiser, Params } from "../../types.js";
 import { bytesOf, textIn } from "../bytes.js";
 import { parseConfig, READ } from "./config.js";
-import { chooseFiles, type Choice, type ChosenFiles } from "./files.js";
+import { chooseFiles, CONFIGS, SCHEDULERS, type Choice, type ChosenFiles } from "./files.js";
 import { readScheduler } from "./scheduler.js";
 import { readUnetConfig, readUnetWeights } from "./unet.js";
 import type { StateDict, StoredTensor } from "../state-dict.js";
@@ -40,8 +40,8 @@ export interface DiffusersModel {
  * several files, or of a variant (`.fp16.`), have other names.
  */
 export const DIFFUSERS_FILES: readonly string[] = [
-  ...["unet/config.json", "config.json"],
-  ...["scheduler/scheduler_config.json", "scheduler_config.json"],
+  ...CONFIGS,
+  ...SCHEDULERS,
   ...["unet/", ""].flatMap((folder) =>
     [".safetensors", ".bin"].map((ending) => `${folder}diffusion_pytorch_model${ending}`),
   ),

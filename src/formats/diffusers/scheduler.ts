@@ -1,5 +1,6 @@
 import { MOST } from "../../bounds.js";
 import { check, checkPositiveInteger, fail } from "../../check.js";
+import { cosineBetas } from "../../schedules/cosine.js";
 import { tableSchedule } from "../../schedules/table.js";
 import type { PredictionType, Variance } from "../../types.js";
 import { complete, READ, type DiffusersConfig } from "./config.js";
@@ -113,14 +114,8 @@ function betasOf(values: DiffusersConfig, count: number, { betaSchedules }: Kind
     case "sigmoid":
       return linspace(-6, 6, count).map((x) => from + (to - from) / (1 + Math.exp(-x)));
     default:
-      return cosineBetas(count);
+      return cosineBetas(count, 0.008, 0.999);
   }
-}
-
-/** Nichol & Dhariwal 2021, eq. 17, with betas of at most 0.999. */
-function cosineBetas(count: number): number[] {
-  const f = (u: number) => Math.cos((((u + 0.008) / 1.008) * Math.PI) / 2) ** 2;
-  return Array.from({ length: count }, (_, i) => Math.min(0.999, 1 - f((i + 1) / count) / f(i / count)));
 }
 
 function cumulativeProducts(betas: readonly number[]): number[] {
