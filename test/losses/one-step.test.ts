@@ -4,6 +4,7 @@ import {
   addNoise,
   consistencyLoss,
   cosineSchedule,
+  flowSchedule,
   noise,
   predict,
   scoreDistillationLoss,
@@ -350,4 +351,26 @@ describe("scoreDistillationLoss", () => {
       expect(ask).toThrow("an eps prediction says nothing about x0 in pure noise");
     }
   });
+});
+
+// By hand: at t = 0.8 of a flow without a shift alpha is 0.2, sigma 0.8 and zt = -0.7; x0 = zt - sigma * output.
+it("are what they are by hand on a flow, of networks that predict the flow", async () => {
+  const [flow, x0, eps] = [flowSchedule(), pixels(0.5), pixels(-1)];
+  const [student, average, teacher] = [0.6, 0.3, 0.5].map((by) => shrink(by, "flow"));
+  const batch = { schedule: flow, x0, eps, times: [0.8], earlier: [0.4] };
+  const of = async (terms: { loss: tf.Scalar }) => (await read({ ...terms })).loss;
+  const models = { student: student!, average: average! };
+  expect(await of(consistencyLoss({ ...models, ...batch }))).toBeCloseTo((0.364 - 0.088) ** 2, 6);
+  // The teacher's step leads from -0.7 to 0.6 * -0.42 + 0.4 * -0.77.
+  const distilled = consistencyLoss({ ...models, ...batch, teacher: teacher! });
+  expect(await of(distilled)).toBeCloseTo((0.364 - 0.56 * 0.88) ** 2, 6);
+  const scored = { images: x0, teacher: teacher!, critic: average!, schedule: flow, eps, times: [0.8] };
+  const [difference, norm] = [-0.42 + 0.532, 0.92];
+  expect(await of(scoreDistillationLoss({ ...scored, variant: "vsd" }))).toBeCloseTo(
+    (difference / norm) ** 2 / 2,
+    6,
+  );
+  const sid = scoreDistillationLoss({ ...scored, variant: "sid", alpha: 1.2 });
+  expect(await of(sid)).toBeCloseTo((difference * (-0.92 - 1.2 * difference)) / norm, 6);
+  tf.dispose([x0, eps]);
 });
