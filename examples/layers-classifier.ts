@@ -33,7 +33,7 @@ for (let step = 1; step <= 30; step++) {
     console.log(`classifier, step ${step}: loss ${loss!.toFixed(2)}, right ${accuracy!.toFixed(2)}`);
   tf.dispose([x0, oneHot]);
 }
-const classifier = fromLayersModel(model, { logits: "logits", features: "features" });
+const classify = fromLayersModel(model, { logits: "logits", features: "features" });
 
 const pd2 = await loadCheckpoint(join(ASSETS, "models/pd-2.safetensors"));
 const params = cfd.cloneParams(pd2.params);
@@ -44,7 +44,7 @@ for (let step = 1; step <= 10; step++) {
   const { x0, labels } = drawBatch(train, rng, { batch: 8 });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const batch = { x0, eps, labels, times: cfd.drawTimes(rng, 8, 1), studentSteps: 1 };
-  const models = { student, teacher, classifier, schedule: pd2.schedule };
+  const models = { student, teacher, classifier: classify, schedule: pd2.schedule };
   const { terms, grads } = cfd.valueAndGrads(
     () => cfd.cfdLoss({ ...models, ...batch, temperature: 0.9, beta: 0.003, gamma: 0.75 }),
     params,

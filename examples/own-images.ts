@@ -41,14 +41,14 @@ const network = cfd.unet({
   timeScale: 16,
 });
 const params = network.init(rng);
-const denoiser = cfd.denoiser(network, params, "x0");
+const model = cfd.denoiser(network, params, "x0");
 const optimizer = cfd.adam({ learningRate: 1e-3 });
 for (let step = 1; step <= Number(steps); step++) {
   const { x0 } = drawBatch(train, rng, { batch: 8, flip: true });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
   const batch = { x0, eps, times: cfd.drawTimes(rng, 8, 16, { first: 0 }) };
   const { terms, grads } = cfd.valueAndGrads(
-    () => cfd.denoisingLoss({ denoiser, schedule, ...batch }),
+    () => cfd.denoisingLoss({ denoiser: model, schedule, ...batch }),
     params,
   );
   const clipped = cfd.clipByGlobalNorm(grads, Infinity); // which only measures
@@ -57,13 +57,12 @@ for (let step = 1; step <= Number(steps); step++) {
   if (step % 10 === 0) console.log(`step ${step}: loss ${loss.toFixed(3)}`);
   tf.dispose([x0, eps, terms, grads, clipped]);
 }
-const model = {
+await saveCheckpoint(file, {
   network,
   params,
   schedule,
   predictionType: "x0",
   steps: 16,
   imageShape: train.shape,
-} as const;
-await saveCheckpoint(file, model);
+});
 console.log(`${file}: see it with npx cfd-distill sample ${file} -o grid.png`);

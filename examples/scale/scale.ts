@@ -104,9 +104,9 @@ write("images", {
 });
 const seeds = [1, 2, 3, 4];
 const zT = cfd.noise(seeds, train.shape);
-const noise = tf.transpose(zT, [0, 3, 1, 2]);
+const input = tf.transpose(zT, [0, 3, 1, 2]);
 write("noise", {
-  noise: { dtype: "F32", shape: noise.shape, data: Float32Array.from(await noise.data<"float32">()) },
+  noise: { dtype: "F32", shape: input.shape, data: Float32Array.from(await input.data<"float32">()) },
   labels: { dtype: "U8", shape: [seeds.length], data: Uint8Array.from(seeds) },
 });
 writeFileSync(join(folder, "plan.json"), JSON.stringify(plan, null, 2));
@@ -140,7 +140,7 @@ console.log(`${after.toFixed(5)} after ${TOTAL - HERE} steps in ${PROCESSES} pro
 console.log(
   `largest difference of an image from the same noise: ${(await difference.data())[0]!.toExponential(1)}`,
 );
-tf.dispose([params, teacherParams, back.params, zT, noise, channelsFirst, images, difference]);
+tf.dispose([params, teacherParams, back.params, zT, input, channelsFirst, images, difference]);
 optimizer.dispose();
 
 /** Adam's moments by PyTorch's names, each slot laid out as the weights are. */
