@@ -99,6 +99,21 @@ describe("what is found", () => {
     ]);
   });
 
+  it("says where PD is nearer in the mean although most comparisons favour the other", () => {
+    const student = (arm: string, steps: number, distance: number) => ({
+      ...result(arm, 1, distance, 0.1),
+      steps,
+    });
+    const far = [
+      ...[0.3, 0.3, 0.3].map((distance) => student("PD", 2, distance)),
+      ...[0.2, 0.2, 0.9].map((distance) => student("CFD 1", 2, distance)),
+    ];
+    const chains = { report: run.report, results: far } as unknown as MeasuredRun;
+    expect(confirmed(chains, "Chains")[1]).toContain(
+      "in 2 of 3 by the kernel distance (by its mean over the seeds PD is nearer on judge at 2 steps). Frechet",
+    );
+  });
+
   it("ranks ways to one step, and calls one nearest if each of its seeds is", () => {
     const nearest = (...students: [arm: string, frechet: number][]) => {
       const results = students.map(([arm, frechet]) => result(arm, frechet, 0.2, 0.1));

@@ -64,14 +64,23 @@ export function confirmed({ results, report }: MeasuredRun, heading: string): st
           ({ extractor }, i) =>
             `on ${extractor} ${atSteps((steps) => signed(mean(less(steps, frechet(i)))))}`,
         );
+        const farther = report.extractors.flatMap(({ extractor }, i) => {
+          const where = counts.filter((steps) => mean(less(steps, kernel(i))) > 0).map(inSteps);
+          return where.length > 0 ? [`on ${extractor} at ${where.join(", ")}`] : [];
+        });
         return (
           `${arm}: nearer to the data than PD in ${nearer(frechet)} comparisons (of one seed, number of steps and extractor) by ` +
-          `the Frechet distance, in ${nearer(kernel)} by the kernel distance. Frechet distance less PD's, the seeds' mean: ` +
+          `the Frechet distance, in ${nearer(kernel)} by the kernel distance${fartherOnes(farther)}. Frechet distance less PD's, the seeds' mean: ` +
           `${byExtractor.join("; ")}. Pixels from the teacher: ${pixels(arm)}.`
         );
       }),
     `PD: pixels from the teacher ${pixels("PD")}.`,
   ];
+}
+
+/** Where an arm is farther in the mean, as part of a sentence. */
+function fartherOnes(places: readonly string[]): string {
+  return places.length > 0 ? ` (by its mean over the seeds PD is nearer ${places.join("; ")})` : "";
 }
 
 /** A number of a result by the extractor of this index. */

@@ -35,8 +35,8 @@ export function pageOf(experiment: Experiment): string {
   const samples = (run: MeasuredRun) => `${run.config.measured} samples an arm`;
   const parts = [
     "# Results: does CFD beat progressive distillation here?",
-    "Written by `npm run results` from the configs, logs and reports in `docs/results`: no number in it is typed by " +
-      "hand. What the distances are, and are not: [below](#how-it-was-measured).",
+    "Written by `npm run results` from the configs, logs and reports in `docs/results`: no measured number in it " +
+      "is typed by hand. What the distances are, and are not: [below](#how-it-was-measured).",
     "## What was found",
     listOf([
       ...(confirm
@@ -57,8 +57,10 @@ export function pageOf(experiment: Experiment): string {
     `From the same student of 2 steps to 1 step, ${training(screen)}. Smaller distances are better; kernel distances are ` +
       "given with their standard error, times 1000.",
     armsTable(screen),
-    "A student of one step is asked at one time only, t = 1: another weighting scales its loss, to which Adam pays no heed, " +
-      "and there is no time to shift, so these are no arms.",
+    "A student of one step is asked at one time only, t = 1: another weighting multiplies its loss by a constant, which " +
+      "leaves Adam's steps as they are, and there is no time to shift, so these are no arms.",
+    "The times of training are from the version that made these runs. It ran the student twice for CFD + PD and for two layers, " +
+      "which today share one pass; the consistency loss asks the student twice by its nature. What a step costs today: [recipe.md](recipe.md#to-one-step-at-once).",
     ...(otherClassifier ? byOtherClassifier(otherClassifier) : []),
     ...(chains ? inChains(chains) : []),
     ...(oneStep ? oneStepPart(oneStep, rates) : []),
