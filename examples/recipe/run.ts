@@ -125,10 +125,17 @@ export async function main(choice: CliChoice, load: DataLoader, command: readonl
   try {
     await runRecipe(choice, load, stop.signal);
   } catch (error) {
-    if (stop.signal.aborted) print(`Interrupted; nothing is lost. To go on: ${again(command)}`);
+    const interrupted = stop.signal.aborted && comesFrom(error, stop.signal.reason);
+    if (interrupted) print(`Interrupted; nothing is lost. To go on: ${again(command)}`);
     else printError(error);
-    process.exitCode = stop.signal.aborted ? 130 : 1;
+    process.exitCode = interrupted ? 130 : 1;
   }
+}
+
+/** Whether it is the reason, or says that it was caused by it: saving may fail after Ctrl-C as well. */
+function comesFrom(error: unknown, reason: unknown): boolean {
+  if (error === reason) return true;
+  return error instanceof Error && error.cause !== undefined && comesFrom(error.cause, reason);
 }
 
 /** The command that goes on with an interrupted run. */

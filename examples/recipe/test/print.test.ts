@@ -77,6 +77,46 @@ describe("what a terminal would obey", () => {
   });
 });
 
+describe("after Ctrl-C", () => {
+  const heard: (() => void)[] = [];
+  const words = ["--preset", "smoke", "--out", join(home, "stopped")];
+  /** What is printed and the exit code of a run that is interrupted while it loads, which then rejects. */
+  async function stopped(rejection: (reason: Error) => Error): Promise<[string, unknown]> {
+    vi.spyOn(process, "on").mockImplementation(((name: string, listener: () => void) => {
+      if (name === "SIGINT") heard.push(listener);
+      return process;
+    }) as typeof process.on);
+    const said = ["log", "error"].map((name) =>
+      vi.spyOn(console, name as "log" | "error").mockReturnValue(undefined),
+    );
+    const load = (_: unknown, signal: AbortSignal) => {
+      heard.pop()!();
+      return Promise.reject(rejection(signal.reason as Error));
+    };
+    await main(parse(...words), load, ["npm run quickstart --", ...words]);
+    return [
+      said.flatMap(({ mock }) => mock.calls.map(([text]) => String(text))).join("\n"),
+      process.exitCode,
+    ];
+  }
+
+  it.each([
+    ["the signal's reason", (reason: Error) => reason],
+    ["what it caused", (cause: Error) => new Error("a download ended", { cause })],
+  ])("%s is an interruption", async (_, rejection) => {
+    const [text, code] = await stopped(rejection);
+    expect(text).toMatch(/Interrupted; nothing is lost\. To go on: .* --resume$/);
+    expect(code).toBe(130);
+  });
+
+  it("another error is printed as what it is", async () => {
+    const [text, code] = await stopped(() => new Error("ENOSPC: no space left on device, write"));
+    expect(text).toMatch(/ENOSPC: no space left on device, write$/);
+    expect(text).not.toContain("Interrupted");
+    expect(code).toBe(1);
+  });
+});
+
 describe("a run that cannot begin", () => {
   it("says so before anything is written: classes that are not there, other images, a full disk", async () => {
     const out = join(home, "run");
