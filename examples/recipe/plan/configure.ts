@@ -19,12 +19,21 @@ export async function configure(choice: CliChoice): Promise<RecipeConfig> {
   const from = choice.config ?? "the options";
   const start = choice.config === undefined ? await ofPreset(choice) : await saved(choice.config, choice);
   const { seed, engine } = choice;
-  const scaling = choice.classifierScaling && copy(SCALINGS[choice.classifierScaling]);
-  const said = { seed, engine, classifierScaling: scaling };
-  const changed = choice.set.reduce(setOne, { ...start, ...onlyDefined(said), ...picturesOf(choice, start) });
+  const said = { ...scaled(start, choice), ...onlyDefined({ seed, engine }), ...picturesOf(choice, start) };
+  const changed = choice.set.reduce(setOne, said);
   const config = checkConfig(await withExtractors(await withFiles(changed, choice), choice), from);
   if (choice.config !== undefined || choice.set.length > 0) await checkFiles(config);
   return config;
+}
+
+/** The config with the scaling that is asked for, which may be none. */
+function scaled(config: RecipeConfig, { classifierScaling: name }: CliChoice): RecipeConfig {
+  if (name === undefined) return config;
+  const scaling = copy(SCALINGS[name]);
+  if (scaling) return { ...config, classifierScaling: scaling };
+  return Object.fromEntries(
+    Object.entries(config).filter(([key]) => key !== "classifierScaling"),
+  ) as RecipeConfig;
 }
 
 /** Files that a saved config names by path and hash may have changed since. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { parseArguments } from "../config/command-line.js";
+import { parseArguments, SCALINGS } from "../config/command-line.js";
 import { type RecipeConfig } from "../config/schema.js";
 import { checkConfig, parseConfig } from "../config/check.js";
 import { configure } from "../plan/configure.js";
@@ -239,6 +239,15 @@ describe("a saved config", () => {
     await expect(saved("[".repeat(1e5) + "]".repeat(1e5))).rejects.toThrow(`${path}: `);
     await expect(saved(`{"files": ${"[".repeat(1e5)}${"]".repeat(1e5)}}`)).rejects.toThrow(`${path}: `);
     await expect(saved("null")).rejects.toThrow(`${path}: Invalid input: expected object, received null.`);
+  });
+
+  it("keeps its scaling but where another is asked for, or none", async () => {
+    const { mean, std } = SCALINGS.cifar10;
+    await saved(JSON.stringify({ ...config, classifierScaling: { mean, std } }));
+    const replayed = (...words: string[]) => configure(parse("--config", path, ...words));
+    expect((await replayed()).classifierScaling).toEqual(SCALINGS.cifar10);
+    expect((await replayed("--classifier-scaling", "half")).classifierScaling).toEqual(SCALINGS.half);
+    expect(await replayed("--classifier-scaling", "none")).toEqual(config);
   });
 
   it("is of the same recipe", async () => {
