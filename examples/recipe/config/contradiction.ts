@@ -10,6 +10,7 @@ export function contradiction(config: RecipeConfig): string | undefined {
   for (const rule of [
     pictures,
     chain,
+    shifts,
     files,
     labels,
     extractors,
@@ -64,6 +65,17 @@ function misfitOf({ name, method, teacher, studentSteps }: Halving, from: number
   }
   if (from === 2 * studentSteps) return undefined;
   return `${name} of ${inSteps(studentSteps)} cannot halve ${teacher} of ${inSteps(from)}`;
+}
+
+/** A student answers at the times it was trained at, which are those of its shift. */
+function shifts({ halvings, files: known }: RecipeConfig): string | undefined {
+  const shiftBy = new Map(halvings.map((halving) => [halving.name, shiftOf(halving) ?? 0]));
+  for (const halving of halvings) {
+    const [own, teachers] = [shiftOf(halving) ?? 0, shiftBy.get(halving.teacher)];
+    if (known[halving.name] !== undefined || teachers === undefined || own === teachers) continue;
+    return `${halving.name} of shift ${own} cannot learn from ${halving.teacher} of shift ${teachers}, which knows other times`;
+  }
+  return undefined;
 }
 
 function files(config: RecipeConfig): string | undefined {

@@ -14,7 +14,8 @@ import { imageSize, LIVE, readSamples, readyMethods, shownClasses } from "../mea
 import { print } from "../terminal/print.js";
 import type { Run } from "../storage/run.js";
 import { textTable, wrapped } from "../../../tools/text-table.js";
-import { checkpointPath } from "../storage/setup.js";
+import { shiftOf } from "../config/halvings.js";
+import { checkpointPath, type Setup } from "../storage/setup.js";
 
 const GAP = 6;
 /** Fewer test images are not spoken of: a share of them would be wrong by ten in a hundred, a distance of them by anything. */
@@ -42,10 +43,23 @@ export async function present(run: Run): Promise<void> {
   const log = await readFile(join(run.out, "log.jsonl"), "utf8");
   if (readCurves(log).length > 0) await writeFileAtomic(losses, await lossPlot(log));
   print(`Picture ${picture}, losses ${losses}`);
+  await exportStudent(run);
+}
+
+/** The last student for `loadGenerator`, which asks it at evenly spread times; all begin at 1, whatever the shift. */
+export async function exportStudent(run: Setup): Promise<void> {
   const last = run.config.halvings.at(-1);
   if (!last || !existsSync(checkpointPath(run, last.name))) return;
+  const { name, studentSteps } = last;
   const student = join(run.out, "student.safetensors");
-  await writeFileAtomic(student, await readFile(checkpointPath(run, last.name)));
+  if ((shiftOf(last) ?? 0) !== 0 && studentSteps > 1) {
+    print(
+      `No ${student}: loadGenerator asks at evenly spread times, and ${name} was trained at shifted ones ` +
+        `(shift ${shiftOf(last)}). A student of 1 step has no times to shift.`,
+    );
+    return;
+  }
+  await writeFileAtomic(student, await readFile(checkpointPath(run, name)));
   print(`Student ${student} (for loadGenerator)`);
 }
 

@@ -218,6 +218,35 @@ describe("settings that do not go together", () => {
   });
 });
 
+describe("shifts", () => {
+  /** The config with these shifts of pd-4, pd-2, which it teaches, and cfd-2, which it teaches as well. */
+  const shifted = (...shifts: readonly (number | undefined)[]) => ({
+    ...config,
+    halvings: config.halvings.map((one, i) => ({
+      ...one,
+      ...(shifts[i] !== undefined && { shift: shifts[i] }),
+    })),
+  });
+
+  it.each([
+    [[1, undefined, undefined], "pd-2 of shift 0 cannot learn from pd-4 of shift 1"],
+    [[1, 1, 0.5], "cfd-2 of shift 0.5 cannot learn from pd-4 of shift 1"],
+    [[undefined, 0, 2], "cfd-2 of shift 2 cannot learn from pd-4 of shift 0"],
+  ])("%j are refused, as a student knows no other times than its own", (shifts, message) => {
+    expect(errorOf(shifted(...shifts))).toBe(`c.json: ${message}, which knows other times.`);
+  });
+
+  it("are free where a student's teacher is none, and where nothing is trained", () => {
+    for (const shifts of [
+      [1, 1, 1],
+      [0, undefined, 0],
+    ])
+      expect(errorOf(shifted(...shifts))).toBe("none");
+    const file = { path: "x", sha256: "0".repeat(64) };
+    expect(errorOf({ ...shifted(undefined, undefined, 2), files: { "cfd-2": file } })).toBe("none");
+  });
+});
+
 describe("a saved config", () => {
   const path = join(home, "config.json");
   const saved = (bytes: Uint8Array | string) => {

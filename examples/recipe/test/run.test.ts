@@ -135,7 +135,7 @@ describe("the quickstart at smoke size, on wasm", () => {
     const settings = [
       "base.microBatches=2",
       "halvings.1.consistency=true",
-      "halvings.1.shift=0.7",
+      ...["halvings.0.shift=0.7", "halvings.1.shift=0.7", "halvings.2.shift=0.7"],
       "halvings.2.pixels=0.5",
       "halvings.2.layers=2",
       "halvings.2.emaDecay=0.9",

@@ -1,13 +1,15 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePng } from "cfd-distill/node";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseArguments } from "../config/command-line.js";
+import type { Halving } from "../config/schema.js";
+import { configure } from "../plan/configure.js";
 import { standIn } from "../datasets/stand-in.js";
 import { absentPictures } from "../run.js";
 import { figure } from "../report/figure.js";
-import { extractorTable, tableOf } from "../report/report.js";
+import { exportStudent, extractorTable, tableOf } from "../report/report.js";
 import { textTable } from "../../../tools/text-table.js";
 import { duration } from "../../../tools/words.js";
 
@@ -68,6 +70,40 @@ describe("what a run shows", () => {
     expect(lines[1]).toMatch(/^CFD 0\.9, beta 0\.003, two layers, +1$/);
     expect(lines.at(-1)).toMatch(/^PD +2$/);
     expect(textTable(rows).split("\n")).toHaveLength(3);
+  });
+
+  it("leaves the last student for loadGenerator, but not one that was trained at times it never asks at", async () => {
+    const said = vi.spyOn(console, "log").mockReturnValue(undefined);
+    const config = await configure(parseArguments("quickstart", ["node", "quickstart", "--preset", "smoke"]));
+    const [first] = config.halvings;
+    const exported = async (studentSteps: number, shift: number | undefined) => {
+      const out = await mkdtemp(join(tmpdir(), "cfd-student-"));
+      await mkdir(join(out, "checkpoints"));
+      await writeFile(join(out, "checkpoints", `${first!.name}.safetensors`), "weights");
+      const last = { ...first!, studentSteps, ...(shift !== undefined && { shift }) } as Halving;
+      await exportStudent({ out, config: { ...config, halvings: [last] }, data: await standIn({ size: 8 }) });
+      const found = await readFile(join(out, "student.safetensors"), "utf8").catch(() => undefined);
+      await rm(out, { recursive: true });
+      return [found, String(said.mock.calls.at(-1)![0])];
+    };
+    const left: unknown = [
+      "weights",
+      expect.stringMatching(/^Student .*student\.safetensors \(for loadGenerator\)$/),
+    ];
+    for (const [steps, shift] of [
+      [4, undefined],
+      [4, 0],
+      [1, 1.5],
+    ] as const)
+      // prettier-ignore
+      expect(await exported(steps, shift)).toEqual(left);
+    expect(await exported(4, 1.5)).toEqual([
+      undefined,
+      expect.stringMatching(
+        /^No .*student\.safetensors: loadGenerator asks at evenly spread times, and pd-4 was trained at shifted ones \(shift 1\.5\)\./,
+      ),
+    ]);
+    said.mockRestore();
   });
 
   it("plans without data, for classes that a folder has or will have", async () => {
