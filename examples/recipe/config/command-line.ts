@@ -21,6 +21,8 @@ export interface CliChoice {
   /** A teacher and a classifier from elsewhere. */
   readonly teacher?: string;
   readonly teacherSteps?: number;
+  /** Of its group norms, where its file does not tell. */
+  readonly teacherGroups?: number;
   readonly classifier?: string;
   readonly classifierScaling?: keyof typeof SCALINGS;
   /** Classifiers that only measure. */
@@ -144,6 +146,11 @@ function addModels(command: Command): void {
       "start from this model: the authors' .pt, a folder of diffusers, or a .safetensors of ours",
     )
     .option("--teacher-steps <count>", "DDIM steps of the teacher, to be halved (default: the file's)", count)
+    .option(
+      "--teacher-groups <count>",
+      "groups of a .pt teacher's norms, which it does not tell (default: 32)",
+      count,
+    )
     .option(
       "--classifier <file>",
       "compare this one's features: .pt, .th or .safetensors, #name of several in it",

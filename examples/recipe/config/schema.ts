@@ -118,6 +118,9 @@ const sha256 = z.string({ error: notSha256 }).regex(/^[0-9a-f]{64}$/, { error: n
 const file = z.strictObject({
   path: z.string().min(1).max(4096),
   sha256,
+  groups: width
+    .optional()
+    .describe("of the group norms in a U-Net of the authors', whose file does not tell; without it 32"),
 });
 /** By stage. Zod would pass over a key "__proto__" without a word. */
 const files = z

@@ -192,7 +192,8 @@ async function sampleMethod(run: Run, method: Method): Promise<Drawn> {
   try {
     for (const { from, to } of batches(seeds.length)) {
       const zT = noise(seeds.slice(from, to), data.train.shape);
-      const options = { steps: method.steps, labels: labels.slice(from, to), signal };
+      const { clip } = loaded;
+      const options = { steps: method.steps, labels: labels.slice(from, to), clip, signal };
       const drawn = await sampleDdim(model, schedule, zT, options);
       images.set(await asBytes(drawn, method), from * imageSize(run));
       tf.dispose([zT, drawn]);

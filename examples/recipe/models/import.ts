@@ -26,65 +26,81 @@ import { inSteps } from "../../../tools/words.js";
 import { checkpointPath, type Setup } from "../storage/setup.js";
 import { checkIsFile, naming, placeIn } from "./files.js";
 
-/** A model from a file, with what the file says of its sampling. */
-type Imported = Checkpoint & Model;
+/** A model from a file, with what the file says of its images. */
+type Imported = Model & Pick<Checkpoint, "imageShape">;
+
+/** Where a network is. The groups of its group norms are of the authors' files alone, which do not tell. */
+export interface Source {
+  readonly path: string;
+  readonly groups?: number | undefined;
+}
 
 /**
  * A teacher from the authors' checkpoint (.pt), from a folder of diffusers, or from this library's checkpoint. Of
  * averaged weights and plain ones the average is taken. The caller disposes its `params`.
- *
- * @param groups of the group norms in the authors' network, which a state dict does not tell
  */
-export async function readModel(path: string, groups = 32): Promise<Imported> {
-  return naming(path, () => modelAt(path, groups));
+export async function readModel(source: Source): Promise<Imported> {
+  return naming(source.path, () => modelAt(source));
 }
 
-async function modelAt(path: string, groups: number): Promise<Imported> {
+async function modelAt(source: Source): Promise<Imported> {
+  const { path, groups } = source;
   const { at } = placeIn(path);
-  if ((await stat(at)).isDirectory()) return fromDiffusers(at);
-  await checkIsFile(at);
-  const bytes = await readFile(at);
-  if (!isOurs(bytes)) return fromAuthors(treeOf(bytes), path, groups);
+  const isFolder = (await stat(at)).isDirectory();
+  if (!isFolder) await checkIsFile(at);
+  const bytes = isFolder ? undefined : await readFile(at);
+  if (bytes && !isOurs(bytes)) return fromAuthors(treeOf(bytes), source);
+  if (groups !== undefined)
+    throw new Error(`${path}: expected no number of groups, as it tells its own, got ${groups}.`);
+  if (!bytes) return fromDiffusers(at);
   const { network, params, ema, schedule, predictionType, steps, clip, imageShape } = decodeCheckpoint(bytes);
   if (ema) disposeParams(params);
   return { network, params: ema ?? params, schedule, predictionType, steps, clip, imageShape };
 }
 
 async function fromDiffusers(folder: string): Promise<Imported> {
-  const { network, params, schedule, denoiser, clip } = await loadDiffusers(folder);
+  const { network, params, schedule, denoiser, clip, size } = await loadDiffusers(folder);
   const steps = network.config.timeScale; // the timesteps of its training
-  return { network, params, schedule, predictionType: denoiser.predictionType, clip, steps };
+  const { predictionType } = denoiser;
+  if (size === undefined) return { network, params, schedule, predictionType, clip, steps };
+  const [height, width] = typeof size === "number" ? [size, size] : size;
+  const imageShape = [height, width, network.config.imageChannels] as const;
+  return { network, params, schedule, predictionType, clip, steps, imageShape };
 }
 
 /**
  * The authors' base model or student. T sampling steps on the finest grid, whose length is the embedding table's; x0
- * is predicted, as in all of their distillation.
+ * is predicted and clipped, as in all of their distillation.
  */
-function fromAuthors(tree: TorchValue, path: string, groups: number): Imported {
+function fromAuthors(tree: TorchValue, { path, groups }: Source): Imported {
   const weights = stateDictOf(tree, "unet", path);
-  const { network, params } = unetFromTorch(weights, { groups });
+  const { network, params } = unetFromTorch(weights, groups === undefined ? {} : { groups });
   const { timeScale } = network.config;
   const { T } = tree as Readonly<Record<string, TorchValue>>;
   if (typeof T !== "number" || !Number.isInteger(T) || T < 1 || timeScale % T !== 0) {
     disposeParams(params);
     throw new Error(
-      `${path}: expected T, a number of steps that divides ${timeScale}, got ${typeof T === "object" ? "other data" : String(T)}.`,
+      `${path}: expected T beside the weights, a number of steps that divides ${timeScale}, got ` +
+        `${typeof T === "object" ? "other data" : String(T)}. Of a teacher that is not the authors', read the weights with ` +
+        "unetFromTorch and give the file that encodeCheckpoint makes of them.",
     );
   }
-  return { network, params, schedule: discreteCosineSchedule(timeScale), predictionType: "x0", steps: T };
+  const schedule = discreteCosineSchedule(timeScale);
+  return { network, params, schedule, predictionType: "x0", steps: T, clip: true };
 }
 
 /** What a stage's network is, if a file holds it: nothing is trained. */
-export async function importNetwork(setup: Setup, stage: string, path: string): Promise<void> {
+export async function importNetwork(setup: Setup, stage: string, source: Source): Promise<void> {
   if (existsSync(checkpointPath(setup, stage))) {
     disposeCheckpoint(await loadStage(setup, stage));
     return;
   }
-  await (stage === "classifier" ? importClassifier(setup, path) : importModel(setup, stage, path));
+  await (stage === "classifier" ? importClassifier(setup, source) : importModel(setup, stage, source));
 }
 
-async function importModel(setup: Setup, stage: string, path: string): Promise<void> {
-  const model = await readModel(path);
+async function importModel(setup: Setup, stage: string, source: Source): Promise<void> {
+  const { path } = source;
+  const model = await readModel(source);
   try {
     checkImages(setup, model, path);
     const student = setup.config.halvings.find(({ name }) => name === stage);
@@ -106,7 +122,10 @@ function checkImages({ data }: Setup, { network, imageShape }: Imported, path: s
   if (imageShape && imageShape.join() !== shape.join()) {
     throw new Error(`${path}: expected a model of ${shape.join("x")} images, got ${imageShape.join("x")}.`);
   }
-  const { classes: known } = network.config;
+  const { classes: known, imageChannels } = network.config;
+  if (imageChannels !== shape[2]) {
+    throw new Error(`${path}: expected a model of images of ${shape[2]} channels, got ${imageChannels}.`);
+  }
   if (known !== undefined && known !== classes.length) {
     throw new Error(
       `${path}: expected a model of the data's ${classes.length} classes or of none, got ${known}.`,
@@ -131,7 +150,7 @@ async function classifierAt(path: string): Promise<ClassifierModel> {
   throw new Error(`${path}: expected a classifier, got a U-Net.`);
 }
 
-async function importClassifier(setup: Setup, path: string): Promise<void> {
+async function importClassifier(setup: Setup, { path }: Source): Promise<void> {
   const { network, params } = await readClassifier(path);
   try {
     const wanted = setup.data.train.classes.length;

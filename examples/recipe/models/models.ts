@@ -9,6 +9,7 @@ import {
   unet,
   type ApplyOptions,
   type Classifier,
+  type Clip,
   type Denoiser,
   type DenseNet,
   type NoiseSchedule,
@@ -38,6 +39,8 @@ export interface Model extends Description {
   readonly params: Params;
   /** The sampling steps that it was trained for. */
   readonly steps: number;
+  /** What samplers clip, which students take over as well. */
+  readonly clip: Clip;
 }
 
 /** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries, or the flow, on a flow. */
@@ -63,9 +66,9 @@ export function classifierOf({ config, data }: Setup) {
 
 /** The model of a finished stage: its averaged weights where it has them. */
 export async function loadModel(setup: Setup, stage: string): Promise<Model> {
-  const { network, params, ema, schedule, predictionType, steps } = await loadStageModel(setup, stage);
+  const { network, params, ema, schedule, predictionType, steps, clip } = await loadStageModel(setup, stage);
   if (ema) disposeParams(params);
-  return { network, params: ema ?? params, schedule, predictionType, steps };
+  return { network, params: ema ?? params, schedule, predictionType, steps, clip };
 }
 
 /** A model as a function, which ignores classes if its network has none. */

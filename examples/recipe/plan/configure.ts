@@ -125,11 +125,11 @@ async function shippedFile(folder: ShippedFolder, name: string): Promise<RecipeC
 
 /** The steps of a teacher from elsewhere. */
 async function stepsOf(choice: CliChoice): Promise<number | undefined> {
-  const { teacher } = choice;
+  const { teacher, teacherGroups: groups } = choice;
   if (teacher === undefined) return undefined;
   await fingerprint(teacher); // says what is missing
   await startEngine("wasm", choice); // weights need an engine to be read into; the run's own may be another
-  const { params, steps } = await readModel(teacher);
+  const { params, steps } = await readModel({ path: teacher, groups });
   disposeParams(params);
   return steps;
 }
@@ -144,10 +144,18 @@ function halvable(steps: number, of: string): number {
 }
 
 /** The files that are named, with what tells their content. */
-async function withFiles(config: RecipeConfig, { teacher, classifier }: CliChoice): Promise<RecipeConfig> {
-  const named = onlyDefined({ teacher, classifier });
-  const files = Object.entries(named).map(async ([name, path]) => [name, await fingerprint(path)] as const);
-  return { ...config, files: { ...config.files, ...Object.fromEntries(await Promise.all(files)) } };
+async function withFiles(config: RecipeConfig, choice: CliChoice): Promise<RecipeConfig> {
+  const { teacher, classifier, teacherGroups: groups } = choice;
+  if (groups !== undefined && teacher === undefined)
+    throw new Error("--teacher-groups: expected --teacher beside it, whose groups they are.");
+  const files = {
+    ...config.files,
+    ...(teacher !== undefined && {
+      teacher: { ...(await fingerprint(teacher)), ...onlyDefined({ groups }) },
+    }),
+    ...(classifier !== undefined && { classifier: await fingerprint(classifier) }),
+  };
+  return { ...config, files };
 }
 
 function copy(scaling: (typeof SCALINGS)[keyof typeof SCALINGS]): RecipeConfig["classifierScaling"] {

@@ -85,7 +85,7 @@ async function checkpointBytes(setup: Setup): Promise<(stage: PlannedStage) => n
 /** The run's teacher: from its file, or of random weights. */
 async function anyTeacher(setup: Setup): Promise<Description & { readonly params: Params }> {
   const file = setup.config.files.teacher;
-  if (file) return readModel(file.path);
+  if (file) return readModel(file);
   const teacher = teacherOf(setup);
   return { ...teacher, params: teacher.network.init(createRng(0)) };
 }

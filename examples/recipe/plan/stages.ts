@@ -50,7 +50,7 @@ export function stagesOf(config: RecipeConfig): PlannedStage[] {
 /** A stage whose network is in a file trains nothing and needs nobody. */
 function fromFile({ files }: RecipeConfig, stage: PlannedStage): PlannedStage {
   const { name, group } = stage;
-  return { name, group, needs: [], run: (run) => importNetwork(run, name, files[name]!.path) };
+  return { name, group, needs: [], run: (run) => importNetwork(run, name, files[name]!) };
 }
 
 /** The stages of these names or groups, in the run's order; all of them for undefined. */

@@ -42,6 +42,22 @@ async function setupOf(...words: string[]): Promise<Setup> {
   return { out, config: await configure(options(...words)), data };
 }
 
+/** A folder of diffusers of other images, whose size it may leave out. */
+async function saveOther(
+  folder: string,
+  sides: readonly [number, number] | undefined,
+  imageChannels: number,
+) {
+  const network = unet({ ...size, imageChannels });
+  const params = network.init(createRng(3));
+  const schedule = tableSchedule([0.999, 0.5, 0.1]);
+  await saveDiffusers(folder, { network, params, schedule, predictionType: "eps", steps: 4, size: 24 });
+  disposeParams(params);
+  const path = join(folder, "unet/config.json");
+  const config = JSON.parse(readFileSync(path, "utf8")) as object;
+  writeFileSync(path, JSON.stringify({ ...config, sample_size: sides }));
+}
+
 beforeAll(async () => {
   await useBackend("wasm");
   const network = unet(size);
@@ -78,7 +94,7 @@ describe("a teacher from elsewhere", () => {
     const setup = await setupOf("--teacher", at("ours.safetensors"));
     expect(setup.config.teacherSteps).toBe(8);
     expect(setup.config.halvings.map(({ name }) => name)).toEqual(["pd-4", "pd-2", "cfd-2"]);
-    await importNetwork(setup, "teacher", setup.config.files.teacher!.path);
+    await importNetwork(setup, "teacher", setup.config.files.teacher!);
     const loaded = await loadCheckpoint(join(setup.out, "checkpoints", "teacher.safetensors"));
     const source = await loadCheckpoint(at("ours.safetensors"));
     expect([loaded.steps, loaded.schedule.config, loaded.imageShape]).toEqual([
@@ -94,8 +110,8 @@ describe("a teacher from elsewhere", () => {
   });
 
   it("is the authors' base model, its average, or a student on the same grid", async () => {
-    const base = await readModel("test/fixtures/authors/base.pt", 2);
-    const student = await readModel("test/fixtures/authors/student.pt", 2);
+    const base = await readModel({ path: "test/fixtures/authors/base.pt", groups: 2 });
+    const student = await readModel({ path: "test/fixtures/authors/student.pt", groups: 2 });
     const said = [base, student].map(({ steps, schedule, predictionType }) => [
       steps,
       schedule.config,
@@ -116,7 +132,7 @@ describe("a teacher from elsewhere", () => {
       expect(await variable.data(), name).toEqual(await average.params[name]!.data());
     }
     for (const { params } of [base, student, average]) disposeParams(params);
-    await expect(readModel("test/fixtures/authors/resnet.pt")).rejects.toThrow(
+    await expect(readModel({ path: "test/fixtures/authors/resnet.pt" })).rejects.toThrow(
       "resnet.pt: unetFromTorch: expected",
     );
   });
@@ -126,10 +142,55 @@ describe("a teacher from elsewhere", () => {
       "diffusers: 17 steps cannot be halved down to 1; add --teacher-steps 16, or another power of two,",
     );
     const setup = await setupOf("--teacher", at("diffusers"), "--teacher-steps", "4");
-    await importNetwork(setup, "teacher", setup.config.files.teacher!.path);
+    await importNetwork(setup, "teacher", setup.config.files.teacher!);
     const loaded = await loadCheckpoint(join(setup.out, "checkpoints", "teacher.safetensors"));
-    expect([loaded.steps, loaded.predictionType]).toEqual([4, "eps"]);
+    expect([loaded.steps, loaded.predictionType, loaded.clip]).toEqual([4, "eps", "x0"]);
     disposeParams(loaded.params);
+  });
+
+  it("of diffusers is of the data's size and channels", async () => {
+    const found = await readModel({ path: at("diffusers") });
+    expect(found.imageShape).toEqual([24, 24, 3]);
+    disposeParams(found.params);
+    const setup = await setupOf();
+    const before = tf.memory().numTensors;
+    for (const [name, size, imageChannels] of [
+      ["wide", [24, 32], 3],
+      ["grey", undefined, 1],
+    ] as const)
+      // prettier-ignore
+      await saveOther(at(name), size, imageChannels);
+    const teacher = (name: string) => importNetwork(setup, "teacher", { path: at(name) });
+    await expect(teacher("wide")).rejects.toThrow("expected a model of 24x24x3 images, got 24x32x3.");
+    await expect(teacher("grey")).rejects.toThrow("expected a model of images of 3 channels, got 1.");
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("of the authors' is read with the groups that are said, which the others tell themselves", async () => {
+    const base = "test/fixtures/authors/base.pt";
+    const [groups, steps] = [["--teacher-groups", "2"], ["--teacher-steps", "4"]]; // prettier-ignore
+    const { config } = await setupOf("--teacher", base, ...groups);
+    expect([config.teacherSteps, config.files.teacher!.groups]).toEqual([16, 2]);
+    expect((await setupOf("--teacher", base, ...steps)).config.files.teacher).toEqual(
+      await fingerprint(base),
+    );
+    await expect(setupOf(...groups)).rejects.toThrow("--teacher-groups: expected --teacher beside it");
+    for (const path of [at("ours.safetensors"), at("diffusers")])
+      await expect(setupOf("--teacher", path, ...groups)).rejects.toThrow(
+        `${path}: expected no number of groups, as it tells its own, got 2.`,
+      );
+  });
+
+  it("in a file without T says what to do", async () => {
+    const tree = readTorchCheckpoint(readFileSync("test/fixtures/authors/base.pt"));
+    const { ema_model: weights } = tree as Record<string, StateDict>;
+    writeFileSync(at("weights.safetensors"), encodeSafetensors(weights!));
+    const before = tf.memory().numTensors;
+    await expect(readModel({ path: at("weights.safetensors"), groups: 2 })).rejects.toThrow(
+      "weights.safetensors: expected T beside the weights, a number of steps that divides 16, got undefined. Of a teacher " +
+        "that is not the authors', read the weights with unetFromTorch and give the file that encodeCheckpoint makes of them.",
+    );
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it("of diffusers is another with other weights or settings beside them", async () => {
@@ -150,11 +211,11 @@ describe("a teacher from elsewhere", () => {
 
   it("is refused for other images, or where the file is not what it should be", async () => {
     const setup = await setupOf();
-    const teacher = (path: string) => importNetwork(setup, "teacher", path);
+    const teacher = (path: string) => importNetwork(setup, "teacher", { path });
     await expect(teacher(at("other-size.safetensors"))).rejects.toThrow(
       "expected a model of 24x24x3 images, got 32x32x3.",
     );
-    await expect(importNetwork(setup, "pd-4", at("ours.safetensors"))).rejects.toThrow(
+    await expect(importNetwork(setup, "pd-4", { path: at("ours.safetensors") })).rejects.toThrow(
       "expected a student of 4 steps, got 8 steps.",
     );
     await expect(fingerprint(at("nowhere.pt"))).rejects.toThrow(
@@ -166,7 +227,7 @@ describe("a teacher from elsewhere", () => {
     mkdirSync(at("empty"));
     await expect(fingerprint(at("empty"))).rejects.toThrow("expected a folder of diffusers with");
     writeFileSync(at("text.pt"), "hello, this is text");
-    await expect(readModel(at("text.pt"))).rejects.toThrow(
+    await expect(readModel({ path: at("text.pt") })).rejects.toThrow(
       "text.pt: readTorchCheckpoint: expected a file of torch.save",
     );
   });
@@ -181,12 +242,12 @@ describe("a classifier from elsewhere", () => {
       "cifar10",
     );
     expect(setup.config.classifierScaling!.mean).toEqual([0.4914, 0.4822, 0.4465]);
-    await importNetwork(setup, "classifier", setup.config.files.classifier!.path);
+    await importNetwork(setup, "classifier", setup.config.files.classifier!);
     const loaded = await loadNetworkCheckpoint(join(setup.out, "checkpoints", "classifier.safetensors"));
     expect(loaded.network.config).toMatchObject({ type: "resnet", classes: 9 });
     disposeParams(loaded.params);
     const kinds = { ...setup, out: mkdtempSync(at("kinds-")), data: loadEmoji("kinds") };
-    await expect(importNetwork(kinds, "classifier", at("classifier.safetensors"))).rejects.toThrow(
+    await expect(importNetwork(kinds, "classifier", { path: at("classifier.safetensors") })).rejects.toThrow(
       "expected a classifier of the data's 98 classes, got 9.",
     );
   });
@@ -224,7 +285,7 @@ describe("a classifier from elsewhere", () => {
       'net.pth#best: stateDictIn: expected a state dict at "best", got "net".',
     );
     await expect(fingerprint(`${at("nowhere.pt")}#net`)).rejects.toThrow("got nothing there");
-    for (const read of [readClassifier, readModel])
+    for (const read of [readClassifier, (path: string) => readModel({ path })])
       await expect(read("/dev/null")).rejects.toThrow("expected a file, got a folder, a pipe or a device.");
     await expect(fingerprint("/dev/null")).rejects.toThrow(
       "/dev/null: expected a file or a folder of diffusers, got a pipe, a socket or a device.",
