@@ -20,7 +20,7 @@ import { checkStarts } from "./measure/sampling.js";
 import { printError, print } from "./terminal/print.js";
 import type { Data } from "../../tools/image-sets.js";
 import { log, type Run } from "./storage/run.js";
-import { showAll } from "./storage/watcher.js";
+import { showAll, type Watcher } from "./storage/watcher.js";
 import { watchersOf } from "./watch/watchers.js";
 
 /** Reads the data that a config asks for; for a plan its size and classes do. */
@@ -73,19 +73,26 @@ async function runStages(task: Task, load: DataLoader, signal: AbortSignal): Pro
   );
   for (const { where } of watchers) print(where);
   log(run, { event: choice.resume ? "resume" : "start", engine, machine: machine() });
-  let finished = false;
-  try {
+  await watched(watchers, async () => {
     for (const stage of stages) {
       await showAll(watchers, "running");
       await checkNeeds(run, stage);
       await stage.run(run);
     }
-    finished = true;
-  } finally {
-    await showAll(watchers, finished ? "finished" : "stopped");
-  }
+  });
   print(`Done in ${duration((performance.now() - started) / 1000)}.`);
   if (config.preset === "smoke") print(SMOKE);
+}
+
+/** Shows how it ends. An error of its own is thrown, whatever becomes of showing that. */
+export async function watched(watchers: readonly Watcher[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await showAll(watchers, "stopped").catch(printError);
+    throw error;
+  }
+  await showAll(watchers, "finished");
 }
 
 const SMOKE =

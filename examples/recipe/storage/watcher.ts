@@ -1,3 +1,5 @@
+import { messageOf } from "../../../tools/words.js";
+
 /** Somebody who shows how a run goes. It is told of what the run does, and changes nothing of it. */
 export interface Watcher {
   /** What to tell the user at the start: where to look. */
@@ -13,7 +15,15 @@ export interface Watcher {
 /** Of a run: whether it goes on. One that was interrupted, or failed, is stopped. */
 export type State = "running" | "finished" | "stopped";
 
-/** Has all of them show what is new. */
+/** Has all of them show what is new. Where some cannot, the others do all the same, and the error tells of each. */
 export async function showAll(watchers: readonly Watcher[], state: State): Promise<void> {
-  for (const watcher of watchers) await watcher.show?.(state);
+  const errors: unknown[] = [];
+  for (const watcher of watchers) {
+    try {
+      await watcher.show?.(state);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw new AggregateError(errors, errors.map(messageOf).join("\n"));
 }

@@ -19,7 +19,9 @@ import { html } from "../watch/markup.js";
 import { page } from "../watch/page.js";
 import { tensorboard } from "../watch/tensorboard.js";
 import { watchersOf } from "../watch/watchers.js";
+import { watched } from "../run.js";
 import type { Setup } from "../storage/setup.js";
+import { showAll, type State } from "../storage/watcher.js";
 import { crc32c, readEvents, readFolder } from "./event-file.js";
 
 const choose = (...words: string[]) =>
@@ -117,11 +119,14 @@ describe("the page of a run", () => {
     }
   });
 
-  it("says which file is damaged", async () => {
-    const path = join(out, "report.json");
+  it("has no distances where the report is damaged, and is written all the same", async () => {
     for (const text of ["", '{"rows":', "{}"]) {
-      writeFileSync(path, text);
-      await expect(page(setup).show!("running")).rejects.toThrow(`${path}: expected `);
+      writeFileSync(join(out, "report.json"), text);
+      await page(setup).show!("running");
+      const written = readFileSync(join(out, "report.html"), "utf8");
+      expect(written).toContain("0 of 6");
+      expect(written).not.toContain("Distances");
+      rmSync(join(out, "report.html"));
     }
   });
 
@@ -233,6 +238,30 @@ describe("TensorBoard's files", () => {
     expect(readEvents(file)).toHaveLength(3);
     file[20]! ^= 1;
     expect(() => readEvents(file)).toThrow("A checksum is wrong");
+  });
+});
+
+describe("a watcher that fails", () => {
+  const seen: State[] = [];
+  const failing = (message: string) => ({ where: "", show: () => Promise.reject(new Error(message)) });
+  const seeing = { where: "", show: (state: State) => Promise.resolve(void seen.push(state)) };
+  const watchers = [failing("no page"), seeing, failing("no events")];
+  beforeEach(() => {
+    seen.length = 0;
+  });
+
+  it("keeps no other from showing, and hides no other's error", async () => {
+    await expect(showAll(watchers, "running")).rejects.toThrow("no page\nno events");
+    await expect(watched(watchers, () => Promise.resolve())).rejects.toThrow("no page\nno events");
+    expect(seen).toEqual(["running", "finished"]);
+  });
+
+  it("does not take the place of the run's own error", async () => {
+    const printed = vi.spyOn(console, "error").mockReturnValue(undefined);
+    const own = new Error("teacher: no number");
+    await expect(watched(watchers, () => Promise.reject(own))).rejects.toBe(own);
+    expect(printed.mock.calls).toEqual([["no page\nno events"]]);
+    expect(seen).toEqual(["stopped"]);
   });
 });
 
