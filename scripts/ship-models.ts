@@ -1,10 +1,10 @@
 // Takes the models of a finished run on emoji for examples/assets/models, in half precision, with the run's config,
 // log and report beside them. The quickstart, the demo in a page and the pictures of the docs use them.
-//   npm run quickstart -- --preset emoji && npm run models:ship -- runs/quickstart-emoji
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+//   npm run quickstart -- --preset emoji && npm run models:ship -- runs/quickstart-emoji [FOLDER]
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { useBackend } from "cfd-distill";
+import { type Checkpoint, useBackend } from "cfd-distill";
 import { loadCheckpoint, loadNetworkCheckpoint } from "cfd-distill/node";
 import { EMOJI_MODELS, loadEmoji } from "../examples/emoji/files.js";
 import type { Manifest, ShippedModel } from "../examples/emoji/manifest.js";
@@ -14,16 +14,10 @@ import { ship } from "../tools/shipping.js";
 /** Students of more steps are on the way to those that ship. */
 const MOST_STEPS = 8;
 
-const run = process.argv[2] ?? "runs/quickstart-emoji";
+const [run = "runs/quickstart-emoji", target = fileURLToPath(EMOJI_MODELS)] = process.argv.slice(2);
 const folder = `runs/${basename(run)}`; // wherever it lay, which is nobody's business
-const target = fileURLToPath(EMOJI_MODELS);
 const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8")) as RecipeConfig;
 const checkpoint = (name: string) => join(run, "checkpoints", `${name}.safetensors`);
-
-async function shipModel(id: string, method: ShippedModel["method"]): Promise<ShippedModel> {
-  const loaded = await loadCheckpoint(checkpoint(id));
-  return { id, method, steps: loaded.steps, file: await ship(target, id, loaded) };
-}
 
 /** The last halving by a method, which can be run again in the page. */
 function lastHalving<M extends Halving["method"]>(method: M): Extract<Halving, { method: M }> {
@@ -33,34 +27,48 @@ function lastHalving<M extends Halving["method"]>(method: M): Extract<Halving, {
 }
 
 await useBackend("cpu");
-rmSync(target, { recursive: true, force: true });
-mkdirSync(join(target, "run"), { recursive: true });
-const models = [await shipModel("teacher", "teacher")];
+// All is read before the first file is removed: what ships belongs together, and a run may lack some of it.
+const methods = new Map<string, ShippedModel["method"]>([["teacher", "teacher"]]);
 for (const { name, method, studentSteps } of config.halvings) {
   const halves = method === "pd" || method === "cfd";
-  if (halves && studentSteps <= MOST_STEPS) models.push(await shipModel(name, method));
+  if (halves && studentSteps <= MOST_STEPS) methods.set(name, method);
 }
+const networks = new Map<string, Checkpoint>();
+for (const name of methods.keys()) networks.set(name, await loadCheckpoint(checkpoint(name)));
+const classifier = await loadNetworkCheckpoint(checkpoint("classifier"));
+const told = ["config.json", "log.jsonl", "report.json"].map(
+  (file) => [file, readFileSync(join(run, file))] as const,
+);
 const { groups } = config;
 const classes = config.dataset === "emoji-kinds" ? "kinds" : "groups";
-const pd = lastHalving("pd");
+const { classes: classNames } = loadEmoji(classes, groups).train;
+const [pd, cfd] = [lastHalving("pd"), lastHalving("cfd")];
+
+mkdirSync(join(target, "run"), { recursive: true });
+for (const file of readdirSync(target)) {
+  if (file.endsWith(".safetensors")) rmSync(join(target, file));
+}
+const models: ShippedModel[] = [];
+for (const [id, network] of networks) {
+  const { steps } = network;
+  models.push({ id, method: methods.get(id)!, steps, file: await ship(target, id, network) });
+}
 const manifest: Manifest = {
   about: "Models trained on 24x24 Noto emoji; weights in half precision",
   command: `npm run quickstart -- --preset ${config.preset} --out ${folder} && npm run models:ship -- ${folder}`,
   dataset: { classes, ...(groups && { groups }) },
-  classes: loadEmoji(classes, groups).train.classes,
+  classes: classNames,
   shown: config.shown ?? [],
   models,
-  classifier: await ship(target, "classifier", await loadNetworkCheckpoint(checkpoint("classifier"))),
+  classifier: await ship(target, "classifier", classifier),
   distillation: {
     teacher: pd.teacher,
     batch: pd.batch,
     flip: config.flip,
     rate: pd.rate,
     weighting: pd.weighting,
-    temperature: lastHalving("cfd").temperature,
+    temperature: cfd.temperature,
   },
 };
 writeFileSync(join(target, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-for (const file of ["config.json", "log.jsonl", "report.json"]) {
-  copyFileSync(join(run, file), join(target, "run", file));
-}
+for (const [file, bytes] of told) writeFileSync(join(target, "run", file), bytes);
