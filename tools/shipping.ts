@@ -28,6 +28,6 @@ export async function ship(
 }
 
 /** What a checkpoint says about its model, without what training left in it. */
-function modelOf({ schedule, predictionType, steps, imageShape }: Checkpoint) {
-  return { schedule, predictionType, steps, imageShape };
+function modelOf({ schedule, predictionType, steps, clip, imageShape, classNames }: Checkpoint) {
+  return { schedule, predictionType, steps, clip, imageShape, classNames };
 }
