@@ -18,20 +18,23 @@ export interface PageModel {
 /** A model that ships. It is fetched once, and again after a failure. */
 export function shippedModel(shipped: ShippedModel): PageModel {
   const path = `models/${shipped.file}`;
-  const listeners = new Set<(progress: Progress) => void>();
   let file: Promise<Uint8Array> | undefined;
+  let listeners: Set<(progress: Progress) => void> | undefined; // while it comes
+  const begin = () => {
+    const heard = (listeners = new Set());
+    const coming = fetchBytes(path, (progress) => {
+      for (const listener of heard) listener(progress);
+    }).finally(() => (listeners = undefined));
+    coming.catch(() => (file = undefined));
+    return coming;
+  };
   return {
     id: shipped.id,
     title: titleOf(shipped),
     address: new URL(path, document.baseURI).href,
     bytes(tell) {
-      if (tell) listeners.add(tell);
-      file ??= fetchBytes(path, (progress) => {
-        for (const listener of listeners) listener(progress);
-      }).finally(() => {
-        listeners.clear();
-      });
-      file.catch(() => (file = undefined));
+      file ??= begin();
+      if (tell) listeners?.add(tell);
       return file;
     },
   };
