@@ -49,6 +49,7 @@ export async function drawFigure(
     const { shape } = await worker.ensure(model);
     to.keep({ pixels: await worker.watch(worker.remote.startOf(model.id, starts.seeds)), shape });
     to.show();
+    if (!isCurrent()) return undefined; // a stop that came before the drawing stopped nothing
     const job = { model: model.id, steps, ...starts };
     const { call, calls } = await worker.watch(worker.remote.sample(job, proxy(show)));
     const each = call / starts.seeds.length;
