@@ -2,19 +2,28 @@
 // folders, installs what they name and the tarball; builds and opens the page in Chromium, in development, isolated and plain,
 // and holds the picture against Node's; and runs the recipe to its end on a few pictures that are made here.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRng } from "cfd-distill";
 import { encodePng } from "cfd-distill/node";
-import type { Browser } from "playwright";
+import type { Browser, Page } from "playwright";
 import { installConsumer } from "../tools/package/consumer.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
 import { drawnByNode, shows } from "../tools/pages/picture.js";
 import { isolation, serve } from "../tools/pages/serve.js";
 import { root, run } from "../tools/run.js";
 
-const STUDENT = join(root, "examples/assets/models/cfd-1.safetensors");
+const MODELS = join(root, "examples/assets/models");
+const STUDENT = join(MODELS, "cfd-1.safetensors");
 const work = mkdtempSync(join(tmpdir(), "cfd-distill-templates-"));
 try {
   const consumer = join(work, "consumer");
@@ -74,11 +83,24 @@ async function tryPage(project: string): Promise<void> {
   try {
     for (const [name, { url }] of Object.entries({ dev, isolated, plain }))
       process.stdout.write(`page, ${name}: ${await openPage(browser, url, wanted)}\n`);
+    await tryAnother(browser, join(project, "dist"), plain.url);
     await tryFailures(browser, join(project, "dist"), plain.url);
   } finally {
     for (const host of [dev, isolated, plain]) host.close();
     await browser.close();
   }
+}
+
+/** A model in the place of another is what a visitor sees who comes again. */
+async function tryAnother(browser: Browser, dist: string, url: string): Promise<void> {
+  const page = await browser.newPage();
+  await page.goto(url);
+  await waitForStatus(page, /^Picture 0, .*: 1 step on /);
+  copyFileSync(join(MODELS, "cfd-2.safetensors"), join(dist, "student.safetensors"));
+  await page.reload();
+  await waitForStatus(page, /^Picture 0, .*: 2 steps on /);
+  await page.close();
+  process.stdout.write("page: draws with a model that was put in the place of another\n");
 }
 
 /** What a visitor reads where something is missing. Takes the built page apart, beginning with what is loaded last. */
@@ -99,14 +121,18 @@ async function tryFailures(browser: Browser, dist: string, url: string): Promise
 
 async function expectStatus(browser: Browser, url: string, wanted: RegExp): Promise<void> {
   const page = await browser.newPage();
+  await page.goto(url);
+  await waitForStatus(page, wanted);
+  await page.close();
+}
+
+async function waitForStatus(page: Page, wanted: RegExp): Promise<void> {
+  const status = page.locator("[role=status]");
   try {
-    await page.goto(url);
-    await page.locator("[role=status]").filter({ hasText: wanted }).waitFor({ timeout: 20_000 });
+    await status.filter({ hasText: wanted }).waitFor({ timeout: 20_000 });
   } catch (error) {
-    const said = await page.locator("[role=status]").textContent();
+    const said = await status.textContent();
     throw new Error(`page: expected ${wanted.source}, got ${said ?? "nothing"}`, { cause: error });
-  } finally {
-    await page.close();
   }
 }
 

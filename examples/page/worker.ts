@@ -16,7 +16,7 @@ async function start({ canvas, model }: Start): Promise<void> {
   const generator =
     report &&
     (await attempt(
-      () => loadGenerator(model, { onProgress, cache: true }),
+      () => loadGenerator(model, { onProgress }),
       () => whyNotLoaded(model),
     ));
   if (!generator) return;
