@@ -5,7 +5,7 @@ import { wordsOf } from "./kinds.js";
 export interface KindList {
   /** Lists these, if they are not listed yet: what was chosen of others is forgotten. */
   readonly list: (classes: readonly string[]) => void;
-  /** Lists kinds under Unicode's groups from now on, where a sheet of emoji has groups for them. */
+  /** Lists kinds under Unicode's groups from now on, where a sheet of emoji has groups for them; the others follow. */
   readonly group: (sheet: SpriteSheet) => void;
 }
 
@@ -31,14 +31,26 @@ export function kindList(select: HTMLSelectElement): KindList {
   };
 }
 
+/** Labels under the groups that know their classes; those that none knows are `others`. */
+export function grouped(classes: readonly string[], groups: SpriteSheet["groups"]) {
+  const lists = groups
+    .map(({ name, kinds }) => ({
+      name,
+      labels: kinds.map((kind) => classes.indexOf(kind.name)).filter((label) => label >= 0),
+    }))
+    .filter(({ labels }) => labels.length > 0);
+  const listed = new Set(lists.flatMap(({ labels }) => labels));
+  return { lists, others: [...classes.keys()].filter((label) => !listed.has(label)) };
+}
+
 function entries(classes: readonly string[], groups: SpriteSheet["groups"]): HTMLElement[] {
-  const option = (name: string) => new Option(wordsOf(name), String(classes.indexOf(name)));
-  const lists = groups.map(({ name, kinds }) => {
+  const option = (label: number) => new Option(wordsOf(classes[label]!), String(label));
+  const { lists, others } = grouped(classes, groups);
+  const filled = lists.map(({ name, labels }) => {
     const list = document.createElement("optgroup");
     list.label = name;
-    list.append(...kinds.filter((kind) => classes.includes(kind.name)).map((kind) => option(kind.name)));
+    list.append(...labels.map(option));
     return list;
   });
-  const grouped = lists.filter(({ children }) => children.length > 0);
-  return grouped.length > 0 ? grouped : classes.map(option);
+  return [...filled, ...others.map(option)];
 }
