@@ -11,6 +11,8 @@ export interface PageModel {
   readonly bytes: (tell?: (progress: Progress) => void) => Promise<Uint8Array>;
   /** Where it is, for others to load it; a file of the visitor's has but a name. */
   readonly address: string;
+  /** How many steps it was trained for, which are the most it takes; of a file of the visitor's known once it is loaded. */
+  readonly steps?: number;
   /** What its classes are called, where they are not the page's: none of an unconditional model. */
   readonly classes?: readonly string[];
 }
@@ -32,6 +34,7 @@ export function shippedModel(shipped: ShippedModel): PageModel {
     id: shipped.id,
     title: titleOf(shipped),
     address: new URL(path, document.baseURI).href,
+    steps: shipped.steps,
     bytes(tell) {
       file ??= begin();
       if (tell) listeners?.add(tell);
@@ -46,14 +49,15 @@ export function heldModel(id: string, title: string, address: string, bytes: Uin
 }
 
 /**
- * A model of the visitor's own, with its classes as it names them. Where it does not, as many as the page's are the page's:
+ * A model of the visitor's own, with its steps, and its classes as it names them. Where it does not, as many as the page's are the page's:
  * what was distilled here.
  */
 export function ownModel(
-  model: PageModel,
-  { classes = 0, classNames }: ModelFacts,
+  held: PageModel,
+  { steps, classes = 0, classNames }: ModelFacts,
   page: Pick<Manifest, "classes">,
 ): PageModel {
+  const model = { ...held, steps };
   if (classNames) return { ...model, classes: classNames };
   if (classes === page.classes.length) return model;
   return { ...model, classes: Array.from({ length: classes }, (_, i) => `class ${i}`) };

@@ -51,8 +51,7 @@ export function plan(
 ): PlannedFigure[] {
   if (wish.show !== "all") {
     const model = models.get(wish.show)!;
-    const shipped = manifest.models.find(({ id }) => id === wish.show);
-    const steps = Math.min(wish.steps, shipped?.steps ?? wish.steps);
+    const steps = Math.min(wish.steps, model.steps ?? wish.steps);
     return [{ model, steps, title: model.title, note: `${inCalls(steps)}${steps < wish.steps ? ALL : ""}` }];
   }
   const teacher = nearestModel(manifest.models, "teacher", wish.steps);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { heldModel, nearestModel, ownModel } from "../models.js";
 import type { Manifest } from "../../emoji/manifest.js";
-import { kindsOf, namesOf, startsOf } from "../plan.js";
+import { firstWish, kindsOf, namesOf, plan, startsOf } from "../plan.js";
 
 const file = new URL("../../assets/models/manifest.json", import.meta.url);
 const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
@@ -52,6 +52,23 @@ describe("classes of the visitor's own model", () => {
     const starts = startsOf({ seed: 7, count: 2, kind: -1 }, { classes: of({}), shown: [] });
     expect(starts).toEqual({ seeds: [7, 8], labels: [-1, -1] });
     expect(namesOf(starts, { classes: [] })).toEqual(["Seed 7", "Seed 8"]);
+  });
+});
+
+describe("a model of the visitor's own", () => {
+  const held = heldModel("file-1", "Your file", "cats.safetensors", new Uint8Array());
+  const mine = ownModel(held, { steps: 3, shape: [8, 8, 3] }, letters);
+  const drawn = (steps: number) => {
+    const models = new Map([[mine.id, mine]]);
+    return plan({ ...firstWish, show: mine.id, steps }, manifest, models).map(({ steps, note }) => [
+      steps,
+      note,
+    ]);
+  };
+
+  it("is drawn in no more steps than it was trained for, which is said", () => {
+    expect(drawn(8)).toEqual([[3, "3 calls, all it was trained for"]]);
+    expect(drawn(2)).toEqual([[2, "2 calls"]]);
   });
 });
 
