@@ -21,6 +21,8 @@ interface Choice {
   readonly refuse: (reason: string) => void;
 }
 
+const WAY_OUT = ": reload the page, or choose another one under Settings";
+
 /** The part of the page that chooses an engine. */
 export interface EnginePicker {
   /** Starts another one. */
@@ -29,7 +31,8 @@ export interface EnginePicker {
 
 /**
  * Shows the engines, those that cannot run here greyed with the reason, and starts the one that is chosen, at first the
- * first one. Where it does not start after all, that is said and the one before is started again, or else wasm.
+ * first one. Where it does not start after all, that is said and the one before is started again, or else wasm; where that
+ * does not start either, the visitor chooses.
  */
 export function enginePicker(
   first: Engine,
@@ -56,20 +59,20 @@ export function enginePicker(
     use(current, engine);
   }
 
+  /** Never rejects: who chooses next would wait for nothing. */
   async function choose(engine: Engine): Promise<void> {
     const before = running;
+    const isOther = engine.engine !== before.engine;
     showMessage(error, undefined);
     try {
       await start(engine);
     } catch (problem) {
-      status.textContent = "";
       choices.get(engine.engine)!.refuse("could not be started");
-      const isOther = engine.engine !== before.engine;
-      const way = isOther
-        ? `${before.engine} goes on`
-        : "reload the page, or choose another one under Settings";
-      showMessage(error, `${engine.engine} could not be started: ${way}.`, messageOf(problem));
-      if (isOther) await start(before);
+      sayFailed(engine, isOther ? `: ${before.engine} goes on` : WAY_OUT, problem);
+      if (!isOther) return;
+      await start(before).catch((problem: unknown) => {
+        sayFailed(engine, `, nor ${before.engine} again${WAY_OUT}`, problem); // which is not greyed: it has run here
+      });
     }
   }
 
@@ -92,6 +95,16 @@ export function enginePicker(
       if (engine.engine !== running.engine || engine.threads !== running.threads) next(engine);
     },
   };
+}
+
+/** Says that an engine did not start, and what now. */
+function sayFailed({ engine }: Engine, what: string, problem: unknown): void {
+  byId("draw-status", HTMLElement).textContent = "";
+  showMessage(
+    byId("engine-error", HTMLElement),
+    `${engine} could not be started${what}.`,
+    messageOf(problem),
+  );
 }
 
 function choice(name: EngineName): Choice {

@@ -210,6 +210,26 @@ describe.skipIf(!chromium)("a visitor", () => {
     const one = await open(`${urls.isolated()}#show=cfd-1`);
     const { page } = one;
     await page.route("**/classifier.safetensors", (route) => route.fulfill({ status: 404 }));
+  it("can choose an engine again where neither another one nor the one before would start", async () => {
+    const one = await openQuick(urls.isolated());
+    const { page } = one;
+    await page.route("**/sampler-worker*", (route) => route.abort());
+    await page.click("#settings-button");
+    await page.check("input[value=webgl]");
+    await waitForText(
+      page,
+      "#engine-error",
+      /^webgl could not be started, nor wasm again: reload the page/,
+      30_000,
+    );
+    await page.unroute("**/sampler-worker*");
+    await page.check("input[value=wasm]");
+    await waitForText(page, "#draw-status", /^Drawn on wasm/, 30_000);
+    expect(await page.isHidden("#engine-error")).toBe(true);
+    expect(await page.isHidden("#page-error")).toBe(true);
+    await forget(one);
+  });
+
     await page.click("#distil-go");
     await waitForText(page, "#distil-error", /^classifier\.safetensors is missing on this site/);
     await page.selectOption("#distil-method", "pd");
