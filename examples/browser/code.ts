@@ -1,24 +1,29 @@
 // What the page shows, as a program.
+import type { Settings } from "./address.js";
 import { byId } from "./dom.js";
 import type { Scene } from "./draw-panel.js";
 
-/** The README's way to draw, with what is on the page; of several figures it is the first. */
-export function codeOf({ planned, starts }: Pick<Scene, "planned" | "starts">, engine: string): string {
+/** The way of docs/bundlers.md to draw, with what is on the page; of several figures it is the first. */
+export function codeOf(
+  { planned, starts: { seeds, labels } }: Pick<Scene, "planned" | "starts">,
+  { engine, threads }: Pick<Settings, "engine" | "threads">,
+): string {
   const { model, steps } = planned[0]!;
-  const webgpu = engine === "webgpu" ? `import "cfd-distill/backends/webgpu";\n` : "";
-  const labels = starts.labels.every((label) => label < 0) ? "" : `\n  labels: ${list(starts.labels)},`;
+  const webgpu = engine === "webgpu" ? WEBGPU : "";
+  const options = engine === "wasm" && threads !== undefined ? `, { threads: ${threads} }` : "";
+  const kinds = labels.every((label) => label < 0) ? "" : ` labels: ${list(labels)},`;
   return `import { loadGenerator, useBackend } from "cfd-distill";
 ${webgpu}
-await useBackend("${engine}");
+const canvas = document.createElement("canvas");
+canvas.style.cssText = "width: 480px; image-rendering: pixelated";
+document.body.append(canvas);
+await useBackend("${engine}"${options});
 const generator = await loadGenerator(${JSON.stringify(model.address)});
-const images = await generator.sample({
-  seeds: ${list(starts.seeds)},${labels}
-  steps: ${steps},
-}); // [${starts.seeds.length}, height, width, 3] in [-1, 1]
-images.dispose();
-generator.dispose();
+await generator.draw(canvas, { seeds: ${list(seeds)},${kinds} steps: ${steps} });
 `;
 }
+
+const WEBGPU = `import "cfd-distill/backends/webgpu"; // npm install @tensorflow/tfjs-backend-webgpu\n`;
 
 const list = (values: readonly number[]) => `[${values.join(", ")}]`;
 

@@ -51,7 +51,7 @@ function start(manifest: Manifest): void {
     picker.choose(settings);
   });
   acceptFiles(drawing.add);
-  codeDialog(() => codeOf(drawing.scene(), settings.engine));
+  codeDialog(() => codeOf(drawing.scene(), settings));
   pictureButton(() => `cfd-distill-${settings.steps}-steps-seed-${settings.seed}`);
   void drawing.first.then(() =>
     finish(manifest, drawing, {

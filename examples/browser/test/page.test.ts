@@ -5,6 +5,7 @@ import { PNG } from "pngjs";
 import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
 import { axeViolations } from "../../../tools/pages/axe.js";
+import { tooWide } from "../../../tools/pages/too-wide.js";
 import { waitForText } from "../../../tools/pages/visit.js";
 import {
   chromium,
@@ -151,7 +152,7 @@ describe.skipIf(!chromium)("a visitor", () => {
   });
 
   it("takes the picture and the program home", async () => {
-    const { page } = await openQuick(undefined, "&count=4&kind=heart&seed=7");
+    const { page } = await openQuick(undefined, "&count=4&kind=heart&seed=7&threads=1");
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-png")]);
     expect(download.suggestedFilename()).toBe("cfd-distill-1-steps-seed-7.png");
     const { width, height, data } = PNG.sync.read(readFileSync(await download.path()));
@@ -162,8 +163,11 @@ describe.skipIf(!chromium)("a visitor", () => {
 
     await page.click("#code-button");
     const code = await page.textContent("#code-text");
-    const values = await run(code!);
-    await expectPainted(page, ".tile", values.subarray(0, 24 * 24 * 3));
+    expect(code).toContain('useBackend("wasm", { threads: 1 })');
+    const drawn = await run(code!);
+    expect([drawn.width, drawn.height]).toEqual([48, 48]);
+    const tiles = await tilesOf(page);
+    expect(Math.max(...tiles.map((byte, i) => Math.abs(byte - drawn.data[i]!)))).toBeLessThanOrEqual(1);
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.click("#code-copy");
     await waitForText(page, "#code-copy", /^Copied$/);
@@ -206,10 +210,6 @@ describe.skipIf(!chromium)("a visitor", () => {
     await forget(one);
   });
 
-  it("distils by PD where CFD's classifier is missing", async () => {
-    const one = await open(`${urls.isolated()}#show=cfd-1`);
-    const { page } = one;
-    await page.route("**/classifier.safetensors", (route) => route.fulfill({ status: 404 }));
   it("can choose an engine again where neither another one nor the one before would start", async () => {
     const one = await openQuick(urls.isolated());
     const { page } = one;
@@ -230,6 +230,10 @@ describe.skipIf(!chromium)("a visitor", () => {
     await forget(one);
   });
 
+  it("distils by PD where CFD's classifier is missing", async () => {
+    const one = await open(`${urls.isolated()}#show=cfd-1`);
+    const { page } = one;
+    await page.route("**/classifier.safetensors", (route) => route.fulfill({ status: 404 }));
     await page.click("#distil-go");
     await waitForText(page, "#distil-error", /^classifier\.safetensors is missing on this site/);
     await page.selectOption("#distil-method", "pd");
@@ -256,22 +260,34 @@ describe.skipIf(!chromium)("a visitor", () => {
   });
 });
 
-/** Runs the page's program in Node, with this repository's library; returns the images that it draws. */
-async function run(code: string): Promise<Float32Array> {
-  Object.assign(globalThis, { library: { loadGenerator, useBackend } });
+/** Runs the page's program, with this repository's library and as much of a page as it needs; returns what it draws. */
+async function run(code: string): Promise<ImageData> {
+  let drawn: ImageData | undefined;
+  const context = {
+    createImageData: (width: number, height: number) => ({
+      ...{ width, height },
+      data: new Uint8ClampedArray(4 * width * height),
+    }),
+    putImageData: (image: ImageData) => (drawn = image),
+  };
+  const canvas = { style: {}, getContext: () => context };
+  const body = { append: (element: unknown) => element };
+  const document = { createElement: () => canvas, body };
+  Object.assign(globalThis, { given: { loadGenerator, useBackend, document } });
   const program = code
-    .replace(/^import (.*) from "cfd-distill";$/m, "const $1 = globalThis.library;")
-    .replace(/^images\.dispose/m, "export const values = await images.data();\n$&");
-  const address = `data:text/javascript,${encodeURIComponent(program)}`;
-  return ((await import(/* @vite-ignore */ address)) as { values: Float32Array }).values;
+    .replace(/^import (.*) from "cfd-distill";$/m, "const $1 = globalThis.given;")
+    .replaceAll("document.", "globalThis.given.$&");
+  await import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(program)}`);
+  return drawn!;
 }
 
-/** Elements that reach beyond the screen's right edge. */
-function tooWide(page: Page): Promise<string[]> {
-  return page.evaluate(() =>
-    Array.from(document.querySelectorAll("body *"))
-      .filter((element) => element.closest("pre") === null)
-      .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
-      .map(({ outerHTML }) => outerHTML.slice(0, 200)),
-  );
+/** The RGBA bytes of the page's four pictures of 24x24, two in a row. */
+function tilesOf(page: Page): Promise<number[]> {
+  return page.evaluate(() => {
+    const context = new OffscreenCanvas(48, 48).getContext("2d", { willReadFrequently: true })!;
+    document.querySelectorAll<HTMLCanvasElement>(".tile").forEach((tile, i) => {
+      context.drawImage(tile, 24 * (i % 2), 24 * (i >> 1));
+    });
+    return [...context.getImageData(0, 0, 48, 48).data];
+  });
 }
