@@ -1,7 +1,15 @@
 // Does a picture come out of every way into a page? Installs the packed tarball beside each bundler into an empty folder,
 // builds a page of ten lines, opens it in Chromium, isolated and not, and holds the picture against Node's.
 //   npm run bundlers:test -- [NAMES]
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -15,6 +23,8 @@ import { attempt, printed, root, run } from "../tools/run.js";
 import { textTable } from "../tools/text-table.js";
 
 const STUDENT = join(root, "examples/assets/models/cfd-1.safetensors");
+/** What of the engines for Node alone no bundler renames: a variable of TensorFlow's. */
+const NATIVE = "TF_ENABLE_ONEDNN_OPTS";
 const names = process.argv.slice(2);
 const chosen = names.length === 0 ? ways : ways.filter(({ name }) => names.includes(name));
 const executable = findChromium();
@@ -26,6 +36,8 @@ const complaints: string[] = [];
 try {
   const tarball = packInto(work);
   const wanted = await drawnByNode(STUDENT, 7, 0);
+  if (scriptsWith(NATIVE, join(root, "dist/backends/native")).length === 0)
+    complaints.push(`expected ${NATIVE} in dist/backends/native, by which the engines for Node are known`);
   const rows = [["", "kB of scripts, gzipped", "requests", "ms to the picture", "isolated"]];
   for (const way of chosen) {
     const project = join(work, way.name.toLowerCase());
@@ -35,6 +47,8 @@ try {
       if (!outcome.startsWith("SKIPPED")) complaints.push(`${way.name}: ${outcome}`);
       continue;
     }
+    for (const file of scriptsWith(NATIVE, join(project, way.site)))
+      complaints.push(`${way.name}: ${file} holds the engines for Node`);
     const plain = await openPage(browser, join(project, way.site), {}, wanted);
     const isolated = await openPage(browser, join(project, way.site), isolation, wanted);
     for (const { title } of [plain, isolated])
@@ -87,6 +101,13 @@ function makeProject(way: Way, tarball: string, project: string): string {
   }
   copyFileSync(STUDENT, join(project, site, "student.safetensors"));
   return "built";
+}
+
+/** The scripts of a folder, at any depth, that hold a text. */
+function scriptsWith(text: string, folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.[cm]?js$/.test(path))
+    .filter((path) => readFileSync(join(folder, path), "utf8").includes(text));
 }
 
 /** Opens the page, waits for its title, and compares what the canvas shows. */
