@@ -21,7 +21,7 @@ describe.skipIf(!chromium)("on a slow line", () => {
     await browser.close();
   });
 
-  it("has its first picture within 12 s of a cold start", async () => {
+  it("has its first picture by 11 s of the line, within 15 s of a cold start: the rest is a busy machine's", async () => {
     const host = await serveSlowly(here("../dist"), slow);
     const { page } = await visit(browser, host.url, { viewport: { width: 360, height: 800 } });
     await waitForText(
@@ -31,9 +31,9 @@ describe.skipIf(!chromium)("on a slow line", () => {
     );
     await page.waitForFunction(() => (globalThis as unknown as { shown: unknown[] }).shown.length > 0);
     const seconds = (performance.now() - host.begun()) / 1000;
-    expect(host.sent()).toBeLessThan(2_200_000); // 11 s of the line
+    expect(host.sent()).toBeLessThan(11 * slow.bytesPerSecond);
     await page.context().close();
     host.close();
-    expect(seconds).toBeLessThan(15); // 12 s, and what a busy machine takes longer
+    expect(seconds).toBeLessThan(15); // 11 to 12 where nothing else runs
   });
 });
