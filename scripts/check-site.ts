@@ -1,5 +1,5 @@
 // Does all of the site work? Builds it, serves it from a folder of a host, opens every page in Chromium and follows
-// every link, and searches.
+// every link, and searches; on a phone nothing may be wider than the screen.
 //   npm run site:test
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { axeViolations } from "../tools/pages/axe.js";
 import { findChromium, launchChromium } from "../tools/pages/chromium.js";
 import { serve } from "../tools/pages/serve.js";
+import { tooWide } from "../tools/pages/too-wide.js";
 import { visit } from "../tools/pages/visit.js";
 import { root, run } from "../tools/run.js";
 import { crawl } from "../tools/site/crawl.js";
@@ -37,15 +38,24 @@ try {
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
     rules: { "nested-interactive": { enabled: false } }, // the links in what TypeDoc's own script unfolds
   };
+  const paths = ["", "guides/concepts.html", "functions/cfd-distill.cfdLoss.html"];
   for (const colorScheme of ["light", "dark"] as const)
-    for (const path of ["", "guides/concepts.html", "functions/cfd-distill.cfdLoss.html"]) {
+    for (const path of paths) {
       await page.emulateMedia({ colorScheme });
       await page.goto(`${base}docs/${path}`);
       for (const barrier of await axeViolations(page, accessible))
         barriers.push(`${page.url()}, ${colorScheme}: axe: ${barrier}`);
     }
+  const wide: string[] = [];
+  const { width, height } = page.viewportSize()!;
+  await page.setViewportSize({ width: 360, height: 800 });
+  for (const path of paths) {
+    await page.goto(`${base}docs/${path}`);
+    for (const element of await tooWide(page)) wide.push(`${page.url()}, 360 wide: ${element} is wider`);
+  }
+  await page.setViewportSize({ width, height });
   const { pages, complaints: broken } = await crawl(page, base);
-  const all = [...barriers, ...broken, ...outside, ...complaints];
+  const all = [...barriers, ...wide, ...broken, ...outside, ...complaints];
   process.stdout.write(`${pages} pages, ${all.length} complaints\n${all.join("\n")}\n`);
   process.exitCode = all.length === 0 ? 0 : 1;
   host.close();
