@@ -1,7 +1,7 @@
 // The demo as it is hosted: its production build behind a plain server, in Chromium.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { decodeCheckpoint, disposeParams, encodeCheckpoint } from "cfd-distill";
+import { decodeCheckpoint, disposeParams, encodeCheckpoint, useBackend } from "cfd-distill";
 import { encodeSafetensors } from "cfd-distill/formats";
 import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
@@ -121,6 +121,7 @@ describe.skipIf(!chromium)("the demo", () => {
 
   it("lists the classes that a dropped model names, and the page's again without it", async () => {
     const { page } = await openQuick(undefined, "&count=1&kind=heart");
+    await useBackend("wasm");
     const student = decodeCheckpoint(model("cfd-1"));
     const classNames = manifest.classes.map((_, i) => `my-kind-${i}`);
     const bytes = Buffer.from(await encodeCheckpoint({ ...student, classNames }));
