@@ -41,9 +41,9 @@ export type DenoiserOptions = ApplyOptions & {
  * @param network a U-Net, or any network of that signature
  * @param params its weights; the denoiser reads them at each call and never disposes them
  * @param predictionType what the network's output stands for: "x0", "eps", "v" or "flow"
- * @param options.train training mode, in which `rng` draws the dropout masks; inference mode without it
- * @param options.recompute true for the backward pass to compute the blocks again instead of keeping their intermediates
- * @param options.schedule the schedule it was trained on, if whoever samples or learns from it is to be held to that
+ * @param options `train`: training mode, in which its `rng` draws the dropout masks; inference mode without it. `recompute`:
+ *   true for the backward pass to compute the blocks again instead of keeping their intermediates. `schedule`: the one it
+ *   was trained on, if whoever samples or learns from it is to be held to that
  * @returns (zt [B, H, W, C], times, labels?) => prediction of zt's shape, with `predictionType` and `schedule`
  * @throws if `predictionType` or `schedule` is none or an option is unknown; the denoiser if times, labels or shapes do not fit
  * @example
