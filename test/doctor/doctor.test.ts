@@ -18,17 +18,6 @@ async function diagnoseOne(operation: string): Promise<OperationReport> {
 const kernelsOf = (backend: string) =>
   new Map(tf.getKernelsForBackend(backend).map(({ kernelName, kernelFunc }) => [kernelName, kernelFunc]));
 
-// First in this file: useBackend would have installed its cures.
-describe("cpu as TensorFlow.js starts it", () => {
-  it("is diagnosed without cures, as it is", async () => {
-    await tf.setBackend("cpu");
-    const report = await diagnoseOne("resizeNearestNeighbor, larger");
-    expect(report.now).toEqual(report.stock);
-    expect(report.now).toMatchObject({ forward: { verdict: "ok" }, gradient: { verdict: "wrong" } });
-    expect(report.cures).toEqual([]);
-  });
-});
-
 describe("wasm", () => {
   let diagnosis: Diagnosis;
   const before = { numTensors: 0, numDataBuffers: 0, kernels: new Map<string, tf.KernelFunc>() };
