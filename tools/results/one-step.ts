@@ -1,6 +1,6 @@
 // Seven ways from one teacher to one step, in equal time: what the runs say, in tables and sentences that follow from them.
 import { markdownTable } from "../markdown.js";
-import { armsOf, deviation, mean } from "./findings.js";
+import { armsOf, deviation, frechet, kernel, mean, toTeacher } from "./findings.js";
 import type { MeasuredRun, Result } from "./runs.js";
 
 /** A way to one step: its students by seeds. */
@@ -55,11 +55,11 @@ export function oneStepPart(run: MeasuredRun, rates: MeasuredRun | undefined): s
       `${Math.round(mean(way.students.map((student) => secondsOf(run, student))))} s`,
       ...names.flatMap((_, i) => [
         spread(way, frechet(i), 2),
-        spread(way, ({ distances }) => 1000 * distances[i]!.kernel.mean, 1),
+        spread(way, (student) => 1000 * kernel(i)(student), 1),
         spread(way, ({ distances }) => distances[i]!.precision, 2),
         spread(way, ({ distances }) => distances[i]!.recall, 2),
       ]),
-      spread(way, ({ row }) => row.toTeacher, 3),
+      spread(way, toTeacher, 3),
     ]),
   ); // prettier-ignore
   const { batch } = config.halvings[0]!;
@@ -107,11 +107,6 @@ function waysOf({ results }: MeasuredRun): Way[] {
   return arms.map((arm) => ({ arm, students: students.filter((one) => one.arm === arm) }));
 }
 
-const frechet =
-  (extractor: number): Value =>
-  ({ distances }) =>
-    distances[extractor]!.frechet;
-
 const meanOf = ({ students }: Way, value: Value) => mean(students.map(value));
 
 function spread({ students }: Way, value: Value, digits: number): string {
@@ -120,13 +115,13 @@ function spread({ students }: Way, value: Value, digits: number): string {
   return `${mean(values).toFixed(digits)}${apart}`;
 }
 
-/** The stages that lead from the teacher to a student. */
-function wayTo({ config }: MeasuredRun, { stage }: Result): MeasuredRun["config"]["halvings"] {
+/** The halvings that lead from the teacher to a stage. */
+function wayTo({ config }: Pick<MeasuredRun, "config">, stage: string): MeasuredRun["config"]["halvings"] {
   const found = config.halvings.find(({ name }) => name === stage);
-  return found ? [...wayTo({ config } as MeasuredRun, { stage: found.teacher } as Result), found] : [];
+  return found ? [...wayTo({ config }, found.teacher), found] : [];
 }
 
 const secondsOf = (run: MeasuredRun, student: Result) =>
-  wayTo(run, student).reduce((sum, { name }) => sum + run.seconds[name]!, 0);
+  wayTo(run, student.stage).reduce((sum, { name }) => sum + run.seconds[name]!, 0);
 
-const stepsOf = (run: MeasuredRun, student: Result) => wayTo(run, student).map(({ steps }) => steps).join(" + "); // prettier-ignore
+const stepsOf = (run: MeasuredRun, student: Result) => wayTo(run, student.stage).map(({ steps }) => steps).join(" + "); // prettier-ignore
