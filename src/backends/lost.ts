@@ -19,21 +19,21 @@ export interface Loss {
 
 type Method = (...args: unknown[]) => unknown;
 
-/** Aborted, with the reason, when an engine's device is lost; by the engine as TensorFlow.js made it. */
-const losses = new WeakMap<object, AbortSignal>();
+/** What is known of an engine's device; by the engine as TensorFlow.js made it. */
+const devices = new WeakMap<object, Device>();
 
 const PATIENCE = 1000; // ms from a failure until the loss behind it is made known
 
 /** Has methods of the running engine throw once its device is gone, those that are waited for at that moment too. */
 export function guard(name: string, { passages, isLost, problem, onLoss }: Loss): void {
-  const loss = new AbortController();
-  const { signal } = loss;
+  const device = presentDevice();
   const throwIfLost = (cause?: unknown) => {
-    if (isLost?.()) loss.abort("the engine says so");
-    if (signal.aborted) throw lossOf(name, signal.reason as string, cause);
+    if (isLost?.()) device.lose("the engine says so");
+    const reason = device.lostBy();
+    if (reason !== undefined) throw lossOf(name, reason, cause);
   };
   const settled = async (result: Promise<unknown>) => {
-    const { lost, forget } = untilLost(signal);
+    const { lost, forget } = device.untilLost();
     const failed = async (cause: unknown) => {
       await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
       throwIfLost(cause);
@@ -43,7 +43,7 @@ export function guard(name: string, { passages, isLost, problem, onLoss }: Loss)
       .catch(failed)
       .finally(forget);
     const [value, wrong] = both ?? [];
-    if (wrong !== undefined) loss.abort(wrong);
+    if (wrong !== undefined) device.lose(wrong);
     throwIfLost();
     return value;
   };
@@ -62,10 +62,8 @@ export function guard(name: string, { passages, isLost, problem, onLoss }: Loss)
       return result;
     };
   }
-  losses.set(backend, signal);
-  onLoss((reason) => {
-    loss.abort(reason);
-  });
+  devices.set(backend, device);
+  onLoss(device.lose);
 }
 
 function orThrow(f: () => unknown, throwIfLost: (cause: unknown) => void): unknown {
@@ -77,20 +75,40 @@ function orThrow(f: () => unknown, throwIfLost: (cause: unknown) => void): unkno
   }
 }
 
-/** Resolves at the loss, unless it is forgotten before. */
-function untilLost(signal: AbortSignal): { lost: Promise<undefined>; forget: () => void } {
-  const listening = new AbortController();
-  const lost = new Promise<undefined>((resolve) => {
-    const tell = () => {
-      resolve(undefined);
-    };
-    if (signal.aborted) tell();
-    else signal.addEventListener("abort", tell, { signal: listening.signal });
-  });
-  const forget = () => {
-    listening.abort();
+/** A device that may be lost, once and for all. */
+interface Device {
+  readonly lose: (reason: string) => void;
+  /** The reason, if it was. */
+  readonly lostBy: () => string | undefined;
+  /** `lost` resolves when it is, unless it is forgotten before. Any number of numbers may be waited for at once. */
+  readonly untilLost: () => { readonly lost: Promise<undefined>; readonly forget: () => void };
+}
+
+function presentDevice(): Device {
+  const waiting = new Set<() => void>();
+  let lostBy: string | undefined;
+  return {
+    lose(reason) {
+      lostBy ??= reason;
+      for (const tell of waiting) tell();
+      waiting.clear();
+    },
+    lostBy: () => lostBy,
+    untilLost() {
+      if (lostBy !== undefined) return { lost: Promise.resolve(undefined), forget: () => undefined };
+      let forget: () => void = () => undefined;
+      const lost = new Promise<undefined>((resolve) => {
+        const tell = () => {
+          resolve(undefined);
+        };
+        waiting.add(tell);
+        forget = () => {
+          waiting.delete(tell);
+        };
+      });
+      return { lost, forget };
+    },
   };
-  return { lost, forget };
 }
 
 function lossOf(name: string, reason: string, cause: unknown): Error {
@@ -103,7 +121,7 @@ function lossOf(name: string, reason: string, cause: unknown): Error {
 export function forgetIfLost(name: string): void {
   const engine = tf.engine();
   const backend: object | undefined = engine.registry[name];
-  if (backend === undefined || !losses.get(backend)?.aborted) return;
+  if (backend === undefined || devices.get(backend)?.lostBy() === undefined) return;
   const { factory, priority } = engine.registryFactory[name]!;
   tf.removeBackend(name);
   tf.registerBackend(name, factory, priority);
