@@ -19,7 +19,11 @@ const report = (...testResults: Report["testResults"][number][]): Report => ({ t
 const good: Column = { name: "wasm", report: report(file("unets", 1.23, ["passed", "passed"], "Node 20")) };
 const bad: Column = {
   name: "webgl",
-  report: report(file("unets", 2, ["failed", "passed", "skipped"]), file("losses", 0, [])),
+  report: report(
+    file("unets", 2, ["failed", "passed", "skipped"]),
+    file("losses", 0, []),
+    file("threads", 1, ["skipped"]),
+  ),
 };
 const absent: Column = { name: "node", missing: "it is not built" };
 
@@ -28,8 +32,9 @@ it("has a row for each suite, a column for each engine, and the reason for what 
     "| suite | wasm | webgl | node |",
     "| --- | --- | --- | --- |",
     "| losses | - | **did not load**, 0 in 0.0 s | - |",
+    "| threads | - | 1 skipped | - |",
     "| unets | 2 in 1.2 s | **1 failed**, 1 skipped, 1 in 2.0 s | - |",
-    "| passed | **2 of 2** | **1 of 3** | not run |",
+    "| passed | **2 of 2** | **1 of 2**, 2 skipped | not run |",
     "",
     "| engine | what computed |",
     "| --- | --- |",

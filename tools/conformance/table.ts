@@ -26,12 +26,19 @@ const suiteOf = (path: string) => path.replace(/^.*\/conformance\//, "").replace
 
 type File = Report["testResults"][number];
 
+type Test = File["assertionResults"][number];
+
+function countOf(tests: readonly Test[]) {
+  const count = (wanted: string) => tests.filter(({ status }) => status === wanted).length;
+  const [passed, failed] = [count("passed"), count("failed")];
+  return { passed, failed, skipped: tests.length - passed - failed };
+}
+
 /** "50 in 3.6 s", with what did not pass in front. */
 function cell(file: File | undefined): string {
   if (file === undefined) return "-";
-  const count = (status: string) => file.assertionResults.filter((test) => test.status === status).length;
-  const [passed, failed] = [count("passed"), count("failed")];
-  const skipped = file.assertionResults.length - passed - failed;
+  const { passed, failed, skipped } = countOf(file.assertionResults);
+  if (skipped > 0 && passed + failed === 0) return `${skipped} skipped`;
   const troubles = [
     ...(failed > 0 ? [`**${failed} failed**`] : []),
     ...(file.assertionResults.length === 0 ? ["**did not load**"] : []),
@@ -40,11 +47,13 @@ function cell(file: File | undefined): string {
   return [...troubles, `${passed} in ${((file.endTime - file.startTime) / 1000).toFixed(1)} s`].join(", ");
 }
 
+/** Of those that ran: an engine is not to blame for what is none of its business. */
 function total({ report }: Column): string {
   if (report === undefined) return "not run";
-  const tests = report.testResults.flatMap((file) => file.assertionResults);
-  const passed = tests.filter(({ status }) => status === "passed").length;
-  return `**${passed} of ${tests.length}**`;
+  const { passed, failed, skipped } = countOf(
+    report.testResults.flatMap(({ assertionResults }) => assertionResults),
+  );
+  return `**${passed} of ${passed + failed}**${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
 function computedBy({ report, missing = "no report" }: Column): string {
