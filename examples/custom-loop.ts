@@ -8,9 +8,9 @@ import {
   classifier,
   clipByGlobalNorm,
   cloneParams,
+  cosineSchedule,
   createRng,
   denoiser,
-  discreteCosineSchedule,
   drawTimes,
   noise,
   readTerms,
@@ -24,7 +24,7 @@ import "cfd-distill/backends/wasm";
 
 await useBackend("wasm");
 const rng = createRng(0);
-const schedule = discreteCosineSchedule(4);
+const schedule = cosineSchedule();
 const network = unet({
   channels: 8,
   multipliers: [1, 2],

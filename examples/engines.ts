@@ -20,7 +20,7 @@ const model = cfd.denoiser(network, params, "x0");
 const optimizer = cfd.adam({ learningRate: 1e-3 });
 const x0 = cfd.noise([1, 2, 3, 4], [16, 16, 3]);
 const eps = cfd.noise([5, 6, 7, 8], [16, 16, 3]);
-const batch = { x0, eps, times: [0.2, 0.4, 0.6, 0.8], schedule: cfd.discreteCosineSchedule(8) };
+const batch = { x0, eps, times: [0.2, 0.4, 0.6, 0.8], schedule: cfd.cosineSchedule() };
 for (let step = 0; step < 5; step++) {
   const started = performance.now();
   const { terms, grads } = cfd.valueAndGrads(() => cfd.denoisingLoss({ denoiser: model, ...batch }), params);

@@ -31,7 +31,7 @@ for (const [label, name] of classes.entries()) {
 const train = imageSet({ images: Buffer.concat(pictures), labels, classes, shape: [SIZE, SIZE, 3] });
 
 const rng = cfd.createRng(0);
-const schedule = cfd.discreteCosineSchedule(16);
+const schedule = cfd.cosineSchedule();
 const network = cfd.unet({
   channels: 16,
   multipliers: [1, 2],
@@ -46,7 +46,7 @@ const optimizer = cfd.adam({ learningRate: 1e-3 });
 for (let step = 1; step <= Number(steps); step++) {
   const { x0 } = drawBatch(train, rng, { batch: 8, flip: true });
   const eps = tf.tensor4d(rng.normals(x0.size), x0.shape);
-  const batch = { x0, eps, times: cfd.drawTimes(rng, 8, 16, { first: 0 }) };
+  const batch = { x0, eps, times: cfd.drawTimes(rng, 8, 16) };
   const { terms, grads } = cfd.valueAndGrads(
     () => cfd.denoisingLoss({ denoiser: model, schedule, ...batch }),
     params,

@@ -1,4 +1,5 @@
 // What the numbers say, in sentences that follow from them.
+import { discreteCosineSchedule } from "cfd-distill";
 import type { Distances } from "../../examples/recipe/index.js";
 import { inSteps } from "../words.js";
 import type { MeasuredRun, Result } from "./runs.js";
@@ -143,3 +144,6 @@ function clearly(a: Distances, b: Distances): number {
   const difference = a.kernel.mean - b.kernel.mean;
   return Math.abs(difference) > CLEAR * error ? Math.sign(difference) : 0;
 }
+
+/** The standard deviation of the noise with which images end on the authors' table of so many steps. */
+export const noiseLeft = (steps: number) => Math.sqrt(1 - discreteCosineSchedule(steps).alphaBar(0));

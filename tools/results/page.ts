@@ -17,10 +17,11 @@ import {
   frechet,
   kernel,
   mean,
+  noiseLeft,
   screened,
   toTeacher,
-  valuesOf,
   type Measure,
+  valuesOf,
 } from "./findings.js";
 import { nearestOf, oneStepPart } from "./one-step.js";
 import type { Experiment, FinishedRun, MeasuredRun, Result } from "./runs.js";
@@ -252,6 +253,8 @@ function making({ groundwork, screen, otherClassifier, chains, confirm }: Experi
       `Teacher: a U-Net of ${unet.channels} channels times ${unet.multipliers.join(", ")}, ${teacherSteps} steps, trained ` +
         `${base.steps} steps of ${base.batch} images (${epochs(config)} epochs) in ${duration(seconds.teacher!)}. That is little: ` +
         "published teachers see a hundred to a thousand times as many images.",
+      `Its schedule is the authors' table, which for ${teacherSteps} steps ends at alphaBar(0) = ${(1 - noiseLeft(teacherSteps) ** 2).toFixed(4)}: every image ` +
+        `here, the teacher's and the students', keeps noise of ${noiseLeft(teacherSteps).toFixed(3)}, of a range from -1 to 1.`,
       `Classifier: ${networkOf(classifier.network)}, ${classifier.steps} steps of ${classifier.batch}, ${duration(seconds.classifier!)}.`,
       `PD's students of ${halvings.map(({ studentSteps }) => studentSteps).join(", ")} steps: ${halvings[0]!.steps} training steps of ` +
         `${halvings[0]!.batch} each, ${total(groundwork, (stage) => stage.startsWith("pd"))} in all.`,
