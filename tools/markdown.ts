@@ -18,3 +18,8 @@ export function replaceBetween(
   if (from < 0 || to < from) throw new Error(`replaceBetween: expected the marks ${begin} and ${end}.`);
   return `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`;
 }
+
+/** A list; what ends with a colon stands between its items. */
+export function listOf(sentences: readonly string[]): string {
+  return sentences.map((text) => (text.endsWith(":") ? `\n${text}\n` : `- ${text}`)).join("\n").trim(); // prettier-ignore
+}

@@ -145,5 +145,17 @@ function clearly(a: Distances, b: Distances): number {
   return Math.abs(difference) > CLEAR * error ? Math.sign(difference) : 0;
 }
 
-/** The standard deviation of the noise with which images end on the authors' table of so many steps. */
-export const noiseLeft = (steps: number) => Math.sqrt(1 - discreteCosineSchedule(steps).alphaBar(0));
+/** That images end with noise on the authors' table of so many steps, as these samples did. */
+export function noiseLeft(steps: number): string {
+  const alphaBar = discreteCosineSchedule(steps).alphaBar(0);
+  return (
+    `Its schedule is the authors' table, which for ${steps} steps ends at alphaBar(0) = ${alphaBar.toFixed(4)}: every image here, the teacher's ` +
+    `and the students', keeps noise of ${Math.sqrt(1 - alphaBar).toFixed(3)}, of a range from -1 to 1.`
+  );
+}
+
+/** How many seeds each arm has. */
+export function seedsOf({ results }: MeasuredRun): number {
+  const arms = armsOf(results);
+  return arms.filter(({ arm, steps }) => arm === arms[0]!.arm && steps === arms[0]!.steps).length;
+}

@@ -1,14 +1,8 @@
 // docs/results.md, of the runs in docs/results.
 import { parse } from "node:path";
-import {
-  NEIGHBOURS,
-  shiftedTime,
-  shiftOf,
-  type ExtractorResult,
-  type RecipeConfig,
-} from "../../examples/recipe/index.js";
-import { markdownTable } from "../markdown.js";
-import { duration, inSteps } from "../words.js";
+import { NEIGHBOURS, shiftedTime, shiftOf, type ExtractorResult } from "../../examples/recipe/index.js";
+import { listOf, markdownTable } from "../markdown.js";
+import { inSteps } from "../words.js";
 import {
   armsOf,
   comparableChains,
@@ -17,14 +11,15 @@ import {
   frechet,
   kernel,
   mean,
-  noiseLeft,
   screened,
+  seedsOf,
   toTeacher,
   type Measure,
   valuesOf,
 } from "./findings.js";
+import { making } from "./making.js";
 import { nearestOf, oneStepPart } from "./one-step.js";
-import type { Experiment, FinishedRun, MeasuredRun, Result } from "./runs.js";
+import type { Experiment, MeasuredRun, Result } from "./runs.js";
 
 const DATA = "--data data/cifar-10-batches-bin";
 const EXTRACTOR = "--extractor data/resnet32-d509ac18.th:imagenet";
@@ -82,10 +77,6 @@ export function pageOf(experiment: Experiment): string {
 }
 
 /** The first entry introduces the others, up to the next that ends with a colon. */
-function listOf(sentences: readonly string[]): string {
-  return sentences.map((text) => (text.endsWith(":") ? `\n${text}\n` : `- ${text}`)).join("\n").trim(); // prettier-ignore
-}
-
 /** What all arms of a run share. */
 function training({ config }: MeasuredRun): string {
   const { steps, batch, rate } = config.halvings.at(-1)!;
@@ -137,11 +128,6 @@ function stepsTable({ report, results }: MeasuredRun): string {
       ],
     ],
   );
-}
-
-function seedsOf({ results }: MeasuredRun): number {
-  const arms = armsOf(results);
-  return arms.filter(({ arm, steps }) => arm === arms[0]!.arm && steps === arms[0]!.steps).length;
 }
 
 function confirmation(confirm: MeasuredRun): string[] {
@@ -239,46 +225,6 @@ function measuring({ config, report }: MeasuredRun): string[] {
       "images. Pixels from the teacher: mean absolute difference to the teacher's sample from the same noise, pixels in " +
       "[-1, 1].",
   ];
-}
-
-function making({ groundwork, screen, otherClassifier, chains, confirm }: Experiment): string[] {
-  const { config, machine, threads, seconds } = groundwork;
-  const { unet, base, classifier, halvings, teacherSteps } = config;
-  const total = (run: FinishedRun, wanted: (stage: string) => boolean) =>
-    duration(Object.entries(run.seconds).reduce((sum, [stage, time]) => sum + (wanted(stage) ? time : 0), 0));
-  const arm = (stage: string) => stage !== "teacher" && stage !== "classifier" && !/^pd-\d+$/.test(stage);
-  return [
-    "## What was trained, and how long it took",
-    listOf([
-      `Teacher: a U-Net of ${unet.channels} channels times ${unet.multipliers.join(", ")}, ${teacherSteps} steps, trained ` +
-        `${base.steps} steps of ${base.batch} images (${epochs(config)} epochs) in ${duration(seconds.teacher!)}. That is little: ` +
-        "published teachers see a hundred to a thousand times as many images.",
-      `Its schedule is the authors' table, which for ${teacherSteps} steps ends at alphaBar(0) = ${(1 - noiseLeft(teacherSteps) ** 2).toFixed(4)}: every image ` +
-        `here, the teacher's and the students', keeps noise of ${noiseLeft(teacherSteps).toFixed(3)}, of a range from -1 to 1.`,
-      `Classifier: ${networkOf(classifier.network)}, ${classifier.steps} steps of ${classifier.batch}, ${duration(seconds.classifier!)}.`,
-      `PD's students of ${halvings.map(({ studentSteps }) => studentSteps).join(", ")} steps: ${halvings[0]!.steps} training steps of ` +
-        `${halvings[0]!.batch} each, ${total(groundwork, (stage) => stage.startsWith("pd"))} in all.`,
-      `The ${armsOf(screen.results).length} arms of the one halving: ${total(screen, arm)}` +
-        (otherClassifier ? `; with the other classifier: ${total(otherClassifier, arm)}` : "") +
-        (chains ? `; the chains of other arms: ${total(chains, arm)}` : "") +
-        (confirm ? `; the chains of ${seedsOf(confirm)} seeds: ${total(confirm, arm)}` : "") +
-        ".",
-    ]),
-    `On ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, engine ${config.engine} in ${threads} threads, interruptions left out; the machine did ` +
-      "other things beside.",
-  ];
-}
-
-function networkOf(network: RecipeConfig["classifier"]["network"]): string {
-  if (network.type === "resnet")
-    return `a ResNet of ${network.blocks.join(", ")} blocks, width ${network.width}`;
-  return "depth" in network
-    ? `DenseNet-${network.depth}`
-    : `a DenseNet of ${network.blocks.join(", ")} layers, growth ${network.growth}`;
-}
-
-function epochs({ base }: RecipeConfig): string {
-  return ((base.steps * base.batch) / 50_000).toFixed(1);
 }
 
 function percent(share: number): string {

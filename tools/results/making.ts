@@ -1,0 +1,45 @@
+// What was trained, and how long it took.
+import type { RecipeConfig } from "../../examples/recipe/index.js";
+import { listOf } from "../markdown.js";
+import { duration } from "../words.js";
+import { armsOf, noiseLeft, seedsOf } from "./findings.js";
+import type { Experiment, FinishedRun } from "./runs.js";
+
+export function making({ groundwork, screen, otherClassifier, chains, confirm }: Experiment): string[] {
+  const { config, machine, threads, seconds } = groundwork;
+  const { unet, base, classifier, halvings, teacherSteps } = config;
+  const total = (run: FinishedRun, wanted: (stage: string) => boolean) =>
+    duration(Object.entries(run.seconds).reduce((sum, [stage, time]) => sum + (wanted(stage) ? time : 0), 0));
+  const arm = (stage: string) => stage !== "teacher" && stage !== "classifier" && !/^pd-\d+$/.test(stage);
+  return [
+    "## What was trained, and how long it took",
+    listOf([
+      `Teacher: a U-Net of ${unet.channels} channels times ${unet.multipliers.join(", ")}, ${teacherSteps} steps, trained ` +
+        `${base.steps} steps of ${base.batch} images (${epochs(config)} epochs) in ${duration(seconds.teacher!)}. That is little: ` +
+        "published teachers see a hundred to a thousand times as many images.",
+      noiseLeft(teacherSteps),
+      `Classifier: ${networkOf(classifier.network)}, ${classifier.steps} steps of ${classifier.batch}, ${duration(seconds.classifier!)}.`,
+      `PD's students of ${halvings.map(({ studentSteps }) => studentSteps).join(", ")} steps: ${halvings[0]!.steps} training steps of ` +
+        `${halvings[0]!.batch} each, ${total(groundwork, (stage) => stage.startsWith("pd"))} in all.`,
+      `The ${armsOf(screen.results).length} arms of the one halving: ${total(screen, arm)}` +
+        (otherClassifier ? `; with the other classifier: ${total(otherClassifier, arm)}` : "") +
+        (chains ? `; the chains of other arms: ${total(chains, arm)}` : "") +
+        (confirm ? `; the chains of ${seedsOf(confirm)} seeds: ${total(confirm, arm)}` : "") +
+        ".",
+    ]),
+    `On ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, engine ${config.engine} in ${threads} threads, interruptions left out; the machine did ` +
+      "other things beside.",
+  ];
+}
+
+function networkOf(network: RecipeConfig["classifier"]["network"]): string {
+  if (network.type === "resnet")
+    return `a ResNet of ${network.blocks.join(", ")} blocks, width ${network.width}`;
+  return "depth" in network
+    ? `DenseNet-${network.depth}`
+    : `a DenseNet of ${network.blocks.join(", ")} layers, growth ${network.growth}`;
+}
+
+function epochs({ base }: RecipeConfig): string {
+  return ((base.steps * base.batch) / 50_000).toFixed(1);
+}
