@@ -87,6 +87,7 @@ describe("denoisingLoss", () => {
     ["snrPlusOne", 10, 1.5625],
     ["flow", 16, 3.0625],
     [{ minSnr: 5 }, 5, 0.5625],
+    [{ minSnr: 5, floor: 0.75 }, 5, 0.75],
   ];
   test.each(weights)(
     "weighting %j multiplies the x0 error for every prediction type",
@@ -145,6 +146,8 @@ describe("denoisingLoss", () => {
     expect(loss("eps", [1])).toThrow("pure noise");
     expect(loss("x0", [1], { weighting: "snr" })).toThrow('denoisingLoss: expected weighting "x0"');
     expect(loss("x0", [1], { weighting: { minSnr: 0 } })).toThrow("minSnr > 0");
+    for (const floor of [-1, 6, Number.NaN])
+      expect(loss("x0", [1], { weighting: { minSnr: 5, floor } })).toThrow("floor from 0 to minSnr");
     expect(loss("x0", [1, 1])).toThrow("denoisingLoss: expected 1 times");
     expect(loss("x0", [1], { eps: wide })).toThrow("denoisingLoss: expected x0 and eps of one shape");
     expect(loss("x0", [1], { labels: [0.5] })).toThrow("every label to be an integer >= -1, got 0.5");

@@ -74,6 +74,7 @@ const WEIGHTS: [Weighting | undefined, (snr: number) => number][] = [
   ["snrPlusOne", (snr) => snr + 1],
   ["flow", (snr) => (1 + Math.sqrt(snr)) ** 2],
   [{ minSnr: 2 }, (snr) => Math.min(2, snr)],
+  [{ minSnr: 2, floor: 0.5 }, (snr) => Math.max(0.5, Math.min(2, snr))],
 ];
 
 describe("predictionLoss is what its definition gives in float64", () => {

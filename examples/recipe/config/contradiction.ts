@@ -19,6 +19,7 @@ export function contradiction(config: RecipeConfig): string | undefined {
     layers,
     prediction,
     alphas,
+    weightings,
   ]) {
     const problem = rule(config);
     if (problem !== undefined) return problem;
@@ -148,4 +149,12 @@ function layers({ halvings, classifier: { network }, files: known }: RecipeConfi
 function alphas({ halvings }: RecipeConfig): string | undefined {
   const stray = halvings.find((one) => one.method === "score" && one.variant === "vsd" && "alpha" in one);
   return stray && `${stray.name}: alpha is of sid, and the variant is vsd`;
+}
+
+function weightings({ base, halvings }: RecipeConfig): string | undefined {
+  const weighted = [{ name: "base", ...base }, ...halvings.filter((halving) => halving.method === "pd")];
+  const stray = weighted.find(
+    ({ weighting }) => typeof weighting === "object" && (weighting.floor ?? 0) > weighting.minSnr,
+  );
+  return stray && `${stray.name}: the floor of a weighting is at most its minSnr`;
 }

@@ -13,8 +13,9 @@ export interface Methods {
 export function methodName(halving: Halving): string {
   switch (halving.method) {
     case "pd":
+      return "PD";
     case "cfd":
-      return halving.method.toUpperCase();
+      return (halving.pixels ?? 0) > 0 ? "CFD + PD" : "CFD";
     case "consistency":
       return halving.distil ? "Consistency distillation" : "Consistency tuning";
     case "score":

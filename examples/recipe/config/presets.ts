@@ -25,6 +25,7 @@ const scratch: Preset = {
   preset: "scratch",
   dataset: "emoji-groups",
   teacherSteps: 16,
+  schedule: "cosine",
   unet: { channels: 16, multipliers: [1, 2, 2], attention: [2], blocks: 1, groups: 8 },
   flip: true,
   recompute: false,
@@ -198,6 +199,7 @@ const compared: Methods = {
 const groundwork: Preset = {
   ...small,
   preset: "groundwork",
+  schedule: "table", // of the networks that ship
   base: { ...small.base, steps: 13_000 },
   classifier: { ...small.classifier, steps: 3000 },
   plan: { ...compared, pdTo: 2, cfdFrom: 8, cfdTo: 8, lastLonger: 1 },

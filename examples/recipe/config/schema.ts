@@ -33,7 +33,7 @@ const notSha256 = ({ input }: { readonly input?: unknown }) =>
 const weighting = z
   .union([
     z.enum(["x0", "eps", "truncatedSnr", "snrPlusOne", "flow"]),
-    z.strictObject({ minSnr: positive(1e6) }),
+    z.strictObject({ minSnr: positive(1e6), floor: between(0, 1e6).optional() }),
   ])
   .describe("weight of the x0 error");
 
@@ -173,9 +173,15 @@ export const recipe = z.strictObject({
   seed,
   teacherSteps: count(MOST_STEPS).describe("steps T of the teacher, on whose grid everybody is trained"),
   prediction: z
-    .enum(["x0", "flow"])
+    .enum(["x0", "v", "flow"])
     .optional()
-    .describe("flow: the teacher predicts eps - x0, on a flow; without it x0, on the authors' cosine"),
+    .describe("what the teacher predicts, flow being eps - x0, on a flow; without it x0, as the authors'"),
+  schedule: z
+    .enum(["table", "cosine"])
+    .optional()
+    .describe(
+      "of a teacher that is trained and predicts x0 or v: the cosine, or the authors' table of it, at whose end noise is left (3% of 64 steps); without it the table",
+    ),
   unet: z.strictObject({
     channels: width,
     multipliers: z.array(count(64)).min(1).max(8),

@@ -2,6 +2,7 @@ import {
   classifier,
   denoiser,
   densenet,
+  cosineSchedule,
   discreteCosineSchedule,
   disposeParams,
   flowSchedule,
@@ -43,16 +44,20 @@ export interface Model extends Description {
   readonly clip: Clip;
 }
 
-/** The teacher that the run trains: predicts x0, on the authors' table of T + 1 entries, or the flow, on a flow. */
+/** The teacher that the run trains. */
 export function teacherOf({ config, data }: Setup): Description {
   const { unet: size, base, teacherSteps, prediction = "x0" } = config;
   const classes = data.train.classes.length;
   return {
     network: unet({ ...size, dropout: base.dropout, timeScale: teacherSteps, classes }),
-    ...(prediction === "x0"
-      ? { schedule: discreteCosineSchedule(teacherSteps), predictionType: "x0" }
-      : { schedule: flowSchedule(), predictionType: "flow" }),
+    schedule: scheduleOf(config),
+    predictionType: prediction,
   };
+}
+
+function scheduleOf({ prediction, schedule = "table", teacherSteps }: Setup["config"]): NoiseSchedule {
+  if (prediction === "flow") return flowSchedule();
+  return schedule === "table" ? discreteCosineSchedule(teacherSteps) : cosineSchedule();
 }
 
 /** The network of the classifier that the run trains. */

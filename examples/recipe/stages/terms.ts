@@ -38,7 +38,7 @@ export function teacherTerms(setup: Setup, params: Params): Terms {
   const { weighting, dropout } = base;
   const teacher = teacherOf(setup);
   const { schedule } = teacher;
-  const first = schedule.alphaBar(0) === 1 ? 1 : 0; // where there is no noise there is nothing to learn
+  const first = schedule.alphaBar(0) > 1 - 1e-6 ? 1 : 0; // where there is next to no noise there is nothing to learn
   return (rng, rows) => {
     const times = drawTimes(rng, rows.batch, teacherSteps, { first }).slice(rows.from, rows.to);
     const batch = draw(setup, rng, rows);

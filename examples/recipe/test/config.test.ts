@@ -127,6 +127,7 @@ describe("a number of a config", () => {
     ["base.emaDecay", 0, 0.999999],
     ["base.dropout", 0, 0.999999],
     ["base.weighting.minSnr", 1e-9, 1e6],
+    ["base.weighting.floor", 0, 1e6],
     ["classifier.momentum", 0, 0.999999],
     ["classifier.weightDecay", 0, 1],
     ["halvings.0.shift", -10, 10],
@@ -137,7 +138,9 @@ describe("a number of a config", () => {
     ["halvings.2.emaDecay", 0, 0.999999],
   ];
   const set = (path: string, value: unknown) =>
-    path === "base.weighting.minSnr" ? having("base.weighting", { minSnr: value }) : having(path, value);
+    path.startsWith("base.weighting.")
+      ? having("base.weighting", { minSnr: 1e6, [path.split(".").at(-1)!]: value })
+      : having(path, value);
   const cases = [
     ...integers.map(([path, low, high]) => ({ path, low, high, kind: "an integer", step: 1 })),
     ...numbers.map(([path, low, high]) => ({ path, low, high, kind: "a number", step: 1e-7 })),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import {
   addNoise,
+  cosineSchedule,
   createRng,
   denoisingLoss,
   disposeParams,
@@ -191,19 +192,22 @@ describe("a student that comes to one step at once", () => {
     for (const params of [loaded.params, loaded.ema!, student.params]) disposeParams(params);
   });
 
-  it("has a flow teacher as well", async () => {
-    const flow: RecipeConfig = {
+  it.each([
+    ["flow", "flow", { type: "flow", shift: 1 }],
+    ["v", "snrPlusOne", cosineSchedule().config],
+  ] as const)("has a teacher of %s as well", async (prediction, weighting, ofSchedule) => {
+    const other: RecipeConfig = {
       ...one,
-      prediction: "flow",
-      base: { ...one.base, weighting: "flow" },
+      prediction,
+      base: { ...one.base, weighting },
       halvings: students.map((student) => ({ ...student, steps: 1 })),
     };
-    const run = runOf("flow", flow);
+    const run = runOf(prediction, other);
     await stageOf(run, "teacher").run(run);
     for (const { name } of students) {
       await stageOf(run, name).run(run);
       const { params, steps, predictionType, schedule } = await loadModel(run, name);
-      expect([steps, predictionType, schedule.config]).toEqual([1, "flow", { type: "flow", shift: 1 }]);
+      expect([steps, predictionType, schedule.config]).toEqual([1, prediction, ofSchedule]);
       expect(logOf(run, name)[0]!.gradientNorm).toBeGreaterThan(0);
       disposeParams(params);
     }
