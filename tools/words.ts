@@ -8,9 +8,17 @@ export function expectedGot(expected: string, got: unknown): string {
   return `expected ${expected}, got ${shown(got)}`;
 }
 
+function json(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "what is nested too deeply"; // a file may hold anything
+  }
+}
+
 /** A value in short. */
 function shown(value: unknown): string {
-  const text = typeof value === "number" || value === undefined ? String(value) : JSON.stringify(value);
+  const text = typeof value === "number" || value === undefined ? String(value) : json(value);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 

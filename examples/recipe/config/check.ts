@@ -1,6 +1,7 @@
 // A config that somebody wrote or put together: read, and held against the schema.
 import type { z } from "zod";
 import { didYouMean } from "../../../tools/did-you-mean.js";
+import { expectedGot } from "../../../tools/words.js";
 import { contradiction } from "./contradiction.js";
 import { recipe, type RecipeConfig } from "./schema.js";
 
@@ -28,7 +29,7 @@ export function parseJson(bytes: Uint8Array, from: string): unknown {
 
 /** Checks what was read from a file or put together from options. The error names each setting that is wrong. */
 export function checkConfig(value: unknown, from: string): RecipeConfig {
-  const { data, error } = recipe.safeParse(value, { reportInput: true });
+  const { data, error } = recipe.safeParse(value, { error: reasonOf });
   if (error) throw new Error(`${from}: ${error.issues.map((issue) => explain(issue)).join("; ")}.`);
   const problem = contradiction(data);
   if (problem !== undefined) throw new Error(`${from}: ${problem}.`);
@@ -44,6 +45,17 @@ function explain(issue: z.core.$ZodIssue, before: readonly PropertyKey[] = []): 
   return issue.keys
     .map((key) => `unknown setting ${[...path, key].join(".")}${at === "" ? didYouMean(key, known) : ""}`)
     .join("; ");
+}
+
+/** In place of Zod's own words for a wrong choice or kind, which do not say what there was instead. */
+function reasonOf(issue: z.core.$ZodRawIssue): string | undefined {
+  const { code, input } = issue;
+  if (code === "invalid_type")
+    return expectedGot(`${/^[aeiou]/.test(issue.expected) ? "an" : "a"} ${issue.expected}`, input);
+  if (code !== "invalid_value") return undefined;
+  const known = issue.values.map(String);
+  const near = typeof input === "string" ? didYouMean(input, known) : "";
+  return expectedGot(known.join(", ").replace(/, ([^,]*)$/, " or $1"), input) + near;
 }
 
 /** What is wrong with a value that may be one of several: with those that it is nearest to. */

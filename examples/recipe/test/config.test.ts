@@ -212,10 +212,18 @@ describe("settings that do not go together", () => {
     expect(errorOf(having("halvings.0.label", "PD, zweimal 二"))).toBe("none");
   });
 
+  it("are one of the choices, which says what there was instead", () => {
+    expect(errorOf(having("schedule", "cosin"))).toBe(
+      'c.json: schedule: expected table or cosine, got "cosin" (did you mean cosine?).',
+    );
+    expect(errorOf(having("engine", 7))).toContain("engine: expected wasm, cpu, node or cuda, got 7");
+    expect(errorOf(having("flip", "yes"))).toContain('flip: expected a boolean, got "yes"');
+  });
+
   it("are no setting of neither kind, which says what is nearest", () => {
     expect(errorOf(having("base.weighting", "x1"))).toBe(
-      'c.json: base.weighting: Invalid option: expected one of "x0"|"eps"|"truncatedSnr"|"snrPlusOne"|"flow", ' +
-        "or base.weighting: Invalid input: expected object, received string.",
+      'c.json: base.weighting: expected x0, eps, truncatedSnr, snrPlusOne or flow, got "x1" (did you mean x0?), ' +
+        'or base.weighting: expected an object, got "x1".',
     );
     expect(errorOf(JSON.parse('{"toString": 1}'))).toContain("unknown setting toString");
   });
@@ -270,7 +278,7 @@ describe("a saved config", () => {
     await expect(saved(text.slice(0, -20))).rejects.toThrow(`${path}: expected JSON, got: `);
     await expect(saved("[".repeat(1e5) + "]".repeat(1e5))).rejects.toThrow(`${path}: `);
     await expect(saved(`{"files": ${"[".repeat(1e5)}${"]".repeat(1e5)}}`)).rejects.toThrow(`${path}: `);
-    await expect(saved("null")).rejects.toThrow(`${path}: Invalid input: expected object, received null.`);
+    await expect(saved("null")).rejects.toThrow(`${path}: expected an object, got null.`);
   });
 
   it("keeps its scaling but where another is asked for, or none", async () => {
