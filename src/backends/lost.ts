@@ -81,7 +81,7 @@ interface Device {
   /** The reason, if it was. */
   readonly lostBy: () => string | undefined;
   /** `lost` resolves when it is, unless it is forgotten before. Any number of numbers may be waited for at once. */
-  readonly untilLost: () => { readonly lost: Promise<undefined>; readonly forget: () => void };
+  readonly untilLost: () => { readonly lost: Promise<undefined>; readonly forget: () => unknown };
 }
 
 function presentDevice(): Device {
@@ -91,22 +91,18 @@ function presentDevice(): Device {
     lose(reason) {
       lostBy ??= reason;
       for (const tell of waiting) tell();
-      waiting.clear();
     },
     lostBy: () => lostBy,
     untilLost() {
-      if (lostBy !== undefined) return { lost: Promise.resolve(undefined), forget: () => undefined };
-      let forget: () => void = () => undefined;
+      let tell: () => void = () => undefined;
       const lost = new Promise<undefined>((resolve) => {
-        const tell = () => {
+        tell = () => {
           resolve(undefined);
         };
-        waiting.add(tell);
-        forget = () => {
-          waiting.delete(tell);
-        };
       });
-      return { lost, forget };
+      if (lostBy === undefined) waiting.add(tell);
+      else tell();
+      return { lost, forget: () => waiting.delete(tell) };
     },
   };
 }

@@ -1,5 +1,4 @@
 // What the numbers say, in sentences that follow from them.
-import { discreteCosineSchedule } from "cfd-distill";
 import type { Distances } from "../../examples/recipe/index.js";
 import { inSteps } from "../words.js";
 import type { MeasuredRun, Result } from "./runs.js";
@@ -143,15 +142,6 @@ function clearly(a: Distances, b: Distances): number {
   const error = Math.hypot(a.kernel.standardError ?? Infinity, b.kernel.standardError ?? Infinity);
   const difference = a.kernel.mean - b.kernel.mean;
   return Math.abs(difference) > CLEAR * error ? Math.sign(difference) : 0;
-}
-
-/** That images end with noise on the authors' table of so many steps, as these samples did. */
-export function noiseLeft(steps: number): string {
-  const alphaBar = discreteCosineSchedule(steps).alphaBar(0);
-  return (
-    `Its schedule is the authors' table, which for ${steps} steps ends at alphaBar(0) = ${alphaBar.toFixed(4)}: every image here, the teacher's ` +
-    `and the students', keeps noise of ${Math.sqrt(1 - alphaBar).toFixed(3)}, of a range from -1 to 1.`
-  );
 }
 
 /** How many seeds each arm has. */

@@ -1,8 +1,9 @@
 // What was trained, and how long it took.
+import { discreteCosineSchedule } from "cfd-distill";
 import type { RecipeConfig } from "../../examples/recipe/index.js";
 import { listOf } from "../markdown.js";
 import { duration } from "../words.js";
-import { armsOf, noiseLeft, seedsOf } from "./findings.js";
+import { armsOf, seedsOf } from "./findings.js";
 import type { Experiment, FinishedRun } from "./runs.js";
 
 export function making({ groundwork, screen, otherClassifier, chains, confirm }: Experiment): string[] {
@@ -42,4 +43,13 @@ function networkOf(network: RecipeConfig["classifier"]["network"]): string {
 
 function epochs({ base }: RecipeConfig): string {
   return ((base.steps * base.batch) / 50_000).toFixed(1);
+}
+
+/** That images end with noise on the authors' table of so many steps, as these samples did. */
+function noiseLeft(steps: number): string {
+  const alphaBar = discreteCosineSchedule(steps).alphaBar(0);
+  return (
+    `Its schedule is the authors' table, which for ${steps} steps ends at alphaBar(0) = ${alphaBar.toFixed(4)}: every image here, the teacher's ` +
+    `and the students', keeps noise of ${Math.sqrt(1 - alphaBar).toFixed(3)}, of a range from -1 to 1.`
+  );
 }

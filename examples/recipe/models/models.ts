@@ -1,8 +1,8 @@
 import {
   classifier,
+  cosineSchedule,
   denoiser,
   densenet,
-  cosineSchedule,
   discreteCosineSchedule,
   disposeParams,
   flowSchedule,
