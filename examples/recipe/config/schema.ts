@@ -107,12 +107,6 @@ const byScore = atOnce.extend({
 });
 
 const halving = z.discriminatedUnion("method", [byPd, byCfd, byConsistency, byScore]);
-const halvingShapes = {
-  pd: byPd.shape,
-  cfd: byCfd.shape,
-  consistency: byConsistency.shape,
-  score: byScore.shape,
-};
 
 const sha256 = z.string({ error: notSha256 }).regex(/^[0-9a-f]{64}$/, { error: notSha256 });
 const file = z.strictObject({
@@ -231,12 +225,9 @@ export type Halving = z.infer<typeof halving>;
 /** The same of one method. */
 export type HalvingBy<M extends Halving["method"]> = Extract<Halving, { method: M }>;
 
-/** The settings of a config, and those that it may have besides: "base.rate", "halvings.0.emaDecay" and so on. */
+/** The settings of a config, and those that it may have besides: "base.rate", "base.weighting.floor" and so on. */
 export function settingsOf(config: RecipeConfig): string[] {
-  const optional = config.halvings.flatMap(({ method }, i) =>
-    Object.keys(halvingShapes[method]).map((key) => `halvings.${i}.${key}`),
-  );
-  return [...new Set([...pathsOf(config), ...Object.keys(recipe.shape), ...optional])];
+  return pathsOf(recipe, config);
 }
 
 /** Every value of a config with its path: ["base.rate", 0.002]. */
@@ -247,10 +238,28 @@ export function flatten(value: unknown, path = ""): [string, unknown][] {
   );
 }
 
-function pathsOf(value: unknown, prefix = ""): string[] {
+function pathsOf(schema: z.core.$ZodType | undefined, value: unknown, prefix = ""): string[] {
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) => [
+  const fields = fieldsOf(schema, value);
+  const keys = new Set([...Object.keys(value), ...Object.keys(fields)]);
+  return [...keys].flatMap((key) => [
     `${prefix}${key}`,
-    ...pathsOf(inner, `${prefix}${key}.`),
+    ...pathsOf(fields[key], (value as Record<string, unknown>)[key], `${prefix}${key}.`),
   ]);
+}
+
+/** The schemas of what a value has and may have, by its keys. */
+function fieldsOf(
+  schema: z.core.$ZodType | undefined,
+  value: object,
+): Readonly<Record<string, z.core.$ZodType>> {
+  if (schema instanceof z.ZodOptional) return fieldsOf(schema.unwrap(), value);
+  if (schema instanceof z.ZodUnion)
+    return fieldsOf(
+      schema.options.find((one) => z.safeParse(one, value).success),
+      value,
+    );
+  if (schema instanceof z.ZodArray)
+    return Object.fromEntries(Object.keys(value).map((at) => [at, schema.element]));
+  return schema instanceof z.ZodObject ? schema.shape : {};
 }

@@ -346,6 +346,14 @@ describe("the command line", () => {
     expect(await configure(parse("--engine", "node"))).toMatchObject({ engine: "node" });
     const changed = await configure(parse("--set", "base.rate=1e-4", "--set", "halvings.0.steps=7"));
     expect([changed.base.rate, changed.halvings[0]!.steps]).toEqual([1e-4, 7]);
+    const optional = ["base.weighting.floor=1", "halvings.0.emaDecay=0.9", "prediction=v"];
+    expect(
+      await configure(parse("--preset", "emoji", ...optional.flatMap((one) => ["--set", one]))),
+    ).toMatchObject({
+      base: { weighting: { minSnr: 5, floor: 1 } },
+      halvings: [{ emaDecay: 0.9 }, {}, {}, {}, {}, {}, {}, {}, {}],
+      prediction: "v",
+    });
     await expect(configure(parse("--preset", "scratch", "--teacher-steps", "12"))).rejects.toThrow(
       "the teacher: 12 steps cannot be halved down to 1; add --teacher-steps 8, or another power of two,",
     );
