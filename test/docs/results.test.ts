@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { confirmed, deviation, mean, screened } from "../../tools/results/findings.js";
+import { confirmed, deviation, mean, screened, seedsOf } from "../../tools/results/findings.js";
 import { nearestOf } from "../../tools/results/one-step.js";
 import { pageOf } from "../../tools/results/page.js";
+import { leads, teachersPart } from "../../tools/results/teachers.js";
 import { readExperiment, readMeasuredRun, secondsOf, type MeasuredRun } from "../../tools/results/runs.js";
 
 const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
@@ -13,6 +14,19 @@ const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
 describe("docs/results.md", () => {
   it("is what follows from the runs in docs/results", () => {
     expect(readFileSync(`${docs}results.md`, "utf8")).toBe(pageOf(readExperiment(`${docs}results`)));
+  });
+});
+
+describe("the part of two teachers", () => {
+  it("has a row of each arm for each teacher, and the times", () => {
+    const experiment = readExperiment(`${docs}results`);
+    const { confirm } = experiment;
+    const part = teachersPart([confirm!, confirm!]).join("\n");
+    expect(part.match(/^\| 4\.2 epochs: CFD 0\.9, beta 0\.003 /gm)).toHaveLength(3 * 2);
+    const page = pageOf({ ...experiment, thirty: confirm });
+    expect(page).toContain("## From a teacher of 4.2 epochs");
+    expect(page).toMatch(/- The teacher of 4\.2 epochs: 13000 steps of 16, .*; all its students: /);
+    expect(page).toContain("--preset thirty");
   });
 });
 
@@ -127,6 +141,32 @@ describe("what is found", () => {
         "VSD (1.50 ± 0.71); PD (3.50 ± 0.71).",
     ]);
     expect(nearest(["PD", 1.5], ["VSD", 1], ["PD", 4], ["VSD", 2])[1]).toMatch(/^No way is nearest/);
+  });
+
+  it("compares two teachers by the lead over PD, and calls it changed where seeds differ by less", () => {
+    const run = (steps: number, students: readonly (readonly [arm: string, distance: number])[]) => {
+      const results = [
+        { ...result("PD", 1, 0, 0), steps: 8 }, // of one seed, and of no other arm
+        ...students.map(([arm, distance]) => result(arm, distance, 0.2, 0.1)),
+      ];
+      return { config: { base: { steps, batch: 50 } }, report: judged, results } as unknown as MeasuredRun;
+    };
+    const of = (arm: string, ...distances: number[]) => distances.map((distance) => [arm, distance] as const);
+    const old = run(1000, [...of("PD", 2, 2), ...of("CFD", 1, 1.2), ...of("CFD + PD", 1, 1.2)]);
+    const longer = run(4000, [
+      ...of("PD", 4, 4),
+      ...of("CFD", 3.8, 4),
+      ...of("CFD + PD", 1.8, 2.4),
+      ...of("SiD", 1, 1),
+    ]);
+    expect(leads([old, longer])).toEqual([
+      "How much nearer to the data than PD, in parts of PD's Frechet distance, mean and standard deviation of seeds, from a " +
+        "teacher of 1.0 epochs and from one of 4.0:",
+      "CFD, on judge: 45 ± 7 % and 3 ± 4 % at 1 step, it shrinks.",
+      "CFD + PD, on judge: 45 ± 7 % and 48 ± 11 % at 1 step, it stays, as far as the seeds tell.",
+    ]);
+    expect(leads([longer, old])[1]).toContain("it grows");
+    expect(seedsOf(longer)).toBe(2);
   });
 
   it("has the mean and the deviation of a sample", () => {

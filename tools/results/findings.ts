@@ -42,7 +42,8 @@ export function screened({ results, report }: MeasuredRun, heading: string): str
 
 /** Chains of halvings, every arm with one seed or several: each arm against PD. */
 export function confirmed({ results, report }: MeasuredRun, heading: string): string[] {
-  const { chains, arms, counts } = comparableChains(results);
+  const { arms, counts } = comparableChains(results);
+  const chains = armsOf(results);
   const atSteps = (value: (steps: number) => string) =>
     counts.map((steps) => `${value(steps)} at ${inSteps(steps)}`).join(", ");
   const pixels = (arm: string) =>
@@ -113,14 +114,20 @@ export function armsOf(results: readonly Result[]): Result[] {
   return results.filter(({ halving }) => halving?.label !== undefined);
 }
 
-/** The students of the arms, the arms' names, and the numbers of steps for which there is a student of every arm. */
-export function comparableChains(results: readonly Result[]) {
-  const chains = armsOf(results);
-  const armsAt = (count: number) => names(chains.filter(({ steps }) => steps === count));
-  const counts = [...new Set(chains.map(({ steps }) => steps))].filter(
-    (count) => armsAt(count).length === names(chains).length,
-  );
-  return { chains, arms: armsAt(counts[0]!), counts };
+/** The arms that all these runs have, and the numbers of steps for which there is a student of every arm of each. */
+export function comparableChains(...runs: readonly (readonly Result[])[]) {
+  const each = runs.map((results) => {
+    const chains = armsOf(results);
+    const armsAt = (count: number) => names(chains.filter(({ steps }) => steps === count));
+    const all = names(chains).length;
+    const counts = [...new Set(chains.map(({ steps }) => steps))].filter(
+      (count) => armsAt(count).length === all,
+    );
+    return { arms: armsAt(counts[0]!), counts };
+  });
+  const inAll = <T>(of: (one: (typeof each)[number]) => readonly T[]) =>
+    of(each[0]!).filter((value) => each.every((one) => of(one).includes(value)));
+  return { arms: inAll(({ arms }) => arms), counts: inAll(({ counts }) => counts) };
 }
 
 function names(results: readonly Result[]): string[] {
@@ -146,6 +153,6 @@ function clearly(a: Distances, b: Distances): number {
 
 /** How many seeds each arm has. */
 export function seedsOf({ results }: MeasuredRun): number {
-  const arms = armsOf(results);
-  return arms.filter(({ arm, steps }) => arm === arms[0]!.arm && steps === arms[0]!.steps).length;
+  const { arms, counts } = comparableChains(results);
+  return valuesOf(results, arms[0]!, counts[0]!, toTeacher).length;
 }

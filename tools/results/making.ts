@@ -6,7 +6,14 @@ import { duration } from "../words.js";
 import { armsOf, seedsOf } from "./findings.js";
 import type { Experiment, FinishedRun } from "./runs.js";
 
-export function making({ groundwork, screen, otherClassifier, chains, confirm }: Experiment): string[] {
+export function making({
+  groundwork,
+  screen,
+  otherClassifier,
+  chains,
+  confirm,
+  thirty,
+}: Experiment): string[] {
   const { config, machine, threads, seconds } = groundwork;
   const { unet, base, classifier, halvings, teacherSteps } = config;
   const total = (run: FinishedRun, wanted: (stage: string) => boolean) =>
@@ -27,10 +34,24 @@ export function making({ groundwork, screen, otherClassifier, chains, confirm }:
         (chains ? `; the chains of other arms: ${total(chains, arm)}` : "") +
         (confirm ? `; the chains of ${seedsOf(confirm)} seeds: ${total(confirm, arm)}` : "") +
         ".",
+      ...(thirty ? [longer(thirty, total)] : []),
     ]),
     `On ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, engine ${config.engine} in ${threads} threads, interruptions left out; the machine did ` +
       "other things beside.",
   ];
+}
+
+function longer(
+  run: FinishedRun,
+  total: (run: FinishedRun, wanted: (stage: string) => boolean) => string,
+): string {
+  const { config, seconds, machine, threads } = run;
+  const arm = (stage: string) => stage !== "teacher" && stage !== "classifier";
+  return (
+    `The teacher of ${epochs(config)} epochs: ${config.base.steps} steps of ${config.base.batch}, ${duration(seconds.teacher!)}; its classifier: ` +
+    `${networkOf(config.classifier.network)}, ${config.classifier.steps} steps of ${config.classifier.batch}, ${duration(seconds.classifier!)}; all its students: ` +
+    `${total(run, arm)}. Node ${machine.node}, ${threads === 1 ? "one thread" : `${threads} threads`}.`
+  );
 }
 
 function networkOf(network: RecipeConfig["classifier"]["network"]): string {
@@ -41,7 +62,8 @@ function networkOf(network: RecipeConfig["classifier"]["network"]): string {
     : `a DenseNet of ${network.blocks.join(", ")} layers, growth ${network.growth}`;
 }
 
-function epochs({ base }: RecipeConfig): string {
+/** How often a teacher saw every training image. */
+export function epochs({ base }: RecipeConfig): string {
   return ((base.steps * base.batch) / 50_000).toFixed(1);
 }
 

@@ -3,31 +3,22 @@ import { parse } from "node:path";
 import { NEIGHBOURS, shiftedTime, shiftOf, type ExtractorResult } from "../../examples/recipe/index.js";
 import { listOf, markdownTable } from "../markdown.js";
 import { inSteps } from "../words.js";
-import {
-  armsOf,
-  comparableChains,
-  confirmed,
-  deviation,
-  frechet,
-  kernel,
-  mean,
-  screened,
-  seedsOf,
-  toTeacher,
-  type Measure,
-  valuesOf,
-} from "./findings.js";
-import { making } from "./making.js";
+import { armsOf, confirmed, screened, seedsOf } from "./findings.js";
+import { chainsTables } from "./chains.js";
+import { epochs, making } from "./making.js";
 import { nearestOf, oneStepPart } from "./one-step.js";
 import type { Experiment, MeasuredRun, Result } from "./runs.js";
+import { leads, teachersPart } from "./teachers.js";
 
 const DATA = "--data data/cifar-10-batches-bin";
 const EXTRACTOR = "--extractor data/resnet32-d509ac18.th:imagenet";
+const DENSENET = "--extractor examples/assets/cifar10/densenet.safetensors";
 const RECIPE = "npx tsx examples/cifar10-cfd.ts";
 
 /** The whole page. */
 export function pageOf(experiment: Experiment): string {
-  const { screen, otherClassifier, chains, confirm, oneStep, rates } = experiment;
+  const { screen, otherClassifier, chains, confirm, oneStep, rates, thirty } = experiment;
+  const teachers = confirm && thirty && ([confirm, thirty] as const);
   const samples = (run: MeasuredRun) => `${run.config.measured} samples an arm`;
   const parts = [
     "# Results: does CFD beat progressive distillation here?",
@@ -35,6 +26,13 @@ export function pageOf(experiment: Experiment): string {
       "is typed by hand. What the distances are, and are not: [below](#how-it-was-measured).",
     "## What was found",
     listOf([
+      ...(teachers ? leads(teachers) : []),
+      ...(thirty
+        ? confirmed(
+            thirty,
+            `Chains from 8 steps down to 1 from a teacher of ${epochs(thirty.config)} epochs, ${seedsOf(thirty)} seeds, ${samples(thirty)}`,
+          )
+        : []),
       ...(confirm
         ? confirmed(confirm, `Chains from 8 steps down to 1, ${seedsOf(confirm)} seeds, ${samples(confirm)}`)
         : []),
@@ -48,6 +46,7 @@ export function pageOf(experiment: Experiment): string {
       ...(chains ? confirmed(chains, `Chains of other arms, one seed, ${samples(chains)}`) : []),
       ...(oneStep ? nearestOf(oneStep) : []),
     ]),
+    ...(teachers ? teachersPart(teachers) : []),
     ...(confirm ? confirmation(confirm) : []),
     "## One halving: every loss",
     `From the same student of 2 steps to 1 step, ${training(screen)}. Smaller distances are better; kernel distances are ` +
@@ -135,44 +134,10 @@ function confirmation(confirm: MeasuredRun): string[] {
     "## Three halvings in a row: means and spreads",
     `From PD's student of 8 steps down to 1, each arm with its own loss all the way, ${training(confirm)}. Mean and standard ` +
       `deviation over the seeds, ${confirm.config.measured} samples each.`,
-    ...chainsTables(confirm),
+    ...chainsTables([confirm]),
     "![Distance against steps](results/distance.svg)",
     "The start and DDIM, as many samples each:",
     stepsTable(confirm),
-  ];
-}
-
-/** What the arms of a run have at every number of steps that all have: one row an arm, means and standard deviations of seeds. */
-function chainsTables({ report, results }: MeasuredRun): string[] {
-  const { chains, arms, counts } = comparableChains(results);
-  const names = report.extractors.map(({ extractor }) => `${extractor}: `);
-  const table = (
-    title: string,
-    columns: readonly string[],
-    measure: Measure,
-    show: (value: number) => string,
-  ) =>
-    markdownTable(
-      [title, ...columns.flatMap((name) => counts.map((steps) => `${name}${inSteps(steps)}`))],
-      arms.map((arm) => [
-        arm,
-        ...columns.flatMap((_, i) =>
-          counts.map((steps) => {
-            const seeds = valuesOf(chains, arm, steps, measure(i));
-            return `${show(mean(seeds))}${seeds.length > 1 ? ` ± ${show(deviation(seeds))}` : ""}`;
-          }),
-        ),
-      ]),
-    );
-  return [
-    table("Frechet distance", names, frechet, (value) => value.toFixed(2)),
-    table("kernel distance, times 1000", names, kernel, (value) => (1000 * value).toFixed(1)),
-    table(
-      "pixels from the teacher",
-      [""],
-      () => toTeacher,
-      (value) => value.toFixed(3),
-    ),
   ];
 }
 
@@ -200,7 +165,7 @@ function inChains(run: MeasuredRun): string[] {
       `& Ho 2022, Section 4). With twice the noise the logSNR of the student's times is lower by ${shift!.toFixed(2)}: in two steps it is asked ` +
       `at 1 and ${shiftedTime(0.5, shift!).toFixed(2)} instead of 1 and 0.5; this chain begins with the teacher, as its students differ from the ` +
       "first halving on.",
-    ...chainsTables(run),
+    ...chainsTables([run]),
   ];
 }
 
@@ -231,7 +196,7 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(0)} %`;
 }
 
-function commands({ otherClassifier, chains, confirm, oneStep, rates }: Experiment): string[] {
+function commands({ otherClassifier, chains, confirm, oneStep, rates, thirty }: Experiment): string[] {
   const shell = (...lines: string[]) => ["```sh", ...lines, "```"].join("\n");
   const run = (preset: string) => `${RECIPE} --preset ${preset} ${DATA} ${EXTRACTOR}`;
   const networks = "teacher,classifier,pd-8,pd-4,pd-2";
@@ -243,6 +208,7 @@ function commands({ otherClassifier, chains, confirm, oneStep, rates }: Experime
     ...(confirm ? ["confirm"] : []),
     ...(rates ? ["rates"] : []),
     ...(oneStep ? ["one-step"] : []),
+    ...(thirty ? ["thirty"] : []),
   ];
   return [
     "## Again",
@@ -269,6 +235,7 @@ function commands({ otherClassifier, chains, confirm, oneStep, rates }: Experime
       ...(oneStep
         ? [`${RECIPE} --config docs/results/one-step/config.json ${DATA} --out runs/cifar10-cfd-one-step`]
         : []),
+      ...(thirty ? [`${run("thirty")} ${DENSENET}`] : []),
       `npm run results -- ${runs.map((name) => `runs/cifar10-cfd-${name}`).join(" ")}`,
     ),
   ];

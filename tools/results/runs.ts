@@ -63,6 +63,8 @@ export interface Experiment {
   readonly oneStep: MeasuredRun | undefined;
   /** ... and the rates that were tried before. */
   readonly rates: MeasuredRun | undefined;
+  /** Chains of the arms that lead from a teacher that was trained longer. */
+  readonly thirty: MeasuredRun | undefined;
 }
 
 /** The folders of the runs, and which files each has. */
@@ -74,6 +76,7 @@ export const RUN_FILES: Readonly<Record<string, readonly string[]>> = {
   confirm: ["config.json", "log.jsonl", "report.json", "samples.png"],
   "one-step": ["config.json", "log.jsonl", "report.json"],
   rates: ["config.json", "log.jsonl", "report.json"],
+  thirty: ["config.json", "log.jsonl", "report.json", "samples.png"],
 };
 
 /** The runs in a folder; those that {@link Experiment} does not need may be missing. */
@@ -88,6 +91,7 @@ export function readExperiment(folder: string): Experiment {
     confirm: found("confirm"),
     oneStep: found("one-step"),
     rates: found("rates"),
+    thirty: found("thirty"),
   };
 }
 

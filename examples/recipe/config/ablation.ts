@@ -7,6 +7,8 @@ type Choice = Methods["pd"] | Methods["cfd"];
 const TEMPERATURES = [1, 0.95, 0.9, 0.5];
 /** The weight of the dataset-oriented loss that the paper takes with ResNet-18. */
 const BETA = 0.003;
+/** Where chains begin. */
+const FROM = 8;
 
 /** What is compared: the paper's choices; beyond them averaged students, both losses, two layers, consistency. */
 function choices({ pd, cfd }: Methods): Choice[] {
@@ -40,12 +42,7 @@ export function screeningVariants(methods: Methods): Halving[] {
 
 /** Chains from PD's student of eight steps down to one, for these variants or all, once for each seed. */
 export function confirmingVariants(methods: Methods, seeds: number, labels?: readonly string[]): Halving[] {
-  const chosen = choices(methods).filter(({ label }) => labels?.includes(label!) ?? true);
-  return chosen.flatMap((choice) =>
-    Array.from({ length: seeds }, (_, seed) =>
-      chain({ ...choice, seed, label: `${choice.label!}, seed ${seed}` }, "pd-8", 8),
-    ).flat(),
-  );
+  return chosen(methods, labels).flatMap((choice) => chains(choice, seeds, "pd-8"));
 }
 
 /**
@@ -56,20 +53,54 @@ export function chainVariants(methods: Methods, teacherSteps: number): Halving[]
   const { pd, cfd } = methods;
   const labels = ["PD", `CFD ${cfd.temperature}`, `CFD ${cfd.temperature} + PD`];
   const weighted = { ...pd, seed: 0, weighting: "snrPlusOne", label: "PD, SNR + 1" } as const;
-  const shifted = { ...pd, seed: 0, shift: Math.log(4), label: "PD, twice the noise" };
+  const shifted = { ...noisier({ ...pd, label: "PD" }), seed: 0 };
   return [
-    ...choices(methods)
-      .filter(({ label }) => labels.includes(label!))
-      .flatMap((choice) => chain({ ...choice, seed: 0 }, "pd-8", 8)),
-    ...chain(weighted, "pd-8", 8),
+    ...chosen(methods, labels).flatMap((choice) => chain({ ...choice, seed: 0 }, `pd-${FROM}`, FROM)),
+    ...chain(weighted, `pd-${FROM}`, FROM),
     ...chain(shifted, "teacher", teacherSteps), // from the first halving on, as each asks its teacher at its own times
   ];
 }
 
-/** Halvings from a stage of so many steps down to one. */
-export function chain(choice: Choice, from: string, fromSteps: number): Halving[] {
+/**
+ * The arms that lead in the other experiments, in chains once for each seed; and those that match pixels once more with
+ * twice the noise, from students that PD brought down to eight steps so.
+ */
+export function thirtyVariants(methods: Methods, teacherSteps: number, seeds: number): Halving[] {
+  const { temperature } = methods.cfd;
+  const [pd, cfd, both] = chosen(methods, [
+    "PD",
+    `CFD ${temperature}, beta ${BETA}`,
+    `CFD ${temperature} + PD`,
+  ]);
+  const start = chain({ ...noisier(pd!), seed: 0 }, "teacher", teacherSteps, FROM);
+  return [
+    ...[pd!, cfd!, both!].flatMap((choice) => chains(choice, seeds, `pd-${FROM}`)),
+    ...start,
+    ...[pd!, both!].flatMap((choice) => chains(noisier(choice), seeds, start.at(-1)!.name)),
+  ];
+}
+
+/** The choices of these labels, or all. */
+function chosen(methods: Methods, labels?: readonly string[]): Choice[] {
+  return choices(methods).filter(({ label }) => labels?.includes(label!) ?? true);
+}
+
+/** The same at times whose logSNR is that of half the signal in the same noise. */
+function noisier(choice: Choice): Choice {
+  return { ...choice, shift: Math.log(4), label: `${choice.label!}, twice the noise` };
+}
+
+/** A chain for each seed, from a student of eight steps. */
+function chains(choice: Choice, seeds: number, from: string): Halving[] {
+  return Array.from({ length: seeds }, (_, seed) =>
+    chain({ ...choice, seed, label: `${choice.label!}, seed ${seed}` }, from, FROM),
+  ).flat();
+}
+
+/** Halvings from a stage of so many steps down to so many. */
+export function chain(choice: Choice, from: string, fromSteps: number, toSteps = 1): Halving[] {
   const made: Halving[] = [];
-  for (let steps = fromSteps / 2; steps >= 1; steps /= 2) {
+  for (let steps = fromSteps / 2; steps >= toSteps; steps /= 2) {
     made.push(placed(choice, made.at(-1)?.name ?? from, steps));
   }
   return made;

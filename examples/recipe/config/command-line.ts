@@ -1,7 +1,8 @@
 import { basename, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { RecipeConfig } from "./schema.js";
-import { presets, type Preset } from "./presets.js";
+import type { Preset } from "./preset.js";
+import { presets } from "./presets.js";
 import { isShipped } from "./shipped.js";
 import { printableLines } from "../terminal/print.js";
 
@@ -228,6 +229,7 @@ const PRESETS = {
   confirm: "the best of them from several seeds, hours",
   grid: "all of them so, days",
   "one-step": "the ways to one step at equal time, an experiment, hours",
+  thirty: "the experiment's main arms from a teacher of thirty epochs, a day",
   groundwork: "the networks that an experiment begins with, hours",
   densenet: "a classifier that measures it, hours",
   paper: "every number of the paper, weeks",

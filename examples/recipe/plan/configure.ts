@@ -11,7 +11,8 @@ import { readModel } from "../models/import.js";
 import { checkFile, fingerprint } from "../models/files.js";
 import { halvings, shippedHalvings } from "../config/halvings.js";
 import { didYouMean } from "../../../tools/did-you-mean.js";
-import { presets, scaleSteps, type Preset } from "../config/presets.js";
+import type { Preset } from "../config/preset.js";
+import { presets, scaleSteps } from "../config/presets.js";
 import { shippedAt, type ShippedFolder } from "../config/shipped.js";
 
 /** The config of a run: a preset's or a saved one, changed by what the command line says. */

@@ -109,6 +109,21 @@ describe("the plan", () => {
     expect(methodsOf(await cifar("chains")).map(({ label }) => label)).toContain("PD, 8 steps");
   });
 
+  it("has the arms that lead once more from a teacher of thirty epochs, none of it from elsewhere", async () => {
+    const words = ["node", "cifar10-cfd", "--preset", "thirty"];
+    const { halvings: arms, files, base, schedule } = await configure(parseArguments("cifar10-cfd", words));
+    expect([files, schedule]).toEqual([{}, "cosine"]);
+    expect((base.steps * base.batch) / 50_000).toBeGreaterThanOrEqual(30);
+    expect(arms).toHaveLength(3 + 3 * 3 * 3 + 3 + 2 * 3 * 3);
+    expect(names(arms.slice(0, 3))).toEqual(["teacher > pd-32", "pd-32 > pd-16", "pd-16 > pd-8"]);
+    expect(names(arms.filter(({ label }) => label === "CFD 0.9 + PD, twice the noise, seed 2"))).toEqual([
+      "pd-twice-the-noise-to-8 > cfd-0.9-pd-twice-the-noise-seed-2-to-4",
+      "cfd-0.9-pd-twice-the-noise-seed-2-to-4 > cfd-0.9-pd-twice-the-noise-seed-2-to-2",
+      "cfd-0.9-pd-twice-the-noise-seed-2-to-2 > cfd-0.9-pd-twice-the-noise-seed-2-to-1",
+    ]);
+    expect(new Set(arms.map(({ steps, rate, batch }) => `${steps} ${rate} ${batch}`)).size).toBe(1);
+  });
+
   it("has the ways to one step at equal time, each from the teacher that ships, for each seed", async () => {
     const words = ["node", "cifar10-cfd", "--preset", "one-step"];
     const { halvings: arms, files, measured } = await configure(parseArguments("cifar10-cfd", words));
