@@ -21,6 +21,9 @@ interface Choice {
   readonly refuse: (reason: string) => void;
 }
 
+/** What starts where nothing ran before. */
+const USUAL: Engine = { engine: "wasm", threads: undefined };
+
 const WAY_OUT = ": reload the page, or choose another one under Settings";
 
 /** The part of the page that chooses an engine. */
@@ -44,10 +47,11 @@ export function enginePicker(
   const choices = new Map(engineNames.map((name) => [name, choice(name)]));
   byId("engines", HTMLElement).append(...[...choices.values()].map(({ input }) => input.parentElement!));
   let current: SamplerClient | undefined;
-  let running: Engine = { engine: "wasm", threads: undefined };
+  let running: Engine | undefined;
 
   async function start(engine: Engine): Promise<void> {
     current?.end(); // before the next one starts: they may share a graphics card
+    running = undefined;
     status.textContent = `Starting ${engine.engine} …`;
     current = await openSampler(engine.engine, engine.threads);
     running = engine;
@@ -61,7 +65,7 @@ export function enginePicker(
 
   /** Never rejects: who chooses next would wait for nothing. */
   async function choose(engine: Engine): Promise<void> {
-    const before = running;
+    const before = running ?? USUAL;
     const isOther = engine.engine !== before.engine;
     showMessage(error, undefined);
     try {
@@ -87,12 +91,12 @@ export function enginePicker(
     });
   }
   threads.addEventListener("change", () => {
-    next({ engine: running.engine, threads: chosenThreads() });
+    next({ engine: running?.engine ?? USUAL.engine, threads: chosenThreads() });
   });
   void refuseImpossible(choices);
   return {
     choose(engine) {
-      if (engine.engine !== running.engine || engine.threads !== running.threads) next(engine);
+      if (engine.engine !== running?.engine || engine.threads !== running.threads) next(engine);
     },
   };
 }

@@ -210,7 +210,10 @@ describe.skipIf(!chromium)("a visitor", () => {
     await forget(one);
   });
 
-  it("can choose an engine again where neither another one nor the one before would start", async () => {
+  it.each([
+    ["by its button", (page: Page) => page.check("input[value=wasm]")],
+    ["by the address", (page: Page) => page.evaluate(() => (location.hash = "seed=7"))],
+  ])("starts an engine %s where neither another one nor the one before would start", async (_, choose) => {
     const one = await openQuick(urls.isolated());
     const { page } = one;
     await page.route("**/sampler-worker*", (route) => route.abort());
@@ -223,7 +226,7 @@ describe.skipIf(!chromium)("a visitor", () => {
       30_000,
     );
     await page.unroute("**/sampler-worker*");
-    await page.check("input[value=wasm]");
+    await choose(page);
     await waitForText(page, "#draw-status", /^Drawn on wasm/, 30_000);
     expect(await page.isHidden("#engine-error")).toBe(true);
     expect(await page.isHidden("#page-error")).toBe(true);
