@@ -3,10 +3,9 @@ import { markdownTable } from "../markdown.js";
 import { inSteps } from "../words.js";
 import {
   comparableChains,
-  deviation,
   frechet,
   kernel,
-  mean,
+  spreadOf,
   toTeacher,
   valuesOf,
   type Measure,
@@ -32,10 +31,7 @@ export function chainsTables(
         comparableChains(run.results).arms.map((arm) => [
           nameOf(run, arm),
           ...columns.flatMap((_, i) =>
-            counts.map((steps) => {
-              const seeds = valuesOf(run.results, arm, steps, measure(i));
-              return `${show(mean(seeds))}${seeds.length > 1 ? ` ± ${show(deviation(seeds))}` : ""}`;
-            }),
+            counts.map((steps) => spreadOf(valuesOf(run.results, arm, steps, measure(i)), show)),
           ),
         ]),
       ),

@@ -144,6 +144,11 @@ export function deviation(values: readonly number[]): number {
   return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
 }
 
+/** The mean of seeds, and their deviation where there are several. */
+export function spreadOf(values: readonly number[], show: (value: number) => string): string {
+  return `${show(mean(values))}${values.length > 1 ? ` ± ${show(deviation(values))}` : ""}`;
+}
+
 /** -1 if `a` is nearer to the data than `b`, 1 if it is farther, 0 if their errors leave that open. */
 function clearly(a: Distances, b: Distances): number {
   const error = Math.hypot(a.kernel.standardError ?? Infinity, b.kernel.standardError ?? Infinity);

@@ -1,6 +1,6 @@
 // Seven ways from one teacher to one step, in equal time: what the runs say, in tables and sentences that follow from them.
 import { markdownTable } from "../markdown.js";
-import { armsOf, deviation, frechet, kernel, mean, toTeacher } from "./findings.js";
+import { armsOf, frechet, kernel, mean, spreadOf, toTeacher } from "./findings.js";
 import type { MeasuredRun, Result } from "./runs.js";
 
 /** A way to one step: its students by seeds. */
@@ -109,11 +109,8 @@ function waysOf({ results }: MeasuredRun): Way[] {
 
 const meanOf = ({ students }: Way, value: Value) => mean(students.map(value));
 
-function spread({ students }: Way, value: Value, digits: number): string {
-  const values = students.map(value);
-  const apart = values.length > 1 ? ` ± ${deviation(values).toFixed(digits)}` : "";
-  return `${mean(values).toFixed(digits)}${apart}`;
-}
+const spread = ({ students }: Way, value: Value, digits: number) =>
+  spreadOf(students.map(value), (one) => one.toFixed(digits));
 
 /** The halvings that lead from the teacher to a stage. */
 function wayTo({ config }: Pick<MeasuredRun, "config">, stage: string): MeasuredRun["config"]["halvings"] {

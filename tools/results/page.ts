@@ -75,7 +75,6 @@ export function pageOf(experiment: Experiment): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-/** The first entry introduces the others, up to the next that ends with a colon. */
 /** What all arms of a run share. */
 function training({ config }: MeasuredRun): string {
   const { steps, batch, rate } = config.halvings.at(-1)!;

@@ -2,7 +2,7 @@
 import { markdownTable } from "../markdown.js";
 import { inSteps } from "../words.js";
 import { chainsTables } from "./chains.js";
-import { comparableChains, deviation, frechet, mean, valuesOf } from "./findings.js";
+import { comparableChains, deviation, frechet, mean, spreadOf, valuesOf } from "./findings.js";
 import { epochs } from "./making.js";
 import type { MeasuredRun } from "./runs.js";
 
@@ -98,5 +98,5 @@ function change(before: readonly number[], after: readonly number[]): string {
 }
 
 function percent(leads: readonly number[]): string {
-  return `${(100 * mean(leads)).toFixed(0)} ± ${(100 * deviation(leads)).toFixed(0)} %`;
+  return `${spreadOf(leads, (lead) => (100 * lead).toFixed(0))} %`;
 }
