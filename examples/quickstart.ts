@@ -5,11 +5,7 @@ import { main, parseArguments, print } from "./recipe/index.js";
 
 const argv = process.argv;
 const choice = parseArguments("quickstart", argv);
-await main(
-  choice,
-  ({ dataset, groups }) => loadEmoji(dataset === "emoji-kinds" ? "kinds" : "groups", groups),
-  ["npm run quickstart --", ...argv.slice(2)],
-);
+await main(choice, loadEmoji, ["npm run quickstart --", ...argv.slice(2)]);
 if (process.exitCode === undefined && !choice.dryRun && !choice.stages) {
   print(`
 What to try next:

@@ -28,14 +28,13 @@ export function contradiction(config: RecipeConfig): string | undefined {
 }
 
 const DATASETS: Readonly<Record<RecipeConfig["recipe"], readonly RecipeConfig["dataset"][]>> = {
-  quickstart: ["emoji-groups", "emoji-kinds"],
+  quickstart: ["emoji"],
   "cifar10-cfd": ["cifar10", "folder"],
 };
 
-function pictures({ recipe, dataset, groups, imageSize }: RecipeConfig): string | undefined {
+function pictures({ recipe, dataset, imageSize }: RecipeConfig): string | undefined {
   const known = DATASETS[recipe];
   if (!known.includes(dataset)) return `dataset: ${recipe} has ${known.join(" and ")}, not ${dataset}`;
-  if (groups && recipe !== "quickstart") return `groups are the emoji's, and the dataset is ${dataset}`;
   if ((imageSize !== undefined) === (dataset === "folder")) return undefined;
   return `imageSize goes with the dataset folder, which it needs; the dataset is ${dataset}`;
 }

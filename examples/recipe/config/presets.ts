@@ -9,33 +9,13 @@ import { hours, paper, scratch, small, smoke, tiny } from "./sizes.js";
 const emoji: Preset = {
   ...hours,
   preset: "emoji",
-  groups: ["Smileys & Emotion", "Animals & Nature", "Food & Drink", "Travel & Places", "Activities", "Flags"],
-  base: { ...hours.base, steps: 24_000 },
+  flip: true,
+  base: { ...hours.base, steps: 36_000, batch: 8, weighting: { minSnr: 5, floor: 1 } },
   plan: {
     ...hours.plan,
-    pd: { ...hours.plan.pd, steps: 700, rate: 3e-4 },
-    cfd: { ...hours.plan.cfd, steps: 700, rate: 2e-4 },
+    pd: { ...hours.plan.pd, steps: 600, rate: 3e-4 },
+    cfd: { ...hours.plan.cfd, steps: 800, rate: 3e-4, pixels: 1 },
   },
-  shown: [
-    "face-smiling",
-    "face-tongue",
-    "face-costume",
-    "cat-face",
-    "heart",
-    "animal-mammal",
-    "animal-bird",
-    "animal-marine",
-    "plant-flower",
-    "food-fruit",
-    "food-prepared",
-    "food-sweet",
-    "drink",
-    "place-building",
-    "transport-air",
-    "sky & weather",
-    "sport",
-    "country-flag",
-  ],
 };
 
 /** The networks that ship, and the last halving once more, before one's eyes. */

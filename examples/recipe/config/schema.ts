@@ -157,8 +157,7 @@ const classifierTraining = training.extend({
 export const recipe = z.strictObject({
   recipe: z.enum(["quickstart", "cifar10-cfd"]),
   preset: line,
-  dataset: z.enum(["emoji-groups", "emoji-kinds", "cifar10", "folder"]),
-  groups: z.array(line).min(1).optional().describe("only these groups of the emoji; without it all"),
+  dataset: z.enum(["emoji", "cifar10", "folder"]),
   imageSize: count(1024).optional().describe("height and width of the images of a folder"),
   engine: z.enum(["wasm", "cpu", "node", "cuda"]),
   images: sha256
@@ -208,12 +207,6 @@ export const recipe = z.strictObject({
     "at most so many training images, and as many test images, stand for the data",
   ),
   drawn: count(1000).describe("columns in the picture of samples"),
-  shown: z
-    .array(line)
-    .min(1)
-    .max(1000)
-    .optional()
-    .describe("classes in the picture; without it they are spread evenly"),
   saveEvery: steps.describe("training steps between two checkpoints: what a power cut can cost"),
   logEvery: steps.describe("every so many training steps have a line in the log"),
 });

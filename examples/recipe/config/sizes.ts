@@ -4,7 +4,7 @@ import type { Preset } from "./preset.js";
 /** Everything from the first weights on, in minutes; its pictures are blurry. */
 export const scratch: Preset = {
   preset: "scratch",
-  dataset: "emoji-groups",
+  dataset: "emoji",
   teacherSteps: 16,
   schedule: "cosine",
   unet: { channels: 16, multipliers: [1, 2, 2], attention: [2], blocks: 1, groups: 8 },
@@ -77,7 +77,6 @@ export const smoke: Preset = {
 export const hours: Preset = {
   ...scratch,
   preset: "hours",
-  dataset: "emoji-kinds",
   teacherSteps: 64,
   unet: { channels: 32, multipliers: [1, 1, 2], attention: [1, 2], blocks: 1, groups: 8 },
   flip: false,

@@ -86,13 +86,10 @@ export function batches(count: number): { from: number; to: number }[] {
 /** Which classes the columns of the picture show. */
 export function shownClasses({ config, data }: Setup): number[] {
   const { classes } = data.train;
-  const { drawn, shown } = config;
-  const chosen = shown?.map((name) => classes.indexOf(name)) ?? classes.map((_, label) => label);
-  const missing = chosen.indexOf(-1);
-  if (missing !== -1) throw new Error(`shown: the data has no class ${shown![missing]!}.`);
-  const each = Math.max(1, Math.floor(drawn / chosen.length));
-  const count = Math.min(drawn, chosen.length);
-  const spread = Array.from({ length: count }, (_, i) => chosen[Math.floor((i * chosen.length) / count)]!);
+  const { drawn } = config;
+  const each = Math.max(1, Math.floor(drawn / classes.length));
+  const count = Math.min(drawn, classes.length);
+  const spread = Array.from({ length: count }, (_, i) => Math.floor((i * classes.length) / count));
   return spread.flatMap((label) => Array<number>(each).fill(label));
 }
 
