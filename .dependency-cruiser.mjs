@@ -87,6 +87,7 @@ const allowed = [
     "^examples/browser/",
     "^examples/browser/",
     "^examples/emoji/(manifest|sprite-sheet)[.]ts$",
+    "^examples/recipe/stages/losses[.]ts$",
     plainTools,
   ),
   allow("^examples/browser/", "^@webgpu/types$", "[?]url$"),

@@ -12,17 +12,17 @@ await cfd.useBackend("wasm");
 const rng = cfd.createRng(0);
 const schedule = cfd.cosineSchedule();
 
-// Six emoji, cut from the picture that holds all of them in tiles of 24 x 24, 63 in a row.
+// Six emoji, cut from the picture that holds all of them in tiles of 28 x 28, 21 in a row.
 const cut = (at: number) =>
-  sharp("examples/assets/emoji-24.png")
-    .extract({ left: 24 * (at % 63), top: 24 * Math.floor(at / 63), width: 24, height: 24 })
+  sharp("examples/assets/emoji.png")
+    .extract({ left: 28 * (at % 21), top: 28 * Math.floor(at / 21), width: 28, height: 28 })
     .raw()
     .toBuffer();
 const six = {
   images: Buffer.concat(await Promise.all([0, 172, 555, 777, 944, 1644].map(cut))),
   labels: [0, 1, 2, 3, 4, 5],
   classes: ["face", "person", "animal", "food", "travel", "flag"],
-  shape: [24, 24, 3],
+  shape: [28, 28, 3],
 } as const;
 const { x0: pictures } = imageBatch(imageSet(six), six.labels);
 const rows = tf.reshape(pictures, [6, -1]);
@@ -68,7 +68,7 @@ for (let step = 1; step <= steps; step++) {
 }
 
 // The teacher ends at one of its pictures; the student comes nearer with every hundred steps.
-const zT = cfd.noise([1, 2, 3], [24, 24, 3]);
+const zT = cfd.noise([1, 2, 3], [28, 28, 3]);
 for (const [name, model, count] of [
   ["teacher", teacher, 8],
   ["student", student, 4],

@@ -18,7 +18,7 @@ const train = await loadEmoji();
 // Yours may come from tf.loadLayersModel(url). `features` names the layer whose output is compared.
 const model = tf.sequential();
 model.add(
-  tf.layers.conv2d({ inputShape: [24, 24, 3], filters: 16, kernelSize: 3, strides: 2, activation: "relu" }),
+  tf.layers.conv2d({ inputShape: [28, 28, 3], filters: 16, kernelSize: 3, strides: 2, activation: "relu" }),
 );
 model.add(tf.layers.conv2d({ filters: 32, kernelSize: 3, strides: 2, activation: "relu" }));
 model.add(tf.layers.globalAveragePooling2d({ name: "features" }));
@@ -56,33 +56,25 @@ for (let step = 1; step <= 10; step++) {
   tf.dispose([x0, eps, terms, grads, clipped]);
 }
 
-/** The emoji that the shipped models were trained on, cut from one picture of them all; a class is a kind of emoji. */
+/** The emoji that the shipped models were trained on, cut from one picture of them all. */
 async function loadEmoji(): Promise<ImageSet> {
-  const json = async (name: string) => JSON.parse(await readFile(join(ASSETS, name), "utf8")) as unknown;
-  const { dataset, classes } = (await json("models/manifest.json")) as {
-    readonly dataset: { readonly groups: readonly string[] };
-    readonly classes: readonly string[];
-  };
-  const { tile, columns, groups } = (await json("emoji-24.json")) as {
+  const { tile, columns, classes } = JSON.parse(await readFile(join(ASSETS, "emoji.json"), "utf8")) as {
     readonly tile: number;
     readonly columns: number;
-    readonly groups: readonly { name: string; kinds: readonly { name: string; count: number }[] }[];
+    readonly classes: readonly { name: string; count: number }[];
   };
-  const labelOf = (group: string, kind: string) =>
-    dataset.groups.includes(group) ? classes.indexOf(kind) : -1;
-  const tiles = groups
-    .flatMap(({ name, kinds }) =>
-      kinds.flatMap((kind) => Array<number>(kind.count).fill(labelOf(name, kind.name))),
-    )
+  const tiles = classes
+    .flatMap(({ count }, label) => Array<number>(count).fill(label))
     .map((label, at) => ({ label, left: tile * (at % columns), top: tile * Math.floor(at / columns) }))
-    .filter(({ label }) => label >= 0)
     .filter((_, i) => i % 10 !== 9); // the tenths are for testing
-  const { data, info } = await sharp(join(ASSETS, "emoji-24.png"))
-    .raw()
-    .toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp(join(ASSETS, "emoji.png")).raw().toBuffer({ resolveWithObject: true });
   const cut = tiles.map(({ left, top }) =>
     sharp(data, { raw: info }).extract({ left, top, width: tile, height: tile }).raw().toBuffer(),
   );
-  const images = Buffer.concat(await Promise.all(cut));
-  return imageSet({ images, labels: tiles.map(({ label }) => label), classes, shape: [tile, tile, 3] });
+  return imageSet({
+    images: Buffer.concat(await Promise.all(cut)),
+    labels: tiles.map(({ label }) => label),
+    classes: classes.map(({ name }) => name),
+    shape: [tile, tile, 3],
+  });
 }

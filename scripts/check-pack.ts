@@ -19,7 +19,7 @@ try {
     ["sample", "student.safetensors", "--seeds", "1..4", "-o", "grid.png"],
     /^grid\.png: 4 images of 32x32/,
   );
-  expectLine(["sample", "-o", "emoji.png"], /^emoji\.png: 16 images of 24x24 in 1 step on wasm/);
+  expectLine(["sample", "-o", "emoji.png"], /^emoji\.png: 16 images of 28x28 in 1 step on wasm/);
   expectLine(["inspect", "student.safetensors"], /^student\.safetensors: a checkpoint of cfd-distill/);
   run("npm", [...INSTALL, "@tensorflow/tfjs"], project);
   wantOneEngine("beside @tensorflow/tfjs", ["@tensorflow/tfjs"]);

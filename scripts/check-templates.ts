@@ -170,9 +170,9 @@ async function openPage(browser: Browser, url: string, wanted: Float32Array): Pr
   };
   const pixels = () =>
     page.evaluate(() => {
-      const copy = new OffscreenCanvas(24, 24).getContext("2d")!;
+      const copy = new OffscreenCanvas(28, 28).getContext("2d")!;
       copy.drawImage(document.querySelector("canvas")!, 0, 0);
-      return [...copy.getImageData(0, 0, 24, 24).data];
+      return [...copy.getImageData(0, 0, 28, 28).data];
     });
   try {
     await page.goto(url);

@@ -26,7 +26,7 @@ import {
   valueAndGrads,
 } from "cfd-distill";
 import { drawBatch } from "cfd-distill/data";
-import { EMOJI_MODELS, loadShippedEmoji } from "../examples/emoji/files.js";
+import { EMOJI_MODELS, loadEmoji } from "../examples/emoji/files.js";
 import { markdownTable, replaceBetween } from "../tools/markdown.js";
 
 /** One halving; without a temperature it is PD's. */
@@ -64,7 +64,7 @@ const resnetFile = decodeNetworkCheckpoint(await read("classifier"));
 const resnet = classifier(resnetFile.network as ClassifierNetwork, resnetFile.params);
 const teacher = denoiser(source.network, source.params, source.predictionType);
 const { schedule } = source;
-const images = loadShippedEmoji().train;
+const images = loadEmoji().train;
 
 /** A student of one step, trained as chosen. */
 function halve({ temperature, beta, gamma, batch, steps }: Choice, seed: number) {

@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   options: { data: { type: "string" }, threads: { type: "string" } },
 });
 await cfd.useBackend("wasm", values.threads === undefined ? {} : { threads: Number(values.threads) });
-const pictures = values.data === undefined ? loadEmoji("kinds").test : await readCifar10(values.data, "test");
+const pictures = values.data === undefined ? loadEmoji().test : await readCifar10(values.data, "test");
 const table: string[][] = [];
 for (const file of positionals) {
   const errors = await denoisingErrors(await readFile(file), pictures, { times: TIMES, atMost: TEST_IMAGES });

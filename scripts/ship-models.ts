@@ -39,9 +39,7 @@ const classifier = await loadNetworkCheckpoint(checkpoint("classifier"));
 const told = ["config.json", "log.jsonl", "report.json"].map(
   (file) => [file, readFileSync(join(run, file))] as const,
 );
-const { groups } = config;
-const classes = config.dataset === "emoji-kinds" ? "kinds" : "groups";
-const { classes: classNames } = loadEmoji(classes, groups).train;
+const { classes } = loadEmoji().train;
 const [pd, cfd] = [lastHalving("pd"), lastHalving("cfd")];
 
 mkdirSync(join(target, "run"), { recursive: true });
@@ -54,11 +52,9 @@ for (const [id, network] of networks) {
   models.push({ id, method: methods.get(id)!, steps, file: await ship(target, id, network) });
 }
 const manifest: Manifest = {
-  about: "Models trained on 24x24 Noto emoji; weights in half precision",
+  about: "Models trained on 28x28 Noto emoji; weights in half precision",
   command: `npm run quickstart -- --preset ${config.preset} --out ${folder} && npm run models:ship -- ${folder}`,
-  dataset: { classes, ...(groups && { groups }) },
-  classes: classNames,
-  shown: config.shown ?? [],
+  classes,
   models,
   classifier: await ship(target, "classifier", classifier),
   distillation: {
@@ -68,6 +64,7 @@ const manifest: Manifest = {
     rate: pd.rate,
     weighting: pd.weighting,
     temperature: cfd.temperature,
+    pixels: cfd.pixels ?? 0,
   },
 };
 writeFileSync(join(target, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -105,12 +105,12 @@ async function materials(
   manifest: Manifest,
   { method }: Settings,
 ): Promise<Omit<Task, "engine" | "settings" | "saved">> {
-  const { classifier, dataset, distillation } = manifest;
+  const { classifier, distillation } = manifest;
   const fetched = [fetchBytes(`models/${distilledModel(manifest).file}`)];
   if (method === "cfd") fetched.push(fetchBytes(`models/${classifier}`));
   const [teacher, observer] = await Promise.all(fetched);
   const halving = { recipe: distillation, teacher: teacher!, classifier: observer };
-  return { halving, ...distilStarts(manifest), dataset, base: document.baseURI };
+  return { halving, ...distilStarts(manifest), base: document.baseURI };
 }
 
 function studentOf({ settings, losses, checkpoint }: Saved, number: number): PageModel {

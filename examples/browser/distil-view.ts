@@ -73,7 +73,7 @@ const ELSEWHERE =
 type Parts = ReturnType<typeof partsOf>;
 
 function partsOf(manifest: Manifest) {
-  const names = namesOf(distilStarts(manifest), manifest);
+  const names = namesOf(distilStarts(manifest), manifest.classes);
   const { steps } = distilledModel(manifest);
   const figures = {
     before: figure({ title: "Before", note: `the student, ${inCalls(steps / 2)}`, names }),
@@ -156,5 +156,5 @@ function standing(saved: Saved | undefined, finished: boolean): string {
 
 /** What is drawn to be watched, the same in every run: the images that the page begins with. */
 export function distilStarts(manifest: Manifest): Starts {
-  return startsOf(firstWish, manifest);
+  return startsOf(firstWish, manifest.classes);
 }

@@ -5,7 +5,6 @@ import { draw, openDistillation, type Settings } from "./distillation.js";
 import { loadEmoji } from "./emoji.js";
 import type { EngineName } from "./engines.js";
 import type { HalvingSetup } from "./halving.js";
-import type { Manifest } from "../emoji/manifest.js";
 import { startEngine } from "./start-engine.js";
 import { save, type Samples, type Saved } from "./store.js";
 
@@ -14,8 +13,7 @@ export interface Task {
   readonly engine: EngineName;
   readonly settings: Settings;
   readonly halving: Omit<HalvingSetup, "images" | "method">;
-  /** The pictures to learn from, and the page's address, beside which they are: workers have only their own. */
-  readonly dataset: Manifest["dataset"];
+  /** The page's address, beside which the pictures to learn from are: workers have only their own. */
   readonly base: string;
   readonly saved: Saved | undefined;
   /** The images that are drawn now and then. */
@@ -47,11 +45,7 @@ let pausing = false;
 async function run(task: Task, listener: Listener): Promise<Saved> {
   const { engine, settings } = task;
   const { threads = 1 } = await startEngine(engine);
-  const setup = {
-    ...task.halving,
-    method: settings.method,
-    images: await loadEmoji(task.dataset, task.base),
-  };
+  const setup = { ...task.halving, method: settings.method, images: await loadEmoji(task.base) };
   const distillation = openDistillation(setup, settings, task.saved?.checkpoint);
   const losses = [...(task.saved?.losses ?? [])];
   const samples = { ...task.saved?.samples };

@@ -1,8 +1,6 @@
-import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 import { byId } from "./dom.js";
-import { kindList } from "./kind-list.js";
 import type { PageModel } from "./models.js";
-import { MOST_SEED, STEPS, type Kinds, type Wish } from "./plan.js";
+import { MOST_SEED, STEPS, wordsOf, type Wish } from "./plan.js";
 
 /** The form that says what to draw. */
 export interface DrawForm {
@@ -12,14 +10,12 @@ export interface DrawForm {
   readonly set: (wish: Wish) => void;
   /** Lists a model. */
   readonly list: (model: PageModel) => void;
-  /** Lists the page's kinds under Unicode's groups, which the sheet of emoji tells. */
-  readonly groupKinds: (sheet: SpriteSheet) => void;
   /** Asks for a model at so many steps, or the nearest number below that can be chosen. */
   readonly choose: (id: string, steps: number) => void;
 }
 
-/** Brings the form's fields to life; `changed` hears of every change by the visitor. `kinds` are those of what is shown. */
-export function drawForm(kinds: (show: string) => Pick<Kinds, "classes">, changed: () => void): DrawForm {
+/** Brings the form's fields to life; `changed` hears of every change by the visitor. `classes` are those of what is shown. */
+export function drawForm(classes: (show: string) => readonly string[], changed: () => void): DrawForm {
   const form = byId("draw-form", HTMLFormElement);
   const show = byId("show", HTMLSelectElement);
   const seed = byId("seed", HTMLInputElement);
@@ -29,7 +25,7 @@ export function drawForm(kinds: (show: string) => Pick<Kinds, "classes">, change
   const openSettings = settingsButton();
   const list = kindList(kind);
   const listKinds = () => {
-    list.list(kinds(show.value).classes);
+    list(classes(show.value));
   };
   show.addEventListener("change", listKinds);
   form.addEventListener("change", (event) => {
@@ -67,7 +63,6 @@ export function drawForm(kinds: (show: string) => Pick<Kinds, "classes">, change
     list(model) {
       show.add(new Option(model.title, model.id));
     },
-    groupKinds: list.group,
     choose(id, trained) {
       show.value = id;
       listKinds();
@@ -89,5 +84,17 @@ function settingsButton(): () => void {
   });
   return () => {
     show(true);
+  };
+}
+
+/** The list of kinds to choose from, behind its first entry, a mix. Once others are listed, the choice is forgotten. */
+function kindList(select: HTMLSelectElement): (classes: readonly string[]) => void {
+  let listed: readonly string[] = [];
+  return (classes) => {
+    if (classes === listed) return;
+    listed = classes;
+    const options = classes.map((name, label) => new Option(wordsOf(name), String(label)));
+    select.replaceChildren(select.options[0]!, ...options);
+    select.value = "-1";
   };
 }

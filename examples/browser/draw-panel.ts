@@ -1,4 +1,3 @@
-import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 import { byId } from "./dom.js";
 import { drawFigure, fetchFor } from "./draw-figure.js";
 import { drawForm } from "./draw-form.js";
@@ -7,12 +6,11 @@ import { announce, showTimes, type Measured } from "./headline.js";
 import type { Manifest } from "../emoji/manifest.js";
 import { ownModel, shippedModel, type PageModel } from "./models.js";
 import {
+  classesOf,
   firstWish,
-  kindsOf,
   namesOf,
   plan,
   startsOf,
-  type Kinds,
   type PlannedFigure,
   type Starts,
   type Wish,
@@ -25,7 +23,7 @@ export interface Scene {
   readonly wish: Wish;
   readonly planned: readonly PlannedFigure[];
   readonly starts: Starts;
-  readonly kinds: Kinds;
+  readonly classes: readonly string[];
 }
 
 /** The part of the page that draws. */
@@ -36,7 +34,6 @@ export interface DrawPanel {
   readonly add: (model: PageModel) => Promise<void>;
   /** Draws something else. */
   readonly set: (wish: Wish) => void;
-  readonly groupKinds: (sheet: SpriteSheet) => void;
   readonly scene: () => Scene;
   /** Resolves when the first figure is drawn, or could not be. */
   readonly first: Promise<void>;
@@ -45,8 +42,8 @@ export interface DrawPanel {
 /** Brings the drawing part to life. `changed` hears of what is asked for by the visitor. */
 export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): DrawPanel {
   const models = new Map<string, PageModel>();
-  const kinds = (show: string) => kindsOf(models.get(show), manifest);
-  const form = drawForm(kinds, redraw);
+  const classesFor = (show: string) => classesOf(models.get(show), manifest);
+  const form = drawForm(classesFor, redraw);
   let client: SamplerClient | undefined;
   let latest = 0;
   let queue = Promise.resolve();
@@ -59,8 +56,8 @@ export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): Dr
     const wish = form.wish();
     if (wish === undefined) return;
     changed(wish);
-    const known = kinds(wish.show);
-    scene = { wish, planned: plan(wish, manifest, models), starts: startsOf(wish, known), kinds: known };
+    const classes = classesFor(wish.show);
+    scene = { wish, planned: plan(wish, manifest, models), starts: startsOf(wish, classes), classes };
     announce(scene.planned);
     const [ticket, worker] = [++latest, client];
     const { begin, prepare } = stage(scene);
@@ -96,7 +93,6 @@ export function drawPanel(manifest: Manifest, changed: (wish: Wish) => void): Dr
       form.set({ ...firstWish, ...wish });
       redraw();
     },
-    groupKinds: form.groupKinds,
     scene: () => scene,
     first,
   };
@@ -114,9 +110,9 @@ interface Surroundings {
  * Sets the figures up. `prepare` fetches what the first one needs; `begin` draws them, one after the other: a failure of
  * one does not end the others.
  */
-function stage({ planned, starts, kinds }: Scene) {
+function stage({ planned, starts, classes }: Scene) {
   const status = byId("draw-status", HTMLElement);
-  const names = namesOf(starts, kinds);
+  const names = namesOf(starts, classes);
   const figures = planned.map((one) => figure({ ...one, names }));
   byId("figures", HTMLElement).replaceChildren(...figures.map(({ element }) => element));
   const prepare = () => {

@@ -1,23 +1,21 @@
 import type { ImageSet } from "cfd-distill/data";
 import { cutSprites, type SpriteSheet } from "../emoji/sprite-sheet.js";
 import { splitTenth } from "../../tools/image-sets.js";
-import type { Manifest } from "../emoji/manifest.js";
 
 /**
  * The pictures that the models were trained on.
  *
  * @param base the page's address, which a worker has to be told
  */
-export async function loadEmoji({ classes, groups }: Manifest["dataset"], base: string): Promise<ImageSet> {
-  const files = ["emoji-24.json", "emoji-24.png"].map((name) => load(new URL(name, base)));
+export async function loadEmoji(base: string): Promise<ImageSet> {
+  const files = ["emoji.json", "emoji.png"].map((name) => load(new URL(name, base)));
   const [sheet, picture] = (await Promise.all(files)) as [Response, Response];
   const bitmap = await createImageBitmap(await picture.blob(), { colorSpaceConversion: "none" });
   const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
   context.drawImage(bitmap, 0, 0);
   const data = new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
-  return splitTenth(cutSprites({ width, height, data }, (await sheet.json()) as SpriteSheet, classes, groups))
-    .train;
+  return splitTenth(cutSprites({ width, height, data }, (await sheet.json()) as SpriteSheet)).train;
 }
 
 async function load(url: URL): Promise<Response> {

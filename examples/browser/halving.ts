@@ -1,7 +1,6 @@
 // One halving, by PD or CFD, as a function of the student's weights.
 import * as tf from "@tensorflow/tfjs";
 import {
-  cfdLoss,
   classifier,
   type ClassifierNetwork,
   decodeCheckpoint,
@@ -16,6 +15,7 @@ import {
 } from "cfd-distill";
 import { drawBatch, type ImageSet } from "cfd-distill/data";
 import type { Manifest } from "../emoji/manifest.js";
+import { featureTerms } from "../recipe/stages/losses.js";
 
 /** Everything that decides what is computed, as plain data. */
 export interface HalvingSetup {
@@ -51,7 +51,7 @@ export function openHalving(setup: HalvingSetup, params: Params): Halving {
     const times = drawTimes(rng, recipe.batch, studentSteps);
     const batch = { ...draw(images, rng, recipe), times };
     return opened
-      ? cfdLoss({ ...models, ...batch, classifier: opened.model, temperature: recipe.temperature })
+      ? featureTerms({ ...models, ...batch }, opened.model, { ...recipe, beta: 0, gamma: 0 })
       : progressiveLoss({ ...models, ...batch, weighting: recipe.weighting });
   };
   const dispose = () => {

@@ -4,7 +4,6 @@ import { codeDialog, codeOf } from "./code.js";
 import { byId, showMessage } from "./dom.js";
 import { drawPanel, type DrawPanel } from "./draw-panel.js";
 import { enginePicker } from "./engine-picker.js";
-import type { SpriteSheet } from "../emoji/sprite-sheet.js";
 import { fetchJson } from "./fetching.js";
 import { acceptFiles } from "./files.js";
 import type { Manifest } from "../emoji/manifest.js";
@@ -71,14 +70,8 @@ interface Keeper {
 }
 
 /** What is not needed at first comes after the first picture, for which slow lines need all they have. */
-async function finish(manifest: Manifest, { add, groupKinds }: DrawPanel, keeper: Keeper): Promise<void> {
+async function finish(manifest: Manifest, { add }: DrawPanel, keeper: Keeper): Promise<void> {
   import("./typeface.css").catch(() => undefined); // the page can be read without
-  fetchJson("emoji-24.json").then(
-    (sheet) => {
-      groupKinds(sheet as SpriteSheet);
-    },
-    () => undefined, // then the kinds stay in one list
-  );
   const { distilPanel } = await import("./distil-panel.js");
   await distilPanel({ manifest, draw: add, ...keeper });
 }

@@ -2,7 +2,8 @@
 import { byId, download } from "./dom.js";
 
 const MARGIN = 24;
-const SIDE = 288;
+/** Of a figure: a whole number of pixels for each of an emoji's 28, in 1 to 4 columns. */
+const SIDE = 336;
 const HEAD = 52;
 const FOOT = 34;
 

@@ -2,7 +2,6 @@ import type { Job } from "./sampler.js";
 import type { Manifest } from "../emoji/manifest.js";
 import { nearestModel, type PageModel } from "./models.js";
 import type { Term } from "./terms.js";
-import { wordsOf } from "./kinds.js";
 
 /** What the form asks for. */
 export interface Wish {
@@ -38,7 +37,7 @@ export interface PlannedFigure {
 export type Starts = Pick<Job, "seeds" | "labels">;
 
 /** What a student has in common with its teacher. */
-const LEARNED_BY = { pd: "student by pixels", cfd: "student by features" };
+const LEARNED_BY = { pd: "student by pixels", cfd: "student by features and pixels" };
 
 /** Beside a student that is asked for more steps than a generator takes. */
 const ALL = ", all it was trained for";
@@ -83,30 +82,34 @@ export function inCalls(steps: number): string {
   return steps === 1 ? "1 call" : `${steps} calls`;
 }
 
-/** The classes to choose from, and those that a mix is of; none are all. */
-export type Kinds = Pick<Manifest, "classes" | "shown">;
-
 /** The classes of a model of the visitor's own that has others than the page's, else the page's. */
-export function kindsOf(model: PageModel | undefined, { classes, shown }: Kinds): Kinds {
-  return model?.classes ? { classes: model.classes, shown: [] } : { classes, shown };
+export function classesOf(
+  model: PageModel | undefined,
+  { classes }: Pick<Manifest, "classes">,
+): readonly string[] {
+  return model?.classes ?? classes;
 }
 
-/** Seeds and labels of the images, the same for every figure. A mix is spread over the classes that are to be shown. */
+/** Seeds and labels of the images, the same for every figure. A mix is spread over the classes. */
 export function startsOf(
   { seed, count, kind }: Pick<Wish, "seed" | "count" | "kind">,
-  { classes, shown }: Kinds,
+  { length }: readonly string[],
 ): Starts {
-  const mix = (shown.length > 0 ? shown : classes).map((name) => classes.indexOf(name));
   const mixed = (i: number) =>
-    mix[Math.floor((i * mix.length) / Math.min(count, mix.length)) % mix.length] ?? -1;
+    length === 0 ? -1 : Math.floor((i * length) / Math.min(count, length)) % length;
   const each = <T>(of: (i: number) => T) => Array.from({ length: count }, (_, i) => of(i));
   return { seeds: each((i) => seed + i), labels: each((i) => (kind < 0 ? mixed(i) : kind)) };
 }
 
 /** What each image is called. */
-export function namesOf({ seeds, labels }: Starts, { classes }: Pick<Kinds, "classes">): string[] {
+export function namesOf({ seeds, labels }: Starts, classes: readonly string[]): string[] {
   return seeds.map((seed, i) => {
     const kind = classes[labels[i]!];
     return kind === undefined ? `Seed ${seed}` : `${wordsOf(kind)}, seed ${seed}`;
   });
+}
+
+/** "Sea animal" of "sea-animal". */
+export function wordsOf(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll("-", " ");
 }

@@ -1,6 +1,5 @@
 // What manifest.json tells of the models that ship: for Node and for a page.
 import type { Weighting } from "cfd-distill";
-import type { EmojiClasses } from "./sprite-sheet.js";
 
 /** How a model came to be: trained from data, or distilled from a model of twice as many steps. */
 export type Method = "teacher" | "pd" | "cfd";
@@ -19,12 +18,8 @@ export interface Manifest {
   readonly about: string;
   /** What made them. */
   readonly command: string;
-  /** Which of the emoji they were trained on. */
-  readonly dataset: { readonly classes: EmojiClasses; readonly groups?: readonly string[] };
   /** Names of the labels 0, 1, ... */
   readonly classes: readonly string[];
-  /** Some of the classes: those to show where there is no room for all. */
-  readonly shown: readonly string[];
   readonly models: readonly ShippedModel[];
   /** Whose features CFD compares. */
   readonly classifier: string;
@@ -40,5 +35,7 @@ export interface Manifest {
     readonly weighting: Weighting;
     /** Of CFD's features. */
     readonly temperature: number;
+    /** Weight of PD's loss beside CFD's. */
+    readonly pixels: number;
   };
 }

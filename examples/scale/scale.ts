@@ -16,7 +16,7 @@ import {
   unetToTorch,
 } from "cfd-distill/formats";
 import { loadCheckpoint } from "cfd-distill/node";
-import { EMOJI_MODELS, loadShippedEmoji } from "../emoji/files.js";
+import { EMOJI_MODELS, loadEmoji } from "../emoji/files.js";
 
 const HERE = 20; // steps in this process
 const TOTAL = 60; // the rest is PyTorch's
@@ -42,7 +42,7 @@ const plan = {
   done: HERE,
   total: TOTAL,
 } as const;
-const { train } = loadShippedEmoji();
+const { train } = loadEmoji();
 const params = cfd.cloneParams(teacherParams);
 const teacher = cfd.denoiser(network, teacherParams, predictionType);
 const student = cfd.denoiser(network, params, predictionType);

@@ -13,7 +13,7 @@ it("says what to call where a page has chosen no engine", async () => {
   await useBackend("wasm", { threads: 1 });
   const generator = await loadGenerator(bytes);
   const images = await generator.sample({ seeds: [1], labels: [0] });
-  expect(images.shape).toEqual([1, 24, 24, 3]);
+  expect(images.shape).toEqual([1, 28, 28, 3]);
   images.dispose();
   generator.dispose();
 });

@@ -7,7 +7,7 @@ import type { Pair, Shipped } from "./models.js";
 const TEMPERATURES = [1, 0.95, 0.9, 0.5];
 const NOISES = 90;
 /** The class whose curves are drawn. */
-const CURVES = "country-flag";
+const CURVES = "flag";
 const STYLE = {
   $schema: "https://vega.github.io/schema/vega-lite/v6.json",
   background: "white",

@@ -11,7 +11,7 @@ import {
   type NoiseSchedule,
 } from "cfd-distill";
 import { type ImageSet } from "cfd-distill/data";
-import { loadShippedEmoji, EMOJI_MODELS, readManifest } from "../../examples/emoji/files.js";
+import { EMOJI_MODELS, loadEmoji, readManifest } from "../../examples/emoji/files.js";
 import type { Manifest, Method } from "../../examples/emoji/manifest.js";
 
 /** A student of one step, and the model of two steps that taught it. */
@@ -41,7 +41,7 @@ export async function loadShipped(): Promise<Shipped> {
     pd: await loadPair(manifest, "pd"),
     cfd: await loadPair(manifest, "cfd"),
     classify: classifier(network as ClassifierNetwork, params),
-    images: loadShippedEmoji().test,
+    images: loadEmoji().test,
   };
 }
 

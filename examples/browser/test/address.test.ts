@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { firstSettings, readAddress, writeAddress, type Settings } from "../address.js";
 import type { Manifest } from "../../emoji/manifest.js";
-import { wordsOf } from "../kinds.js";
 
 const file = new URL("../../assets/models/manifest.json", import.meta.url);
 const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
@@ -57,13 +56,4 @@ describe("settings in the address", () => {
     expect(settings).toEqual({ ...firstSettings, seed: 7 });
     expect(unknown).toEqual([`kind=${"x".repeat(40)}`]);
   });
-});
-
-it("says a kind as people do", () => {
-  expect(["face-smiling", "food-sweet", "cat-face", "a-new-kind"].map(wordsOf)).toEqual([
-    "Smiling face",
-    "Sweets",
-    "Cat face",
-    "A new kind",
-  ]);
 });

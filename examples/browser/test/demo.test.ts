@@ -7,7 +7,7 @@ import type { Page } from "playwright";
 import { describe, expect, it } from "vitest";
 import { launchChromium } from "../../../tools/pages/chromium.js";
 import { drop, visit, waitForText } from "../../../tools/pages/visit.js";
-import { wordsOf } from "../kinds.js";
+import { wordsOf } from "../plan.js";
 import {
   chromium,
   drawnByNode,
@@ -23,7 +23,7 @@ import {
 } from "./support.js";
 
 /** What one image of a mix is. */
-const firstShown = labelOf(manifest.shown[0]!);
+const firstShown = labelOf(manifest.classes[0]!);
 
 describe.skipIf(!chromium)("the demo", () => {
   const { urls, open, openQuick, openDrawn } = openBrowser();
@@ -58,7 +58,7 @@ describe.skipIf(!chromium)("the demo", () => {
     const got = (await shown()).at(-1)!;
     const wanted = await drawnByNode("cfd-2", 5, firstShown);
     expect([got.step, got.steps]).toEqual([2, 2]);
-    expect(got.pixels.length).toBe(24 * 24 * 3);
+    expect(got.pixels.length).toBe(28 * 28 * 3);
     expect(Math.max(...wanted.map((value, i) => Math.abs(value - got.pixels[i]!)))).toBeLessThan(1e-3);
 
     await expectPainted(page, ".tile", wanted);
@@ -92,10 +92,14 @@ describe.skipIf(!chromium)("the demo", () => {
     const { page } = await open();
     await waitForText(page, "#figures figure:first-child figcaption", TIMED); // the others need not be there
     await page.check("input[name=steps][value='8']", { force: true });
-    await waitForText(page, "#figures figure:first-child .note-line", /^student by features, 4 calls, all/);
+    await waitForText(
+      page,
+      "#figures figure:first-child .note-line",
+      /^student by features and pixels, 4 calls, all/,
+    );
     await waitForText(page, "#figures figure:first-child figcaption", TIMED);
     expect(await page.locator("#figures .note-line").allTextContents()).toEqual([
-      "student by features, 4 calls, all it was trained for",
+      "student by features and pixels, 4 calls, all it was trained for",
       `${teacherSteps} calls`,
       "teacher, hurried to 8 calls",
       "student by pixels, 8 calls",
@@ -103,20 +107,15 @@ describe.skipIf(!chromium)("the demo", () => {
     expect(await page.textContent("h1")).toBe(`4 calls instead of ${teacherSteps}`);
   });
 
-  it("lists the kinds as words under Unicode's groups, and draws the one that is chosen", async () => {
+  it("lists the kinds as words, and draws the one that is chosen", async () => {
     const { page } = await openQuick(undefined, "&count=1");
-    await page.waitForSelector("#kind optgroup", { state: "attached" });
-    const groups = await page
-      .locator("#kind optgroup")
-      .evaluateAll((lists) => lists.map((list) => (list as HTMLOptGroupElement).label));
-    expect(groups).toEqual(manifest.dataset.groups);
     const kinds = await page.locator("#kind option").allTextContents();
     expect(kinds).toHaveLength(1 + manifest.classes.length);
     expect(kinds.filter((kind) => /^[a-z]|-|&/.test(kind))).toEqual([]);
-    await page.selectOption("#kind", { label: "Country flag" });
-    await page.waitForSelector('.tile[title="Country flag, seed 100"]');
+    await page.selectOption("#kind", { label: "Flag" });
+    await page.waitForSelector('.tile[title="Flag, seed 100"]');
     await waitForText(page, "#figures figcaption", TIMED);
-    await expectPainted(page, ".tile", await drawnByNode("cfd-1", 100, labelOf("country-flag")));
+    await expectPainted(page, ".tile", await drawnByNode("cfd-1", 100, labelOf("flag")));
   });
 
   it("lists the classes that a dropped model names, and the page's again without it", async () => {
@@ -135,7 +134,7 @@ describe.skipIf(!chromium)("the demo", () => {
     await expectPainted(page, ".tile", await drawnByNode("cfd-1", 100, 3));
     expect(await page.evaluate(() => location.hash)).toBe("#count=1");
     await page.selectOption("#show", "cfd-1");
-    await page.waitForSelector(`.tile[title="${wordsOf(manifest.shown[0]!)}, seed 100"]`);
+    await page.waitForSelector(`.tile[title="${wordsOf(manifest.classes[0]!)}, seed 100"]`);
   });
 
   it("greys an engine that cannot run, with the reason", async () => {

@@ -156,16 +156,16 @@ describe.skipIf(!chromium)("a visitor", () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-png")]);
     expect(download.suggestedFilename()).toBe("cfd-distill-1-steps-seed-7.png");
     const { width, height, data } = PNG.sync.read(readFileSync(await download.path()));
-    expect([width, height]).toEqual([24 + 288 + 24, 24 + 52 + 288 + 34 + 24]);
+    expect([width, height]).toEqual([24 + 336 + 24, 24 + 52 + 336 + 34 + 24]);
     const tile = await paintedOn(page, ".tile");
     const at = 4 * ((24 + 52 + 12 * 6 + 3) * width + 24 + 12 * 6 + 3); // in pixel (12, 12) of the first
-    expect([...data.subarray(at, at + 3)]).toEqual(tile.slice(3 * (12 * 24 + 12), 3 * (12 * 24 + 12) + 3));
+    expect([...data.subarray(at, at + 3)]).toEqual(tile.slice(3 * (12 * 28 + 12), 3 * (12 * 28 + 12) + 3));
 
     await page.click("#code-button");
     const code = await page.textContent("#code-text");
     expect(code).toContain('useBackend("wasm", { threads: 1 })');
     const drawn = await run(code!);
-    expect([drawn.width, drawn.height]).toEqual([48, 48]);
+    expect([drawn.width, drawn.height]).toEqual([56, 56]);
     const tiles = await tilesOf(page);
     expect(Math.max(...tiles.map((byte, i) => Math.abs(byte - drawn.data[i]!)))).toBeLessThanOrEqual(1);
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -196,7 +196,6 @@ describe.skipIf(!chromium)("a visitor", () => {
     await waitForText(page, "#page-error", /^manifest\.json is missing on this site .*reload it in a moment/);
     await page.unroute("**/manifest.json");
     await page.route("**/teacher.safetensors", (route) => route.abort());
-    await page.route("**/emoji-24.json", (route) => route.abort());
     await page.reload();
     await waitForText(page, "#draw-status", /2 of 4 could not be drawn\.$/);
     for (const i of [1, 4]) expect(await page.textContent(`${figure(i)} figcaption`)).toMatch(TIMED);
@@ -284,13 +283,13 @@ async function run(code: string): Promise<ImageData> {
   return drawn!;
 }
 
-/** The RGBA bytes of the page's four pictures of 24x24, two in a row. */
+/** The RGBA bytes of the page's four pictures of 28x28, two in a row. */
 function tilesOf(page: Page): Promise<number[]> {
   return page.evaluate(() => {
-    const context = new OffscreenCanvas(48, 48).getContext("2d", { willReadFrequently: true })!;
+    const context = new OffscreenCanvas(56, 56).getContext("2d", { willReadFrequently: true })!;
     document.querySelectorAll<HTMLCanvasElement>(".tile").forEach((tile, i) => {
-      context.drawImage(tile, 24 * (i % 2), 24 * (i >> 1));
+      context.drawImage(tile, 28 * (i % 2), 28 * (i >> 1));
     });
-    return [...context.getImageData(0, 0, 48, 48).data];
+    return [...context.getImageData(0, 0, 56, 56).data];
   });
 }

@@ -3,55 +3,51 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { heldModel, nearestModel, ownModel } from "../models.js";
 import type { Manifest } from "../../emoji/manifest.js";
-import { firstWish, kindsOf, namesOf, plan, startsOf } from "../plan.js";
+import { classesOf, firstWish, namesOf, plan, startsOf } from "../plan.js";
 
 const file = new URL("../../assets/models/manifest.json", import.meta.url);
 const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
-const letters = { ...manifest, classes: ["a", "b", "c", "d", "e"], shown: ["b", "c", "e"] };
+const letters = { ...manifest, classes: ["a", "b", "c", "d", "e"] };
 
 describe("what an image starts from", () => {
-  const labels = (count: number, of: Manifest = letters, kind = -1) =>
-    startsOf({ seed: 7, count, kind }, of).labels;
+  const labels = (count: number, classes: readonly string[] = letters.classes, kind = -1) =>
+    startsOf({ seed: 7, count, kind }, classes).labels;
 
-  it("is a seed each, and of a mix the classes to show, spread over them or over and over", () => {
-    expect(startsOf({ seed: 7, count: 2, kind: -1 }, letters)).toEqual({ seeds: [7, 8], labels: [1, 2] });
-    expect(labels(3)).toEqual([1, 2, 4]);
-    expect(labels(5)).toEqual([1, 2, 4, 1, 2]);
-    expect(labels(1)).toEqual([1]);
+  it("is a seed each, and of a mix all classes, spread over them or over and over", () => {
+    expect(startsOf({ seed: 7, count: 2, kind: -1 }, letters.classes)).toEqual({
+      seeds: [7, 8],
+      labels: [0, 2],
+    });
+    expect(labels(1)).toEqual([0]);
+    expect(labels(6)).toEqual([0, 1, 2, 3, 4, 0]);
+    expect(new Set(labels(9, manifest.classes)).size).toBe(9);
   });
 
-  it("is of a mix of all classes where none is named", () => {
-    expect(labels(2, { ...letters, shown: [] })).toEqual([0, 2]);
-    expect(labels(6, { ...letters, shown: [] })).toEqual([0, 1, 2, 3, 4, 0]);
-  });
-
-  it("is of the chosen class", () => {
-    expect(labels(3, letters, 3)).toEqual([3, 3, 3]);
-    expect(namesOf({ seeds: [4, 5], labels: [0, 3] }, letters)).toEqual(["A, seed 4", "D, seed 5"]);
-  });
-
-  it("is known of every class that is to be shown", () => {
-    expect(labels(manifest.shown.length, manifest)).not.toContain(-1);
-    expect(new Set(labels(9, manifest)).size).toBe(9);
+  it("is of the chosen class, said as people do", () => {
+    expect(labels(3, letters.classes, 3)).toEqual([3, 3, 3]);
+    expect(namesOf({ seeds: [4, 5], labels: [0, 1] }, ["a", "a-new-kind"])).toEqual([
+      "A, seed 4",
+      "A new kind, seed 5",
+    ]);
   });
 });
 
 describe("classes of the visitor's own model", () => {
   const held = heldModel("file-1", "Your file", "cats.safetensors", new Uint8Array());
   const of = (facts: { classes?: number; classNames?: string[] }) =>
-    kindsOf(ownModel(held, { steps: 1, shape: [8, 8, 3], ...facts }, letters), letters).classes;
+    classesOf(ownModel(held, { steps: 1, shape: [8, 8, 3], ...facts }, letters), letters);
 
   it("are those that it names, else numbers; as many as the page's are the page's", () => {
     expect(of({ classes: 2, classNames: ["cat", "dog"] })).toEqual(["cat", "dog"]);
     expect(of({ classes: 2 })).toEqual(["class 0", "class 1"]);
     expect(of({ classes: 5 })).toEqual(letters.classes);
-    expect(kindsOf(undefined, letters).shown).toEqual(letters.shown);
+    expect(classesOf(undefined, letters)).toEqual(letters.classes);
   });
 
   it("are none of a model that knows none: its images have but seeds", () => {
-    const starts = startsOf({ seed: 7, count: 2, kind: -1 }, { classes: of({}), shown: [] });
+    const starts = startsOf({ seed: 7, count: 2, kind: -1 }, of({}));
     expect(starts).toEqual({ seeds: [7, 8], labels: [-1, -1] });
-    expect(namesOf(starts, { classes: [] })).toEqual(["Seed 7", "Seed 8"]);
+    expect(namesOf(starts, [])).toEqual(["Seed 7", "Seed 8"]);
   });
 });
 

@@ -34,13 +34,13 @@ export async function drawnByNode(name: string, seed: number, label: number): Pr
   return values;
 }
 
-/** The RGB bytes on a canvas of 24x24. */
+/** The RGB bytes on a canvas of 28x28. */
 export async function paintedOn(page: Page, canvas: string): Promise<number[]> {
   const painted = await page.evaluate((selector) => {
     const tile = document.querySelector<HTMLCanvasElement>(selector)!;
-    const context = new OffscreenCanvas(24, 24).getContext("2d", { willReadFrequently: true })!;
+    const context = new OffscreenCanvas(28, 28).getContext("2d", { willReadFrequently: true })!;
     context.drawImage(tile, 0, 0); // reading a canvas of the page again and again has Chromium warn
-    return [...context.getImageData(0, 0, 24, 24).data];
+    return [...context.getImageData(0, 0, 28, 28).data];
   }, canvas);
   return painted.filter((_, i) => i % 4 !== 3);
 }

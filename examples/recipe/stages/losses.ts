@@ -22,7 +22,7 @@ export type DistillationBatch = Omit<DistillationInput, "teacher" | "target"> & 
 };
 
 type ByPd = HalvingBy<"pd">;
-type ByCfd = HalvingBy<"cfd">;
+type ByCfd = Pick<HalvingBy<"cfd">, "temperature" | "beta" | "gamma" | "pixels">;
 
 /** PD's loss, in pixels. */
 export function pixelTerms(batch: DistillationBatch, { weighting, consistency = false }: ByPd): LossTerms {

@@ -155,7 +155,7 @@ describe("samples and reports", () => {
       .update(readFileSync(checkpointPath(own, "teacher")))
       .digest("hex");
     const write = (count: number, notes: Record<string, string>) => {
-      const shape = [count, 24, 24, 3];
+      const shape = [count, 28, 28, 3];
       const pixels = new Uint8Array(count * 24 * 24 * 3).fill(7);
       const bytes = encodeSafetensors({ images: { dtype: "U8", shape, data: pixels } }, notes);
       mkdirSync(join(run.out, "samples"), { recursive: true });
@@ -171,7 +171,7 @@ describe("samples and reports", () => {
     }
     write(count - 1, { weights, millisecondsPerImage: "1.5" });
     await expect(readSamples(few, method)).rejects.toThrow(
-      `${path}: expected samples, U8 ${count}x24x24x3, and the time they took, got U8 ${count - 1}x24x24x3.`,
+      `${path}: expected samples, U8 ${count}x28x28x3, and the time they took, got U8 ${count - 1}x28x28x3.`,
     );
     write(count, { weights });
     await expect(readSamples(few, method)).rejects.toThrow(`${path}: expected samples`);

@@ -178,23 +178,13 @@ describe("a number of a config", () => {
 
 describe("settings that do not go together", () => {
   it.each<[string, Partial<RecipeConfig>]>([
-    ["dataset: quickstart has emoji-groups and emoji-kinds, not cifar10", { dataset: "cifar10" }],
-    [
-      "dataset: cifar10-cfd has cifar10 and folder, not emoji-groups",
-      { recipe: "cifar10-cfd", dataset: "emoji-groups" },
-    ],
+    ["dataset: quickstart has emoji, not cifar10", { dataset: "cifar10" }],
+    ["dataset: cifar10-cfd has cifar10 and folder, not emoji", { recipe: "cifar10-cfd", dataset: "emoji" }],
     [
       "imageSize goes with the dataset folder, which it needs; the dataset is folder",
       { recipe: "cifar10-cfd", dataset: "folder" },
     ],
-    [
-      "imageSize goes with the dataset folder, which it needs; the dataset is emoji-groups",
-      { imageSize: 24 },
-    ],
-    [
-      "groups are the emoji's, and the dataset is cifar10",
-      { recipe: "cifar10-cfd", dataset: "cifar10", groups: ["Flags"] },
-    ],
+    ["imageSize goes with the dataset folder, which it needs; the dataset is emoji", { imageSize: 24 }],
     [
       "pd-4 and twin would be called the same: give each a label of its own",
       { halvings: [config.halvings[0]!, { ...config.halvings[0]!, name: "twin" }] },

@@ -19,6 +19,7 @@ import {
   unetFromTorch,
   type StateDict,
 } from "cfd-distill/formats";
+import { imageSet } from "cfd-distill/data";
 import { loadCheckpoint, loadNetworkCheckpoint, saveCheckpoint, saveDiffusers } from "cfd-distill/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseArguments } from "../config/command-line.js";
@@ -79,7 +80,7 @@ beforeAll(async () => {
   });
   disposeParams(params);
   disposeParams(ema);
-  const trained = resnet({ blocks: [1], width: 4, classes: 9 });
+  const trained = resnet({ blocks: [1], width: 4, classes: 18 });
   const weights = trained.init(createRng(2));
   await saveCheckpoint(at("classifier.safetensors"), { network: trained, params: weights });
   disposeParams(weights);
@@ -100,7 +101,7 @@ describe("a teacher from elsewhere", () => {
     expect([loaded.steps, loaded.schedule.config, loaded.imageShape]).toEqual([
       8,
       source.schedule.config,
-      [24, 24, 3],
+      [28, 28, 3],
     ]);
     for (const [name, variable] of Object.entries(loaded.params)) {
       expect(await variable.data(), name).toEqual(await source.ema![name]!.data());
@@ -150,18 +151,18 @@ describe("a teacher from elsewhere", () => {
 
   it("of diffusers is of the data's size and channels", async () => {
     const found = await readModel({ path: at("diffusers") });
-    expect(found.imageShape).toEqual([24, 24, 3]);
+    expect(found.imageShape).toEqual([28, 28, 3]);
     disposeParams(found.params);
     const setup = await setupOf();
     const before = tf.memory().numTensors;
     for (const [name, size, imageChannels] of [
-      ["wide", [24, 32], 3],
+      ["wide", [28, 32], 3],
       ["grey", undefined, 1],
     ] as const)
       // prettier-ignore
       await saveOther(at(name), size, imageChannels);
     const teacher = (name: string) => importNetwork(setup, "teacher", { path: at(name) });
-    await expect(teacher("wide")).rejects.toThrow("expected a model of 24x24x3 images, got 24x32x3.");
+    await expect(teacher("wide")).rejects.toThrow("expected a model of 28x28x3 images, got 28x32x3.");
     await expect(teacher("grey")).rejects.toThrow("expected a model of images of 3 channels, got 1.");
     expect(tf.memory().numTensors).toBe(before);
   });
@@ -213,7 +214,7 @@ describe("a teacher from elsewhere", () => {
     const setup = await setupOf();
     const teacher = (path: string) => importNetwork(setup, "teacher", { path });
     await expect(teacher(at("other-size.safetensors"))).rejects.toThrow(
-      "expected a model of 24x24x3 images, got 32x32x3.",
+      "expected a model of 28x28x3 images, got 32x32x3.",
     );
     await expect(importNetwork(setup, "pd-4", { path: at("ours.safetensors") })).rejects.toThrow(
       "expected a student of 4 steps, got 8 steps.",
@@ -244,11 +245,13 @@ describe("a classifier from elsewhere", () => {
     expect(setup.config.classifierScaling!.mean).toEqual([0.4914, 0.4822, 0.4465]);
     await importNetwork(setup, "classifier", setup.config.files.classifier!);
     const loaded = await loadNetworkCheckpoint(join(setup.out, "checkpoints", "classifier.safetensors"));
-    expect(loaded.network.config).toMatchObject({ type: "resnet", classes: 9 });
+    expect(loaded.network.config).toMatchObject({ type: "resnet", classes: 18 });
     disposeParams(loaded.params);
-    const kinds = { ...setup, out: mkdtempSync(at("kinds-")), data: loadEmoji("kinds") };
-    await expect(importNetwork(kinds, "classifier", { path: at("classifier.safetensors") })).rejects.toThrow(
-      "expected a classifier of the data's 98 classes, got 9.",
+    const halves = data.train.labels.map((label) => label % 2);
+    const train = imageSet({ ...data.train, labels: halves, classes: ["even", "odd"] });
+    const other = { ...setup, out: mkdtempSync(at("other-")), data: { ...data, train } };
+    await expect(importNetwork(other, "classifier", { path: at("classifier.safetensors") })).rejects.toThrow(
+      "expected a classifier of the data's 2 classes, got 18.",
     );
   });
 

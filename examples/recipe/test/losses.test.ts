@@ -86,7 +86,7 @@ describe("the feature loss of a halving", () => {
     const before = tf.memory().numTensors;
     const given = { ...batch(), schedule, student: scaled(0.3), teacher: sine };
     const choice = { temperature: 0.9, beta: 0.1, gamma: 0.75 };
-    const terms = featureTerms(given, classify, { ...HALVING, ...choice, method: "cfd", pixels });
+    const terms = featureTerms(given, classify, { ...choice, pixels });
     const parts: LossTerms[] = [cfdLoss({ ...given, ...choice, classifier: sums })];
     const added: LossTerms[] =
       classify === both ? [cfdLoss({ ...given, classifier: squares, temperature: 0.9 })] : [];
@@ -117,14 +117,7 @@ describe("how often a halving asks", () => {
       asked.classifier++;
       return { logits: features(images), features: features(images), earlier: [features(images)] };
     };
-    const choice = {
-      ...HALVING,
-      method: "cfd",
-      temperature: 0.9,
-      beta: 0.1,
-      gamma: 0.75,
-      pixels: 1,
-    } as const;
+    const choice = { temperature: 0.9, beta: 0.1, gamma: 0.75, pixels: 1 };
     tf.dispose([featureTerms(given, classify, choice), given.x0, given.eps]);
     expect(asked).toEqual({ student: 1, teacher: 2, classifier: 2 });
   });

@@ -243,9 +243,9 @@ async function checkResults(out: string): Promise<void> {
 
   await tf.setBackend("cpu");
   const generator = await loadGenerator(new Uint8Array(readFileSync(join(out, "student.safetensors"))));
-  expect([generator.steps, generator.imageShape]).toEqual([2, [24, 24, 3]]);
+  expect([generator.steps, generator.imageShape]).toEqual([2, [28, 28, 3]]);
   const images = await generator.sample({ seeds: [1], labels: [0] });
-  expect(images.shape).toEqual([1, 24, 24, 3]);
+  expect(images.shape).toEqual([1, 28, 28, 3]);
   images.dispose();
   generator.dispose();
 }
