@@ -4,7 +4,7 @@ import { cutSprites } from "../../emoji/sprite-sheet.js";
 import { subset } from "../../../tools/image-sets.js";
 
 describe("the emoji", () => {
-  it("are 387 pictures in 18 classes, all of which are in both parts but for fish and tree, of which there are few", () => {
+  it("are 387 pictures in 18 classes", () => {
     const { train, test } = loadEmoji();
     expect([train.labels.length, test.labels.length]).toEqual([349, 38]);
     expect(train.shape).toEqual([28, 28, 3]);
