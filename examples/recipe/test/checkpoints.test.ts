@@ -156,7 +156,7 @@ describe("samples and reports", () => {
       .digest("hex");
     const write = (count: number, notes: Record<string, string>) => {
       const shape = [count, 28, 28, 3];
-      const pixels = new Uint8Array(count * 24 * 24 * 3).fill(7);
+      const pixels = new Uint8Array(count * 28 * 28 * 3).fill(7);
       const bytes = encodeSafetensors({ images: { dtype: "U8", shape, data: pixels } }, notes);
       mkdirSync(join(run.out, "samples"), { recursive: true });
       writeFileSync(path, bytes);

@@ -52,7 +52,7 @@ async function saveOther(
   const network = unet({ ...size, imageChannels });
   const params = network.init(createRng(3));
   const schedule = tableSchedule([0.999, 0.5, 0.1]);
-  await saveDiffusers(folder, { network, params, schedule, predictionType: "eps", steps: 4, size: 24 });
+  await saveDiffusers(folder, { network, params, schedule, predictionType: "eps", steps: 4, size: 28 });
   disposeParams(params);
   const path = join(folder, "unet/config.json");
   const config = JSON.parse(readFileSync(path, "utf8")) as object;
@@ -76,7 +76,7 @@ beforeAll(async () => {
     ...model,
     schedule: tableSchedule(alphaBars),
     predictionType: "eps",
-    size: 24,
+    size: 28,
   });
   disposeParams(params);
   disposeParams(ema);
