@@ -11,8 +11,8 @@ await useBackend("wasm");
 const generator = await loadGenerator(await readFile(file));
 const { classes } = generator;
 const seeds = Array.from({ length: 64 }, (_, i) => i); // the same seed is the same image, in any batch
-const labels = seeds.map((seed) => (classes === undefined ? -1 : seed % classes)); // each class in turn
-const images = await generator.sample({ seeds, labels });
+const labels = classes === undefined ? undefined : seeds.map((seed) => seed % classes); // each class in turn
+const images = await generator.sample({ seeds, ...(labels && { labels }) });
 const { width, height, data } = await imageGrid(images, { columns: 8, scale: 3, gap: 3 }); // RGB
 const png = Object.assign(new PNG({ width, height }), { data: Buffer.from(data) });
 await writeFile(picture, PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false }));

@@ -131,7 +131,14 @@ describe("the picture", () => {
   it("of one image in one step is spoken of as such", async () => {
     const line = await draw({ ...usual, seeds: [7], steps: 1 }, ignore);
     expect(line).toContain(": 1 image of 8x6 in 1 step on cpu");
-    expect(read(usual.output)).toEqual(await grid([7], undefined, 1, { columns: 1 }));
+    expect(read(usual.output)).toEqual(await grid([7], [0], 1, { columns: 1 }));
+  });
+
+  it("is of all classes in turn unless told otherwise, and without labels where the model knows none", async () => {
+    await draw({ ...usual, seeds: [1, 2, 3, 4], steps: 1 }, ignore);
+    expect(read(usual.output)).toEqual(await grid([1, 2, 3, 4], [0, 1, 2, 0], 1, {}));
+    const line = await draw({ ...usual, checkpoint: at("plain.safetensors"), steps: 1 }, ignore);
+    expect(line).toContain(": 3 images of");
   });
 });
 

@@ -23,7 +23,7 @@ export async function writeDocumentedFiles(root: string, folder: string): Promis
 
 async function writeCheckpoints(folder: string): Promise<void> {
   const small = { channels: 8, multipliers: [1, 2], attention: [1], blocks: 1, groups: 4, timeScale: 8 };
-  const student = unet(small);
+  const student = unet({ ...small, classes: 18 });
   const model = { schedule: cosineSchedule(), predictionType: "x0", steps: 1 } as const;
   const classifier = resnet({ blocks: [1, 1], width: 4, classes: 9 });
   const written: [string, Params, (params: Params) => Promise<Uint8Array>][] = [

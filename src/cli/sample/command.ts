@@ -21,7 +21,7 @@ export function sampleCommand(): Command {
     .addOption(
       new Option(
         "--labels <list>",
-        "classes, by number or name, -1 for none: one for all images, or one each",
+        "classes, by number or name, -1 for none: one for all images, or one each (default: all in turn)",
       ).argParser(labelList),
     )
     .option("--steps <n>", "sampling steps (default: those it was trained for)", positive)

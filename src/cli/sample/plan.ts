@@ -40,11 +40,11 @@ export function plan(generator: Generator, drawing: Drawing): Plan {
 /** A number of things, in words. */
 export const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
-/** One label an image. */
-function labelsOf({ classNames = [] }: Generator, drawing: Drawing): readonly number[] | undefined {
+/** One label an image; unless told otherwise all classes in turn, where the model knows any. */
+function labelsOf({ classes, classNames = [] }: Generator, drawing: Drawing): readonly number[] | undefined {
   const { seeds } = drawing;
   const labels = drawing.labels?.map((label) => numberOf(label, classNames));
-  if (labels === undefined) return undefined;
+  if (labels === undefined) return classes === undefined ? undefined : seeds.map((_, i) => i % classes);
   if (labels.length === 1) return seeds.map(() => labels[0]!);
   check(labels.length === seeds.length, WHERE, `one label, or ${seeds.length}, one a seed`, labels.length);
   return labels;
