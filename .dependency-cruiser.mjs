@@ -111,7 +111,7 @@ const allowed = [
   // Tools: the files that all may use, then rooms, each for one page or program.
   allow("^tools/[a-z-]+[.]ts$", "^tools/[a-z-]+[.]ts$", entries),
   allow("^tools/machine[.]ts$", "^src/backends/native/folder[.]ts$"), // where what it built lies
-  ...["bundlers", "concepts", "conformance", "package", "pages", "results", "site"].map((room) =>
+  ...["bundlers", "concepts", "conformance", "emoji", "package", "pages", "results", "site"].map((room) =>
     allow(`^tools/${room}/`, `^tools/(${room}/|[a-z-]+[.]ts$)`, entries, shared),
   ),
   allow("^bench/", "^(bench|src)/", "^tools/[a-z-]+[.]ts$"),
