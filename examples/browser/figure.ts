@@ -123,7 +123,7 @@ function scrubber(title: string, steps: number, looked: (step: number) => void) 
   };
 }
 
-const WAITING = 24;
+const WAITING = 28;
 
 /** A canvas for an image, with noise on it until there is one: grey, as it has nothing to do with the image. */
 function tile(name: string): HTMLCanvasElement {

@@ -7,7 +7,7 @@ export const sentences: Readonly<Record<Term, string>> = {
     "The diffusion model itself: it takes noise away little by little, one call of its network for each of its steps.",
   DDIM: "The teacher, not retrained, made to take the few steps that the students take: what distillation has to beat.",
   PD: "Progressive distillation: a student learns to hit, pixel by pixel, in one step what its teacher reaches in two; then it teaches the next.",
-  CFD: "Classifier-based feature distillation: as PD, but what has to match is not pixels but what an image classifier sees in them.",
+  CFD: "Classifier-based feature distillation: what has to match is what an image classifier sees in the pictures; of the students here, their pixels as well.",
 };
 
 let terms = 0;

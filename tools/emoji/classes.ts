@@ -10,7 +10,7 @@ const classOf = (name: string, emoji: string): EmojiClass => ({ name, emoji: emo
 
 /**
  * Pictures of one thing each, which fills them: nothing of which a class has only one or two (a ferry, a bat), no heaps
- * of small things, no letters. Flags are plain bands and crosses, whose arms could not be read in so few pixels.
+ * of small things, no letters. Flags are of bands, crosses and discs: coats of arms cannot be read in so few pixels.
  */
 export const emojiClasses: readonly EmojiClass[] = [
   classOf(
