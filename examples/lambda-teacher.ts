@@ -19,9 +19,9 @@ const cut = (at: number) =>
     .raw()
     .toBuffer();
 const six = {
-  images: Buffer.concat(await Promise.all([0, 172, 555, 777, 944, 1644].map(cut))),
+  images: Buffer.concat(await Promise.all([0, 61, 105, 191, 248, 318].map(cut))),
   labels: [0, 1, 2, 3, 4, 5],
-  classes: ["face", "person", "animal", "food", "travel", "flag"],
+  classes: ["face", "heart", "animal", "fruit", "car", "flag"],
   shape: [28, 28, 3],
 } as const;
 const { x0: pictures } = imageBatch(imageSet(six), six.labels);

@@ -14,7 +14,7 @@ const emoji: Preset = {
   plan: {
     ...hours.plan,
     pd: { ...hours.plan.pd, steps: 600, rate: 3e-4 },
-    cfd: { ...hours.plan.cfd, steps: 800, rate: 3e-4, pixels: 1 },
+    cfd: { ...hours.plan.cfd, steps: 600, rate: 3e-4, pixels: 10 },
   },
 };
 
