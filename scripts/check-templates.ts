@@ -181,7 +181,7 @@ async function openPage(browser: Browser, url: string, wanted: Float32Array): Pr
       if (tries > 40) throw new Error(`page: expected Node's picture, got another (${said}).`);
       await page.waitForTimeout(50); // what a worker draws is shown with the next frame
     }
-    await page.locator("select").selectOption({ label: "cat-face" });
+    await page.locator("select").selectOption({ label: "animal" });
     await drawn(/^Picture 0,/);
     await page.locator("button").click();
     await drawn(/^Picture \d+,/);
