@@ -55,8 +55,7 @@ def main(folder):
     optimizer = adam_of(student, load_file(folder / "adam.safetensors"), plan)
     parallel = DistributedDataParallel(student)
     data = load_file(folder / "images.safetensors")
-    table = ref.discrete_cosine(plan["network"]["timeScale"])
-    schedule = lambda times: table(times).float()  # noqa: E731
+    schedule = ref.schedule_named(plan["schedule"], plan["network"]["timeScale"])
     steps, share = plan["studentSteps"], plan["batch"] // world
     random = torch.Generator().manual_seed(1000 * plan["seed"] + rank)
     log = (folder / "log.jsonl").open("w") if rank == 0 else None

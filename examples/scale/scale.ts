@@ -33,6 +33,7 @@ const {
 } = await loadCheckpoint(fileURLToPath(new URL("pd-2.safetensors", EMOJI_MODELS)));
 const plan = {
   network: network.config,
+  schedule: schedule.config.type,
   predictionType,
   studentSteps: 1,
   batch: 16,

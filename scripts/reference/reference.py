@@ -83,6 +83,18 @@ def log_snr(alpha_bar):
     return torch.log(alpha_bar) - torch.log1p(-alpha_bar)
 
 
+def schedule_named(kind, time_scale):
+    """The schedule of a checkpoint of ours, "cosine" or else the authors' table, in float32: rounded after the roots, as
+    1 - alpha_bar would lose what little noise is left at time 0."""
+    alpha_bar = cosine if kind == "cosine" else discrete_cosine(time_scale)
+
+    def alpha_sigma(t):
+        bar = alpha_bar(t)
+        return bar.sqrt().float(), (1 - bar).sqrt().float()
+
+    return alpha_sigma
+
+
 def coefficients(schedule, times):
     """alpha and sigma, each [B, 1, 1, 1]."""
     given = schedule(times)

@@ -20,8 +20,7 @@ shape = [config[key] for key in ("channels", "multipliers", "attention", "blocks
 net = UNet(*shape, config.get("classes", 0), config["groups"])
 net.load_state_dict(load_file(folder / "student.safetensors"), strict=True)
 given = load_file(folder / "given.safetensors")
-table = ref.discrete_cosine(config["timeScale"])
-schedule = lambda times: table(times).float()  # noqa: E731
+schedule = ref.schedule_named(plan["schedule"], config["timeScale"])
 model = (lambda zt, times: net(zt, times * config["timeScale"], given.get("labels")), plan["predictionType"])
 
 with torch.no_grad():

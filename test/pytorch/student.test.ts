@@ -38,11 +38,14 @@ async function computeHere(student: Student, { zT, x0, times, ...labels }: Retur
 it.each(STUDENTS)("%s draws the same images in PyTorch", async (name, open) => {
   const student = await open();
   const inputs = given(student);
-  const { network, params, steps, predictionType } = student;
+  const { network, params, steps, predictionType, schedule } = student;
   await inFolder(async (path) => {
     const weights = await unetToTorch(network, params);
     await writeTensors(path("student.safetensors"), weights);
-    await writeFile(path("config.json"), JSON.stringify({ network: network.config, steps, predictionType }));
+    await writeFile(
+      path("config.json"),
+      JSON.stringify({ network: network.config, steps, predictionType, schedule: schedule.config.type }),
+    );
     await writeTensors(path("given.safetensors"), {
       noise: await channelsFirst(inputs.zT),
       x0: await channelsFirst(inputs.x0),
