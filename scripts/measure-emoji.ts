@@ -14,9 +14,10 @@ import {
   loadGenerator,
   useBackend,
 } from "cfd-distill";
+import { imageBatch, type ImageSet } from "cfd-distill/data";
 import { median } from "../bench/timing.js";
 import { loadEmoji } from "../examples/emoji/files.js";
-import { nearestDistances, picturesOf, whiteShare, withMirrored } from "../tools/emoji/measures.js";
+import { nearestDistances, whiteShare, withMirrored, type Pictures } from "../tools/emoji/measures.js";
 import { markdownTable } from "../tools/markdown.js";
 
 const EACH = 10;
@@ -28,11 +29,27 @@ const { values, positionals } = parseArgs({
 await useBackend("wasm", values.threads === undefined ? {} : { threads: Number(values.threads) });
 const { train, test } = loadEmoji();
 const labels = train.classes.flatMap((_, label) => Array<number>(EACH).fill(label));
-const learned = withMirrored(picturesOf(train));
+const learned = withMirrored(await picturesOf(train));
 const learnedWhite = whiteShare(learned);
-const near = (pictures: typeof learned) => median(nearestDistances(pictures, learned)).toFixed(3);
+const near = (pictures: Pictures) => median(nearestDistances(pictures, learned)).toFixed(3);
 const judge =
   values.classifier === undefined ? undefined : decodeNetworkCheckpoint(await readFile(values.classifier));
+if (
+  judge &&
+  (judge.network.config.type === "unet" || judge.network.config.classes !== train.classes.length)
+) {
+  throw new Error(
+    `${values.classifier!}: expected a classifier of the emoji's ${train.classes.length} classes.`,
+  );
+}
+
+/** All of a set. */
+async function picturesOf(set: ImageSet): Promise<Pictures> {
+  const { x0 } = imageBatch(set, [...set.labels.keys()]);
+  const values = (await x0.data()) as Float32Array;
+  x0.dispose();
+  return { values, shape: set.shape };
+}
 
 /** The share of images in which the classifier sees what was asked for. */
 async function named(images: tf.Tensor4D): Promise<string> {
@@ -45,9 +62,15 @@ async function named(images: tf.Tensor4D): Promise<string> {
   return (right / labels.length).toFixed(2);
 }
 
-const table = [["pictures that no model saw", "", near(picturesOf(test)), ""]];
+const table = [["pictures that no model saw", "", near(await picturesOf(test)), ""]];
 for (const file of positionals) {
   const generator = await loadGenerator(await readFile(file));
+  if (generator.imageShape.join() !== train.shape.join() || generator.classes !== train.classes.length) {
+    const [wanted, got] = [train.shape, generator.imageShape].map((shape) => shape.join("x"));
+    throw new Error(
+      `${file}: expected a model of ${wanted} images of ${train.classes.length} classes, got ${got} of ${generator.classes ?? "no"}.`,
+    );
+  }
   const steps = Number(values.steps ?? generator.steps);
   const images = await generator.sample({ seeds: [...labels.keys()], labels, steps });
   const drawn = { values: (await images.data()) as Float32Array, shape: train.shape };

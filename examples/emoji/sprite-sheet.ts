@@ -14,13 +14,14 @@ export function cutSprites(
   png: { width: number; height: number; data: Uint8Array },
   { tile, columns, classes }: SpriteSheet,
 ): ImageSet {
-  const labels = classes.flatMap(({ count }, label) => Array<number>(count).fill(label));
-  const [width, height] = [columns * tile, Math.ceil(labels.length / columns) * tile];
+  const total = classes.reduce((sum, { count }) => sum + count, 0);
+  const [width, height] = [columns * tile, Math.ceil(total / columns) * tile];
   if (png.width !== width || png.height !== height) {
     throw new Error(
       `loadEmoji: expected a sheet of ${width}x${height} pixels, got ${png.width}x${png.height}.`,
     );
   }
+  const labels = classes.flatMap(({ count }, label) => Array<number>(count).fill(label));
   const images = new Uint8Array(labels.length * tile * tile * 3);
   let filled = 0;
   for (const at of labels.keys()) {

@@ -1,21 +1,12 @@
 // What the emoji's pictures are judged by, on pictures of a few pixels.
 import { expect, it } from "vitest";
-import { imageSet } from "../../src/data/index.js";
-import { nearestDistances, picturesOf, whiteShare, withMirrored } from "../../tools/emoji/measures.js";
+import { nearestDistances, whiteShare, withMirrored } from "../../tools/emoji/measures.js";
 
 const shape = [3, 3, 1] as const;
 const pictures = (...values: number[][]) => ({ values: Float32Array.from(values.flat()), shape });
 /** White around one pixel, and all black. */
 const framed = [1, 1, 1, 1, -1, 1, 1, 1, 1];
 const black = Array<number>(9).fill(-1);
-
-it("bytes become numbers in [-1, 1], and numbers stay", () => {
-  const set = { labels: [0], classes: ["one"], shape };
-  const bytes = Uint8Array.from([0, 255, 255, 255, 0, 255, 255, 255, 255]);
-  expect([...picturesOf(imageSet({ ...set, images: bytes })).values]).toEqual([-1, ...framed.slice(1)]);
-  const numbers = Float32Array.from(framed);
-  expect([...picturesOf(imageSet({ ...set, images: numbers })).values]).toEqual(framed);
-});
 
 it("white is what is white in every channel, at the edges alone", () => {
   expect(whiteShare(pictures(framed))).toBe(1);

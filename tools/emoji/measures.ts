@@ -10,15 +10,6 @@ export interface Pictures {
 /** How far a pixel's channels may be from 1 for it to count as white. */
 const NEAR_WHITE = 0.05;
 
-/** Images of a set, as pictures. */
-export function picturesOf({ images, labels, shape }: ImageSet): Pictures {
-  const of = images instanceof Uint8Array ? (byte: number) => byte / 127.5 - 1 : (value: number) => value;
-  return {
-    values: Float32Array.from({ length: labels.length * sizeOf(shape) }, (_, i) => of(images[i]!)),
-    shape,
-  };
-}
-
 /** The share of the pixels at the edges of all pictures that are white. */
 export function whiteShare({ values, shape: [height, width, channels] }: Pictures): number {
   let [edge, white] = [0, 0];

@@ -52,5 +52,11 @@ describe("the emoji", () => {
     expect(() => cutSprites({ ...png, height: 1 }, sheet)).toThrow(
       "loadEmoji: expected a sheet of 2x2 pixels, got 2x1.",
     );
+    for (const count of [1e9, NaN]) {
+      const wrong = { ...sheet, classes: [{ name: "a", count }] };
+      expect(() => cutSprites(png, wrong)).toThrow(
+        /^loadEmoji: expected a sheet of 2x(500000000|NaN) pixels/,
+      );
+    }
   });
 });
