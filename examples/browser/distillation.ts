@@ -44,6 +44,7 @@ export function openDistillation(
   checkpoint?: Uint8Array,
 ): Distillation {
   const start = decodeCheckpoint(checkpoint ?? setup.teacher); // a student starts from its teacher's weights
+  if (checkpoint) checkTeacher(start, setup.teacher);
   const { network, params, schedule, predictionType, imageShape } = start;
   const { steps } = checkpoint ? start : { steps: start.steps / 2 };
   const model = { network, params, schedule, predictionType, steps, imageShape };
@@ -78,6 +79,20 @@ export function openDistillation(
       optimizer.dispose();
     },
   };
+}
+
+/** Refuses a student that was saved before this page's models were replaced by others, and frees its weights. */
+function checkTeacher(student: DecodedCheckpoint, teacher: Uint8Array): void {
+  const { params, ...own } = decodeCheckpoint(teacher);
+  disposeParams(params);
+  const [found, wanted] = [student, own].map(({ network, schedule, predictionType, imageShape }) =>
+    JSON.stringify([network.config, schedule.config, predictionType, imageShape]),
+  );
+  if (found === wanted) return;
+  disposeParams(student.params);
+  throw new Error(
+    "This student was saved when the page had other models. Download it if you like, then discard it.",
+  );
 }
 
 type Model = Pick<
